@@ -1,0 +1,1 @@
+//! Who is who: position-tagged operations folded into persons.

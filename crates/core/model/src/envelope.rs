@@ -1,0 +1,103 @@
+//! What the collector writes: the client's bytes for one event, plus what the collector alone can know.
+
+use crate::{Lane, Millis, ProjectToken};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Protocol and version of the bytes in an [`Envelope`], so that a fixed parser can replay old bytes.
+/// The numbers are persisted: never reuse one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum WireFormat {
+    /// An element of `events` of `POST /api/v1/events`.
+    NativeV1 = 1,
+    /// An Amplitude HTTP V2 / Batch event.
+    AmplitudeV2 = 2,
+    /// An Amplitude HTTP V1 event (`/httpapi`).
+    AmplitudeV1 = 3,
+    /// An item of Amplitude `/identify`.
+    AmplitudeIdentify = 4,
+    /// A PostHog v0 capture event.
+    PosthogV0 = 5,
+    /// A Segment message.
+    SegmentV1 = 6,
+}
+
+impl WireFormat {
+    /// The format with this persisted number.
+    pub fn from_u8(n: u8) -> Option<WireFormat> {
+        use WireFormat::*;
+        [NativeV1, AmplitudeV2, AmplitudeV1, AmplitudeIdentify, PosthogV0, SegmentV1]
+            .into_iter()
+            .find(|f| *f as u8 == n)
+    }
+}
+
+/// What belongs to the request rather than to one event, kept because decoding needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RequestContext {
+    /// The client's idea of "now" when it sent (`client_upload_time`, `sent_at`, `sentAt`), ms UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Millis>,
+    /// Address of the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<String>,
+    /// `User-Agent` header, at most 512 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    /// Amplitude `options.min_id_length`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_id_length: Option<u32>,
+    /// The message type where the path, not the body, says it (Segment `/v1/track`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
+    /// Batch-level JSON object that merges under each item (Segment batch `context`), as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared: Option<String>,
+}
+
+/// One client event, verbatim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// Whose event: unresolved, hashed.
+    pub token: ProjectToken,
+    /// How to read `body`.
+    pub wire: WireFormat,
+    /// Which lane it was sent to.
+    pub lane: Lane,
+    /// Routing key: device id, else user id, else empty; decides the partition together with the token.
+    pub key: String,
+    /// When the server received it, ms UTC; never decreases within a collector.
+    pub received_at: Millis,
+    /// What the request said once for all its events.
+    pub context: Arc<RequestContext>,
+    /// The client's bytes for this event (a JSON value).
+    pub body: bytes::Bytes,
+}
+
+/// Record that changes rules rather than carrying an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Control {
+    /// Requests that were refused for one token within a minute, so that "sent but not accepted" can be answered.
+    Refused {
+        /// Hex of the [`ProjectToken`].
+        token: String,
+        /// Start of the minute, ms UTC.
+        minute: Millis,
+        /// How many events were refused.
+        count: u64,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// One record of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    /// A client event.
+    Event(Envelope),
+    /// A rule or a note.
+    Control(Control),
+}

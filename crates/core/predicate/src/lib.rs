@@ -1,0 +1,1 @@
+//! One expression language for filters, cohorts and charts, with its row evaluator.

@@ -1,0 +1,1 @@
+//! Protocols in: native, Amplitude, PostHog, Segment; bytes to envelopes to events.

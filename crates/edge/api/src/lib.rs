@@ -1,0 +1,1 @@
+//! REST resources, OpenAPI document, authentication, live tail.

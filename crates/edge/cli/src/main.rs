@@ -1,0 +1,2 @@
+//! The `tallymark` binary.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Composition root: open backends by URL, start roles, supervise, drain.

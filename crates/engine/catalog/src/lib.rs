@@ -1,0 +1,1 @@
+//! Commits, cursors, leases, segments, projects and keys in SQLite.

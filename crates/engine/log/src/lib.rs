@@ -1,0 +1,1 @@
+//! The durable log: LogWriter, LogReader, memory and file backends.

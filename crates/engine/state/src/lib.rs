@@ -1,0 +1,1 @@
+//! The fold of committed deltas: dedup, subjects, links.

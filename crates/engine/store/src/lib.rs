@@ -1,0 +1,1 @@
+//! Segment files: write, read, footer, object keys.

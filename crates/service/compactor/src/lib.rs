@@ -1,0 +1,1 @@
+//! Merge, sort and replace segments; collect garbage.

@@ -1,0 +1,1 @@
+//! Segmentation, funnels, retention, timelines: query model and physical operators.

@@ -1,0 +1,1 @@
+//! Log to outcomes to segment and delta to commit to apply.

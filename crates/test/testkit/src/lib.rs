@@ -1,0 +1,1 @@
+//! Builders, behaviour suites, brute-force references and the architecture tests.

@@ -65,3 +65,35 @@ impl<'de> Deserialize<'de> for Fingerprint {
         u128::from_str_radix(&text, 16).map(Fingerprint).map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tallymark_model::Lane;
+    use uuid::Uuid;
+
+    fn at(offset: u64) -> Position {
+        Position { lane: Lane::Live, partition: 2, offset }
+    }
+
+    #[test]
+    fn sums_notice_exchanged_positions_and_wrap() {
+        let log = LogId(Uuid::from_u128(1));
+        let [a, b, c] = [1, 2, 3].map(|o| Fingerprint::of(log, at(o)));
+        assert_eq!(a + b, b + a);
+        assert_ne!(a + b, a + c);
+        assert_ne!(a + a, a + b);
+        assert_eq!(a + b - b, a);
+        assert_eq!(Fingerprint(u128::MAX) + Fingerprint(2), Fingerprint(1));
+        assert_ne!(a, Fingerprint::of(LogId(Uuid::from_u128(2)), at(1)));
+    }
+
+    #[test]
+    fn the_text_form_round_trips_and_the_hash_is_the_one_on_disk() {
+        let one = Fingerprint::of(LogId(Uuid::from_u128(1)), at(1));
+        let text = serde_json::to_string(&one).unwrap();
+        assert_eq!(text.len(), 34);
+        assert_eq!(serde_json::from_str::<Fingerprint>(&text).unwrap(), one);
+        assert_eq!(text, "\"daae2a31cfa2c4bf9d22b8846f8b9ad5\"");
+    }
+}

@@ -6,13 +6,21 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod account;
+mod book;
 mod fingerprint;
 mod interval;
+mod invariant;
+mod permit;
+mod proof;
 mod segment;
 mod tally;
 
 pub use account::{Account, Entry, GapCause};
+pub use book::Book;
 pub use fingerprint::Fingerprint;
-pub use interval::Interval;
+pub use interval::{Interval, IntervalSet};
+pub use invariant::{InvariantId, Violation};
+pub use permit::{TrimPermit, TrimRefusal, permit};
+pub use proof::{check_commit, check_compaction, check_rows, check_segment, check_sum};
 pub use segment::{SegmentKind, SegmentMeta, Source};
 pub use tally::Tally;

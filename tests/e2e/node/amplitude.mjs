@@ -1,0 +1,15 @@
+import { createInstance, Identify } from "@amplitude/analytics-node";
+import { ANON, finish, KNOWN, key, N, name, url, user } from "./journey.mjs";
+
+const client = createInstance();
+await client.init(key, { serverUrl: `${url}/2/httpapi`, flushQueueSize: 100, flushIntervalMillis: 200 }).promise;
+const results = [client.track("landing", { page: "/" }, { device_id: ANON }).promise];
+await client.flush().promise;
+results.push(client.identify(new Identify().set("plan", "pro"), { user_id: KNOWN, device_id: ANON }).promise);
+for (let i = 0; i < N; i++) {
+  results.push(client.track(name(i), { i }, { user_id: user(i) }).promise);
+}
+results.push(client.setGroup("company", "acme", { user_id: KNOWN, device_id: ANON }).promise);
+await client.flush().promise;
+const codes = (await Promise.all(results)).map((r) => r.code);
+finish(codes.filter((code) => code !== 200));

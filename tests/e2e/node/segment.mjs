@@ -1,0 +1,16 @@
+import { Analytics } from "@segment/analytics-node";
+import { ANON, finish, KNOWN, key, N, name, url, user } from "./journey.mjs";
+
+const failures = [];
+const client = new Analytics({ writeKey: key, host: url, maxEventsInBatch: 100, flushInterval: 200 });
+client.on("error", (error) => failures.push(String(error.reason ?? error)));
+client.track({ anonymousId: ANON, event: "landing" });
+client.identify({ userId: KNOWN, anonymousId: ANON, traits: { plan: "pro" } });
+for (let i = 0; i < N; i++) {
+  client.track({ userId: user(i), event: name(i), properties: { i } });
+}
+client.group({ userId: KNOWN, groupId: "acme", traits: { seats: 12 } });
+client.alias({ userId: "user-0009", previousId: "old-nine" });
+client.page({ userId: KNOWN, name: "intro", properties: { path: "/intro" } });
+await client.closeAndFlush();
+finish(failures);

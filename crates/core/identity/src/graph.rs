@@ -1,0 +1,352 @@
+//! The graph: subjects and operations in any order of arrival, folded in log order.
+//!
+//! An operation that comes in order costs amortised near-constant time. One that comes late marks its
+//! *component* (the subjects connected through operations) for folding again, which happens once, when the
+//! next view is taken: a burst of late operations costs one pass over the components it touched.
+
+use crate::config::IdentityConfig;
+use crate::filter::{Last, Mark};
+use crate::fold::{Fold, Notes};
+use crate::op::{Action, IdentityOp, Refusal, UNSEEN};
+use crate::view::{Patch, View};
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use tallymark_model::{Seq, SubjectId, SubjectKind};
+
+/// What applying one operation did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Applied {
+    /// Some answer of the next view may differ.
+    pub changed: bool,
+    /// It was refused, or part of it was. Late operations are judged when the next view is taken: see
+    /// [`View::refusals`].
+    pub refused: Option<Refusal>,
+    /// It came after a later one of its component, so that the component will be folded again.
+    pub late: bool,
+}
+
+/// Everything that rebuilds a [`Graph`] exactly, ordinals included.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct GraphParts {
+    /// The rules.
+    pub config: IdentityConfig,
+    /// Subjects 1, 2, …: kind and first sight.
+    pub subjects: Vec<(SubjectKind, Seq)>,
+    /// Person ordinals 1, 2, …: founding subject and life.
+    pub nodes: Vec<(u32, u32)>,
+    /// Operations in order of arrival.
+    pub ops: Vec<IdentityOp>,
+}
+
+/// The subjects that operations connect, and those operations.
+#[derive(Debug, Clone, Default)]
+struct Component {
+    members: Vec<u32>,
+    ops: Vec<u32>,
+    last: Option<Seq>,
+    stale: bool,
+}
+
+/// The identity graph of one project.
+///
+/// Person ordinals are dense: each subject reserves one when it is added and each possible fresh start of a
+/// device one when its operation is applied. They are never reassigned, so an ordinal means the same founding
+/// node in every later view; which of them are still persons of their own is what changes.
+#[derive(Debug, Clone)]
+pub struct Graph {
+    fold: Fold,
+    kinds: Arc<Vec<SubjectKind>>,
+    /// First sight as recorded by the subject table; an implicit [`Action::Seen`].
+    first: Arc<Vec<Seq>>,
+    /// Earlier first sights, from operations.
+    earlier: FxHashMap<u32, Seq>,
+    ops: Vec<IdentityOp>,
+    applied: FxHashSet<Seq>,
+    /// Union-find over subjects.
+    touch: Vec<u32>,
+    components: FxHashMap<u32, Component>,
+    notes: Arc<FxHashMap<u32, Arc<Notes>>>,
+    last: FxHashMap<u32, Last>,
+    dirty: FxHashSet<u32>,
+    view: Option<Arc<View>>,
+    patch: Patch,
+}
+
+impl Default for Graph {
+    fn default() -> Self {
+        Graph::new(IdentityConfig::default())
+    }
+}
+
+impl Graph {
+    /// An empty graph under these rules.
+    pub fn new(config: IdentityConfig) -> Graph {
+        Graph {
+            fold: Fold::new(config),
+            kinds: Arc::new(vec![SubjectKind::Device]),
+            first: Arc::new(vec![UNSEEN]),
+            earlier: FxHashMap::default(),
+            ops: Vec::new(),
+            applied: FxHashSet::default(),
+            touch: vec![0],
+            components: FxHashMap::default(),
+            notes: Arc::default(),
+            last: FxHashMap::default(),
+            dirty: FxHashSet::default(),
+            view: None,
+            patch: Patch::default(),
+        }
+    }
+
+    /// The rules in force.
+    pub fn config(&self) -> &IdentityConfig {
+        &self.fold.config
+    }
+
+    /// Number of subjects; the next one has this number plus one.
+    pub fn subjects(&self) -> u32 {
+        (self.first.len() - 1) as u32
+    }
+
+    /// Adds the next subject, first seen at `first_seq` ([`UNSEEN`] if it was only mentioned as another's
+    /// alias). To be added before the operations that name it. Numbers are dense: a gap is filled with unseen
+    /// devices. Adding one again changes nothing.
+    pub fn add_subject(&mut self, id: SubjectId, kind: SubjectKind, first_seq: Seq) {
+        if (id.0 as usize) < self.first.len() {
+            return;
+        }
+        self.view = None;
+        while self.first.len() <= id.0 as usize {
+            let n = self.first.len() as u32;
+            let (kind, first) = if n == id.0 { (kind, first_seq) } else { (SubjectKind::Device, UNSEEN) };
+            Arc::make_mut(&mut self.kinds).push(kind);
+            Arc::make_mut(&mut self.first).push(first);
+            self.touch.push(n);
+            self.fold.add_subject(n);
+        }
+    }
+
+    /// Applies one operation, whenever it arrives. One that was applied before (same `seq`) changes nothing.
+    /// Subjects it names that were never added count as unseen.
+    pub fn apply(&mut self, op: IdentityOp) -> Applied {
+        if !self.applied.insert(op.seq) {
+            return Applied::default();
+        }
+        self.view = None;
+        self.add_missing(&op);
+        if !op.device.is_none() && op.user.is_none() && op.action != Action::Reset {
+            self.fold.add_life(op.device.0);
+        }
+        self.remember(&op);
+        let Some((root, late)) = self.connect(&op) else { return Applied::default() };
+        let index = self.ops.len() as u32;
+        self.ops.push(op);
+        self.dirty.insert(root);
+        // `connect` always leaves a component under the root it returns.
+        let Some(component) = self.components.get_mut(&root) else { return Applied::default() };
+        component.ops.push(index);
+        component.last = component.last.max(Some(op.seq));
+        component.stale |= late;
+        if component.stale {
+            return Applied { changed: true, refused: None, late };
+        }
+        let notes = Arc::make_mut(Arc::make_mut(&mut self.notes).entry(root).or_default());
+        let before = notes.refusals.len();
+        let changed = self.fold.step(&op, notes);
+        Applied { changed, refused: notes.refusals.get(before).copied(), late: false }
+    }
+
+    /// The graph as folded so far. Cheap if nothing changed since the last view.
+    pub fn view(&mut self) -> Arc<View> {
+        if let Some(view) = &self.view {
+            return view.clone();
+        }
+        let mut dirty: Vec<u32> = std::mem::take(&mut self.dirty).into_iter().map(|s| self.root(s)).collect();
+        dirty.sort_unstable();
+        dirty.dedup();
+        for &root in &dirty {
+            if self.components.get(&root).is_some_and(|c| c.stale) {
+                self.refold(root);
+            }
+        }
+        let members = dirty.iter().filter_map(|r| self.components.get(r)).flat_map(|c| &c.members).copied();
+        self.patch.update(&mut self.fold, &self.kinds, members);
+        let view =
+            Arc::new(self.patch.view(&self.fold, self.kinds.clone(), self.first.clone(), self.notes.clone()));
+        self.view = Some(view.clone());
+        view
+    }
+
+    /// What rebuilds this graph.
+    pub fn to_parts(&self) -> GraphParts {
+        GraphParts {
+            config: self.fold.config,
+            subjects: self.kinds.iter().copied().zip(self.first.iter().copied()).skip(1).collect(),
+            nodes: self.fold.nodes.iter().skip(1).map(|n| (n.subject, n.life)).collect(),
+            ops: self.ops.clone(),
+        }
+    }
+
+    /// The graph that `parts` were taken from.
+    pub fn from_parts(parts: &GraphParts) -> Graph {
+        let mut graph = Graph::new(parts.config);
+        let mut ops = parts.ops.iter();
+        // Nodes were reserved in an order that mixes subjects and operations; going through them in that
+        // order gives every one its old number.
+        for &(subject, life) in &parts.nodes {
+            if life == 0 {
+                if let Some(&(kind, first)) =
+                    (subject as usize).checked_sub(1).and_then(|i| parts.subjects.get(i))
+                {
+                    graph.add_subject(SubjectId(subject), kind, first);
+                }
+                continue;
+            }
+            while graph.fold.lives.get(&subject).map_or(0, Vec::len) < life as usize {
+                let Some(op) = ops.next() else { break };
+                graph.apply(*op);
+            }
+        }
+        for op in ops {
+            graph.apply(*op);
+        }
+        graph
+    }
+
+    /// First sight of a subject, operations included.
+    pub(crate) fn first_sight(&self, subject: u32) -> Seq {
+        let recorded = self.first.get(subject as usize).copied().unwrap_or(UNSEEN);
+        self.earlier.get(&subject).copied().unwrap_or(UNSEEN).min(recorded)
+    }
+
+    /// What the last operation of `device` before `seq` was.
+    pub(crate) fn mark_before(&self, device: u32, seq: Seq) -> Option<Last> {
+        let last = self.last.get(&device)?;
+        if last.seq < seq {
+            return Some(*last);
+        }
+        // Late: look through the component.
+        let component = self.components.get(&self.root_of(device))?;
+        let marks = component.ops.iter().filter_map(|&i| Mark::of(&self.ops[i as usize], device));
+        marks.filter(|m| m.seq < seq).max_by_key(|m| m.seq)
+    }
+
+    fn add_missing(&mut self, op: &IdentityOp) {
+        let users = [op.user, op.other_user];
+        let devices = [op.device, op.other_device];
+        let missing = |s: &SubjectId| s.0 as usize >= self.first.len();
+        let mut new: Vec<(SubjectId, SubjectKind)> = users
+            .into_iter()
+            .filter(missing)
+            .map(|s| (s, SubjectKind::User))
+            .chain(devices.into_iter().filter(missing).map(|s| (s, SubjectKind::Device)))
+            .collect();
+        new.sort_unstable_by_key(|(s, _)| *s);
+        new.into_iter().for_each(|(s, kind)| self.add_subject(s, kind, UNSEEN));
+    }
+
+    fn remember(&mut self, op: &IdentityOp) {
+        for subject in [op.device, op.user].into_iter().filter(|s| !s.is_none()) {
+            if op.seq < self.first_sight(subject.0) {
+                self.earlier.insert(subject.0, op.seq);
+            }
+        }
+        if let Some(mark) = Mark::of(op, op.device.0) {
+            let last = self.last.entry(op.device.0).or_insert(mark);
+            if mark.seq > last.seq {
+                *last = mark;
+            }
+        }
+    }
+
+    /// Joins the components of the subjects of `op`; the root, and whether `op` comes out of order there.
+    fn connect(&mut self, op: &IdentityOp) -> Option<(u32, bool)> {
+        let mut late = false;
+        let mut joined: Option<u32> = None;
+        for subject in op.subjects() {
+            let root = self.root(subject.0);
+            if !self.components.contains_key(&root) {
+                late |= self.settle_first_sight(subject.0, op.seq);
+                self.components.insert(root, Component { members: vec![subject.0], ..Component::default() });
+            }
+            late |= self.components.get(&root).is_some_and(|c| c.last > Some(op.seq));
+            joined = Some(match joined {
+                Some(other) if other != root => self.unite(other, root),
+                _ => root,
+            });
+        }
+        joined.map(|root| (root, late))
+    }
+
+    /// A subject enters a component: what its recorded first sight did, if that came before. True if it
+    /// comes after `seq`, so that the component must be folded in order.
+    fn settle_first_sight(&mut self, subject: u32, seq: Seq) -> bool {
+        let first = self.first[subject as usize];
+        if first < seq {
+            self.fold.seen(subject, self.kinds[subject as usize], first);
+        }
+        first != UNSEEN && first > seq
+    }
+
+    fn unite(&mut self, a: u32, b: u32) -> u32 {
+        let size = |r: &u32| self.components.get(r).map_or(0, |c| c.members.len() + c.ops.len());
+        let (into, from) = if size(&a) >= size(&b) { (a, b) } else { (b, a) };
+        self.touch[from as usize] = into;
+        if let (Some(moved), Some(target)) = (self.components.remove(&from), self.components.get_mut(&into)) {
+            target.members.extend(moved.members);
+            target.ops.extend(moved.ops);
+            target.last = target.last.max(moved.last);
+            target.stale |= moved.stale;
+        }
+        let notes = Arc::make_mut(&mut self.notes);
+        if let Some(moved) = notes.remove(&from) {
+            let target = Arc::make_mut(notes.entry(into).or_default());
+            target.merges.extend_from_slice(&moved.merges);
+            target.refusals.extend_from_slice(&moved.refusals);
+        }
+        into
+    }
+
+    fn refold(&mut self, root: u32) {
+        let Some(component) = self.components.get_mut(&root) else { return };
+        component.stale = false;
+        component.ops.sort_unstable_by_key(|&i| self.ops[i as usize].seq);
+        // Events in log order. An operation comes before a first sight at the same place: it *is* that event.
+        let mut events: Vec<(Seq, bool, u32)> = Vec::with_capacity(component.ops.len());
+        events.extend(component.ops.iter().map(|&i| (self.ops[i as usize].seq, false, i)));
+        for &member in &component.members {
+            self.fold.forget(member);
+            let first = self.first[member as usize];
+            if first != UNSEEN && !self.applied.contains(&first) {
+                events.push((first, true, member));
+            }
+        }
+        events.sort_unstable();
+        let mut notes = Notes::default();
+        for (seq, sight, index) in events {
+            if sight {
+                self.fold.seen(index, self.kinds[index as usize], seq);
+            } else {
+                self.fold.step(&self.ops[index as usize], &mut notes);
+            }
+        }
+        Arc::make_mut(&mut self.notes).insert(root, Arc::new(notes));
+    }
+
+    fn root(&mut self, mut subject: u32) -> u32 {
+        while self.touch[subject as usize] != subject {
+            let up = self.touch[self.touch[subject as usize] as usize];
+            self.touch[subject as usize] = up;
+            subject = up;
+        }
+        subject
+    }
+
+    fn root_of(&self, mut subject: u32) -> u32 {
+        while self.touch.get(subject as usize).is_some_and(|up| *up != subject) {
+            subject = self.touch[subject as usize];
+        }
+        subject
+    }
+}

@@ -1,0 +1,140 @@
+//! The catalog by noun: small traits, so that a role can be given only what it needs.
+//!
+//! Guarantees: answers of the domain are values, `Err` means the catalog itself failed or was misused.
+//! Deliberately not here: storage.
+
+use crate::{
+    AuditEntry, CatalogError, Commit, CommitAnswer, CommitRecord, CreatedKey, CreatedProject, Cursor,
+    KeyInfo, KeyKind, Lease, LeaseAnswer, LeaseName, LedgerRow, NewKey, NewProject, NewUser, Project,
+    SegmentMeta, Session, SetupAnswer, Snapshot, User, Verified,
+};
+use async_trait::async_trait;
+use std::time::Duration;
+use tallymark_ledger::Tally;
+use tallymark_model::{CommitId, CommitSeq, LogId, Millis, ProjectId, ProjectToken, SegmentId, Shard};
+
+/// Reading commits in order; state is folded from this.
+#[async_trait]
+pub trait Feed: Send + Sync {
+    /// At most `limit` commits after `after`, in order.
+    async fn feed(&self, after: CommitSeq, limit: usize) -> Result<Vec<CommitRecord>, CatalogError>;
+    /// The newest commit (0 before the first).
+    async fn latest_seq(&self) -> Result<CommitSeq, CatalogError>;
+}
+
+/// Making things visible.
+#[async_trait]
+pub trait Commits: Feed {
+    /// Applies a commit as a whole, or changes nothing.
+    async fn commit(&self, commit: &Commit) -> Result<CommitAnswer, CatalogError>;
+    /// Whether a commit is in; ask this after an ambiguous failure.
+    async fn status(&self, id: CommitId) -> Result<Option<CommitSeq>, CatalogError>;
+}
+
+/// Deciding who may commit.
+#[async_trait]
+pub trait Leases: Send + Sync {
+    /// Takes a lease that is free, run out, or already this owner's; always with a new epoch.
+    async fn acquire(&self, name: LeaseName, owner: &str, ttl: Duration)
+    -> Result<LeaseAnswer, CatalogError>;
+    /// Prolongs a lease; `None` if somebody else has taken it.
+    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<Option<Lease>, CatalogError>;
+    /// Gives a lease back, so that the next owner need not wait.
+    async fn release(&self, lease: &Lease) -> Result<(), CatalogError>;
+}
+
+/// Reading what is committed.
+#[async_trait]
+pub trait Snapshots: Feed {
+    /// A project's live segments as of a commit (the newest if `None`), consistently (I7).
+    async fn snapshot(&self, project: ProjectId, at: Option<CommitSeq>) -> Result<Snapshot, CatalogError>;
+    /// How far each shard is processed now.
+    async fn cursors(&self) -> Result<Vec<Cursor>, CatalogError>;
+    /// How far each shard was processed as of a commit.
+    async fn cursors_at(&self, at: CommitSeq) -> Result<Vec<(Shard, u64)>, CatalogError>;
+    /// The books, rows that touch `[from, to)` in receive time, by shard and offset. With a project, tallies are
+    /// the project's; skipped and lost rows are always listed.
+    async fn ledger(
+        &self,
+        project: Option<ProjectId>,
+        from: Option<Millis>,
+        to: Option<Millis>,
+    ) -> Result<Vec<LedgerRow>, CatalogError>;
+    /// Sum of everything accounted, of one project or of all.
+    async fn tally(&self, project: Option<ProjectId>) -> Result<Tally, CatalogError>;
+    /// The log the catalog belongs to, once it was bound.
+    async fn log_id(&self) -> Result<Option<LogId>, CatalogError>;
+}
+
+/// Deciding which segment files may go.
+#[async_trait]
+pub trait Garbage: Send + Sync {
+    /// True if the newest snapshot of its project reads this segment.
+    async fn is_live(&self, id: SegmentId) -> Result<bool, CatalogError>;
+    /// Segments that were removed by commits up to and including `seq`, and not forgotten yet.
+    async fn removed_before(&self, seq: CommitSeq) -> Result<Vec<SegmentMeta>, CatalogError>;
+    /// Drops the rows of removed segments whose files are gone. Live ones are left alone.
+    async fn forget(&self, ids: &[SegmentId]) -> Result<u64, CatalogError>;
+    /// Every live segment of every project.
+    async fn live(&self) -> Result<Vec<SegmentMeta>, CatalogError>;
+}
+
+/// Projects and keys.
+#[async_trait]
+pub trait Settings: Send + Sync {
+    /// Creates a project with one write and one secret key.
+    async fn create_project(&self, new: NewProject) -> Result<CreatedProject, CatalogError>;
+    /// Every project, by id.
+    async fn projects(&self) -> Result<Vec<Project>, CatalogError>;
+    /// A project by id or by name; an id wins.
+    async fn project(&self, id_or_name: &str) -> Result<Option<Project>, CatalogError>;
+    /// Whose events a token's are. Admin and revoked keys belong to no project.
+    async fn resolve(&self, token: ProjectToken) -> Result<Option<(ProjectId, KeyKind)>, CatalogError>;
+    /// What a credential is, if it is valid; notes that it was used.
+    async fn verify_key(&self, credential: &str) -> Result<Option<Verified>, CatalogError>;
+    /// Creates a key.
+    async fn create_key(&self, new: NewKey) -> Result<CreatedKey, CatalogError>;
+    /// The keys of a project, or the admin keys, newest first.
+    async fn keys(&self, project: Option<ProjectId>) -> Result<Vec<KeyInfo>, CatalogError>;
+    /// Ends a key of this project (`None`: an admin key); false if there is no such live key.
+    async fn revoke_key(&self, project: Option<ProjectId>, id: i64) -> Result<bool, CatalogError>;
+}
+
+/// People and sessions.
+#[async_trait]
+pub trait Accounts: Send + Sync {
+    /// True as long as nobody can log in.
+    async fn setup_required(&self) -> Result<bool, CatalogError>;
+    /// Makes this the one valid set-up code; false if the instance is set up already.
+    async fn offer_setup(&self, code: &str) -> Result<bool, CatalogError>;
+    /// Uses the code up, creating the first user and, if asked, the first project: all or nothing.
+    async fn complete_setup(
+        &self,
+        code: &str,
+        user: NewUser,
+        project: Option<NewProject>,
+    ) -> Result<SetupAnswer, CatalogError>;
+    /// Adds a person.
+    async fn create_user(&self, user: NewUser) -> Result<User, CatalogError>;
+    /// A person with their PHC string, by address.
+    async fn user_by_email(&self, email: &str) -> Result<Option<(User, String)>, CatalogError>;
+    /// Replaces a person's PHC string.
+    async fn set_password(&self, user: i64, password: &str) -> Result<(), CatalogError>;
+    /// Opens a session for a token made by the caller.
+    async fn open_session(&self, user: i64, token: &str) -> Result<(), CatalogError>;
+    /// The session of a token, if it is neither idle for longer nor older than this; marks it as used.
+    async fn session(
+        &self,
+        token: &str,
+        idle: Duration,
+        absolute: Duration,
+    ) -> Result<Option<Session>, CatalogError>;
+    /// Ends a session.
+    async fn close_session(&self, token: &str) -> Result<(), CatalogError>;
+    /// Ends all sessions of a person.
+    async fn close_sessions(&self, user: i64) -> Result<(), CatalogError>;
+    /// Writes a line of the audit trail.
+    async fn audit(&self, actor: &str, action: &str, subject: &str) -> Result<(), CatalogError>;
+    /// The newest lines of the audit trail, newest first.
+    async fn audit_log(&self, limit: usize) -> Result<Vec<AuditEntry>, CatalogError>;
+}

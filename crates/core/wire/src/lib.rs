@@ -1,1 +1,67 @@
-//! Protocols in: native, Amplitude, PostHog, Segment; bytes to envelopes to events.
+//! Protocols in: native, Amplitude, PostHog, Segment; request bytes to envelopes, envelopes to events.
+//!
+//! Two halves, one room per protocol:
+//! * [`read`] turns one decoded request into [`Parsed`]: whose it is, its events as envelopes with the client's
+//!   bytes verbatim, and what was refused. The collector calls it, and looks no deeper than it must to split,
+//!   validate and route.
+//! * [`decode`] turns one [`Envelope`] into an [`Event`]. The processor calls it, also for envelopes written by
+//!   an older version, so the meaning of a [`WireFormat`] never changes.
+//!
+//! Guarantees: pure functions, no I/O, no clock, no panic on any input, no recursion deeper than
+//! [`limits::DEPTH`]. A fault of one event stays with that event.
+//! Deliberately not here: HTTP (the collector), projects and settings (the processor).
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod amplitude;
+pub mod answer;
+pub mod body;
+pub mod call;
+mod credentials;
+mod draft;
+pub mod ids;
+mod json;
+pub mod limits;
+pub mod native;
+mod ops;
+pub mod posthog;
+mod request;
+pub mod segment;
+mod split;
+mod time;
+
+pub use answer::{Answer, Refusal};
+pub use call::{Call, Dialect};
+pub use credentials::token_of;
+pub use json::Fault;
+pub use request::{Parsed, Rejected, Request};
+
+use tallymark_model::{DeadReason, Envelope, Event, WireFormat};
+
+/// Reads one request: splits it into envelopes, or says in the vendor's own shape why not.
+pub fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
+    match request.call {
+        Call::Native => native::read(request),
+        Call::SharedBatch if amplitude::is_batch(&request.body) => amplitude::read(request),
+        Call::SharedBatch | Call::Posthog(_) => posthog::read(request),
+        Call::Amplitude(_) => amplitude::read(request),
+        Call::Segment(_) => segment::read(request),
+    }
+}
+
+/// Decodes one envelope, or says why it can never become an event.
+pub fn decode(envelope: &Envelope) -> Result<Event, DeadReason> {
+    if envelope.body.len() > limits::EVENT_BYTES {
+        return Err(DeadReason::new(
+            "event_too_large",
+            format!("the event has {} bytes, more than {}", envelope.body.len(), limits::EVENT_BYTES),
+        ));
+    }
+    let doc = json::Doc::parse(&envelope.body).map_err(|fault| fault.dead())?;
+    match envelope.wire {
+        WireFormat::NativeV1 => native::decode(envelope, &doc),
+        WireFormat::AmplitudeV2 | WireFormat::AmplitudeV1 => amplitude::decode(envelope, &doc),
+        WireFormat::AmplitudeIdentify => amplitude::decode_identification(envelope, &doc),
+        WireFormat::PosthogV0 => posthog::decode(envelope, &doc),
+        WireFormat::SegmentV1 => segment::decode(envelope, &doc),
+    }
+}

@@ -1,0 +1,306 @@
+//! Answers in each vendor's shape: what SDKs read decides whether they keep, resend or throw away events.
+//!
+//! * Success is exactly 200 with JSON (PostHog's and RudderStack's Python SDKs resend after a 202 or 204).
+//! * A vendor's error carries `code`, `error`, `message`, `detail` and `type` at once: each SDK looks for another.
+//! * An Amplitude 400 names the event indexes or `missing_field`; without them its SDKs resend up to 12 times.
+//! * Overload is 503 with `Retry-After`; 429 would lose data in browsers. 503 promises "nothing was accepted".
+
+use crate::{Dialect, Parsed};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use tallymark_model::{Millis, ProjectToken};
+
+/// An HTTP answer without HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Status code.
+    pub status: u16,
+    /// Content type; empty if there is no body.
+    pub content_type: &'static str,
+    /// Body.
+    pub body: Vec<u8>,
+    /// Seconds for `Retry-After`.
+    pub retry_after_s: Option<u32>,
+}
+
+/// A request that was not taken, and how to say so.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    /// In whose shape.
+    pub dialect: Dialect,
+    /// What is wrong.
+    pub problem: Problem,
+    /// Whose request it was, if that is known.
+    pub token: Option<ProjectToken>,
+    /// How many events were refused, if that is known.
+    pub events: usize,
+}
+
+/// Lists of event indexes per field, as Amplitude's SDKs read them: list name, field, indexes.
+pub type EventLists = BTreeMap<&'static str, BTreeMap<String, Vec<usize>>>;
+
+/// Why a request is not taken.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Problem {
+    /// The body is not what the route expects.
+    #[error("{0}")]
+    InvalidBody(String),
+    /// No project key anywhere.
+    #[error("the project's key is missing")]
+    MissingKey,
+    /// Events of one request name different projects.
+    #[error("all events of a request must have the same project key")]
+    MixedKeys,
+    /// The member that holds the events is missing.
+    #[error("the request has no '{0}'")]
+    MissingMember(&'static str),
+    /// A lone event that cannot be used.
+    #[error("{0}")]
+    InvalidEvent(String),
+    /// Amplitude: some events cannot be used, so none was taken.
+    #[error("Invalid field values on some events")]
+    InvalidEvents(EventLists),
+    /// The body is too large.
+    #[error("the body is larger than {limit} bytes{}", if *.decoded { " after decompression" } else { "" })]
+    TooLarge {
+        /// Most bytes.
+        limit: usize,
+        /// True if it is the decompressed body.
+        decoded: bool,
+    },
+    /// Too many events in one request.
+    #[error("the request has {found} events; at most {limit} are allowed")]
+    TooMany {
+        /// Events found.
+        found: usize,
+        /// Most events.
+        limit: usize,
+    },
+    /// The body's encoding is unknown or broken.
+    #[error("{0}")]
+    Encoding(String),
+    /// The method is not part of the protocol.
+    #[error("this path takes POST")]
+    Method,
+    /// The client sent too slowly.
+    #[error("the body did not arrive in time")]
+    Timeout,
+    /// Too much is in flight; nothing was accepted.
+    #[error("the server is busy: {0}")]
+    Overloaded(String),
+    /// The log does not accept records now; nothing was accepted.
+    #[error("events cannot be stored now: {0}")]
+    Unavailable(String),
+    /// The log failed in a way that leaves open whether the events are stored; resending is safe with insert ids.
+    #[error("events may not have been stored: {0}")]
+    Uncertain(String),
+}
+
+impl Problem {
+    /// The documented error code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Problem::InvalidBody(_) => "TM0101",
+            Problem::MissingKey => "TM0102",
+            Problem::MixedKeys => "TM0103",
+            Problem::MissingMember(_) => "TM0104",
+            Problem::InvalidEvent(_) | Problem::InvalidEvents(_) => "TM0105",
+            Problem::TooLarge { .. } => "TM0106",
+            Problem::TooMany { .. } => "TM0107",
+            Problem::Encoding(_) => "TM0108",
+            Problem::Method => "TM0109",
+            Problem::Timeout => "TM0110",
+            Problem::Overloaded(_) => "TM0111",
+            Problem::Unavailable(_) => "TM0112",
+            Problem::Uncertain(_) => "TM0113",
+        }
+    }
+
+    /// A word for metrics and for the count of refused events.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Problem::InvalidBody(_) => "invalid_body",
+            Problem::MissingKey => "missing_key",
+            Problem::MixedKeys => "mixed_keys",
+            Problem::MissingMember(_) => "missing_events",
+            Problem::InvalidEvent(_) | Problem::InvalidEvents(_) => "invalid_event",
+            Problem::TooLarge { .. } => "too_large",
+            Problem::TooMany { .. } => "too_many",
+            Problem::Encoding(_) => "encoding",
+            Problem::Method => "method",
+            Problem::Timeout => "timeout",
+            Problem::Overloaded(_) => "overloaded",
+            Problem::Unavailable(_) => "unavailable",
+            Problem::Uncertain(_) => "uncertain",
+        }
+    }
+
+    /// The HTTP status in this dialect.
+    pub fn status(&self, dialect: Dialect) -> u16 {
+        let amplitude = matches!(dialect, Dialect::Amplitude | Dialect::AmplitudeText | Dialect::Shared);
+        match self {
+            Problem::MissingKey | Problem::MixedKeys if !amplitude => 401,
+            Problem::Encoding(_) if dialect == Dialect::Native => 415,
+            Problem::Timeout if dialect == Dialect::Native => 408,
+            Problem::TooLarge { .. } | Problem::TooMany { .. } => 413,
+            Problem::Method => 405,
+            // Several SDKs throw a batch away after 408.
+            Problem::Timeout | Problem::Overloaded(_) | Problem::Unavailable(_) => 503,
+            Problem::Uncertain(_) => 500,
+            _ => 400,
+        }
+    }
+
+    fn hint(&self) -> &'static str {
+        match self {
+            Problem::InvalidBody(_) => "Send JSON as the documentation of this path shows.",
+            Problem::MissingKey => {
+                "Send the project's write key, for example as 'Authorization: Bearer KEY'."
+            }
+            Problem::MixedKeys => "Send one request per project.",
+            Problem::MissingMember(_) => "Wrap the events as the documentation of this path shows.",
+            Problem::InvalidEvent(_) | Problem::InvalidEvents(_) => {
+                "Correct the named fields and send again."
+            }
+            Problem::TooLarge { .. } | Problem::TooMany { .. } => "Split the request and send again.",
+            Problem::Encoding(_) => "Use gzip, deflate, br or zstd, or none.",
+            Problem::Method => "Use POST.",
+            Problem::Timeout => "Send again; smaller requests help on slow networks.",
+            Problem::Overloaded(_) => "Nothing was accepted: send again after the time in Retry-After.",
+            Problem::Unavailable(_) => {
+                "Nothing was accepted: send again later; the operator sees the cause in /health/ready."
+            }
+            Problem::Uncertain(_) => {
+                "Send again with the same insert ids: what is already stored counts once."
+            }
+        }
+    }
+
+    fn retry_after_s(&self) -> Option<u32> {
+        match self {
+            Problem::Overloaded(_) | Problem::Timeout => Some(1),
+            Problem::Unavailable(_) | Problem::Uncertain(_) => Some(5),
+            _ => None,
+        }
+    }
+}
+
+impl Refusal {
+    /// A refusal before anything is known about the request's content.
+    pub fn new(dialect: Dialect, problem: Problem) -> Refusal {
+        Refusal { dialect, problem, token: None, events: 0 }
+    }
+
+    /// With whose events were refused, and how many.
+    pub fn of(self, token: ProjectToken, events: usize) -> Refusal {
+        Refusal { token: Some(token), events, ..self }
+    }
+
+    /// The answer to send.
+    pub fn answer(&self) -> Answer {
+        let status = self.problem.status(self.dialect);
+        let body = match self.dialect {
+            Dialect::Native => native_error(&self.problem),
+            _ => vendor_error(status, self.dialect, &self.problem),
+        };
+        Answer { retry_after_s: self.problem.retry_after_s(), ..json_answer(status, &body) }
+    }
+}
+
+impl Parsed {
+    /// The answer once the events are durable. `receipt` and `visible` are told in the native dialect only.
+    pub fn answer(&self, receipt: &str, visible: Option<bool>, now: Millis) -> Answer {
+        if self.beacon {
+            return Answer { status: 204, content_type: "", body: Vec::new(), retry_after_s: None };
+        }
+        match self.dialect {
+            Dialect::Native => {
+                let mut body = json!({
+                    "accepted": self.envelopes.len(), "rejected": self.rejected, "receipt": receipt,
+                });
+                if let Some(visible) = visible {
+                    body["durable"] = json!(true);
+                    body["visible"] = json!(visible);
+                }
+                json_answer(200, &body)
+            }
+            Dialect::Amplitude => json_answer(
+                200,
+                &json!({
+                    "code": 200, "events_ingested": self.envelopes.len(),
+                    "payload_size_bytes": self.payload_bytes, "server_upload_time": now,
+                }),
+            ),
+            Dialect::AmplitudeText => Answer {
+                status: 200,
+                content_type: "text/plain; charset=utf-8",
+                body: b"success".to_vec(),
+                retry_after_s: None,
+            },
+            Dialect::Posthog | Dialect::Shared => json_answer(200, &json!({"status": "Ok"})),
+            Dialect::Segment => json_answer(200, &json!({"success": true})),
+        }
+    }
+}
+
+/// A JSON answer.
+pub fn json_answer(status: u16, body: &Value) -> Answer {
+    Answer {
+        status,
+        content_type: "application/json; charset=utf-8",
+        body: body.to_string().into_bytes(),
+        retry_after_s: None,
+    }
+}
+
+fn native_error(problem: &Problem) -> Value {
+    json!({"error": {
+        "code": problem.code(), "message": problem.to_string(), "hint": problem.hint(),
+        "docs": format!("/docs/errors/{}", problem.code()),
+    }})
+}
+
+/// One body that every vendor's SDK understands.
+fn vendor_error(status: u16, dialect: Dialect, problem: &Problem) -> Value {
+    let kind = if status >= 500 { "server_error" } else { "validation_error" };
+    let mut body = Map::new();
+    body.insert("code".into(), json!(status));
+    body.insert("error".into(), json!(amplitude_text(problem)));
+    for key in ["message", "detail"] {
+        body.insert(key.into(), json!(problem.to_string()));
+    }
+    body.insert("type".into(), json!(kind));
+    body.insert("tallymark_code".into(), json!(problem.code()));
+    match problem {
+        Problem::MissingKey => {
+            body.insert("missing_field".into(), json!("api_key"));
+        }
+        Problem::MissingMember(member) => {
+            body.insert("missing_field".into(), json!(member));
+        }
+        // A body that nobody can read stays so: `missing_field` is what makes Amplitude's SDKs stop resending it.
+        Problem::InvalidBody(_) | Problem::Encoding(_) if dialect != Dialect::Segment => {
+            body.insert("missing_field".into(), json!("events"));
+        }
+        Problem::InvalidEvents(lists) => {
+            for list in
+                ["events_with_invalid_fields", "events_with_missing_fields", "events_with_invalid_id_lengths"]
+            {
+                let fields = lists.get(list).cloned().unwrap_or_default();
+                body.insert(list.into(), json!(fields));
+            }
+        }
+        _ => {}
+    }
+    Value::Object(body)
+}
+
+/// The words of Amplitude's documentation where it has some.
+fn amplitude_text(problem: &Problem) -> String {
+    match problem {
+        Problem::InvalidBody(_) => "Invalid JSON request body".into(),
+        Problem::MissingKey | Problem::MissingMember(_) => "Request missing required field".into(),
+        Problem::TooLarge { .. } | Problem::TooMany { .. } => "Payload too large".into(),
+        other => other.to_string(),
+    }
+}

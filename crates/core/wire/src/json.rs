@@ -1,0 +1,426 @@
+//! Strict JSON (sonic-rs) into the model's values, with one documented treatment of every oddity.
+//!
+//! | in the text | becomes |
+//! |---|---|
+//! | NUL, written `\u0000` | U+FFFD, remark `character_replaced` |
+//! | half of a surrogate pair, written `\ud800` | U+FFFD, remark `character_replaced` |
+//! | integer beyond 64 bits, or a number so small that it would become 0 | its exact text, as a string |
+//! | number beyond 1.8e308, `NaN`, `Infinity` | a [`Fault`] that names the field and the byte |
+//! | a key twice | the last value |
+//! | nesting deeper than [`limits::DEPTH`] | a [`Fault`] |
+//!
+//! The common case is one pass of sonic-rs; a second, slower pass runs only for the oddities.
+
+use crate::{limits, split};
+use sonic_rs::{JsonContainerTrait, JsonValueTrait};
+use tallymark_model::{DeadReason, Properties, Value};
+
+/// Why one JSON text cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Stable code.
+    pub code: &'static str,
+    /// The field, such as `properties.items[2].price`; empty if the whole text is to blame.
+    pub field: String,
+    /// What is wrong and where, for people.
+    pub message: String,
+}
+
+impl Fault {
+    /// A fault of the field `field`.
+    pub(crate) fn field(code: &'static str, field: &str, message: impl Into<String>) -> Fault {
+        Fault { code, field: field.to_owned(), message: message.into() }
+    }
+
+    pub(crate) fn dead(self) -> DeadReason {
+        DeadReason::new(self.code, self.message)
+    }
+
+    fn json(at: usize, field: String, why: &str) -> Fault {
+        let message = if field.is_empty() {
+            format!("invalid JSON at byte {at}: {why}")
+        } else {
+            format!("invalid JSON in field '{field}' at byte {at}: {why}")
+        };
+        Fault { code: "invalid_json", field, message }
+    }
+}
+
+/// One parsed JSON text.
+pub(crate) struct Doc {
+    root: sonic_rs::Value,
+    /// Numbers are kept as text until converted (second pass only).
+    exact: bool,
+    /// Characters may have to be, or were, replaced.
+    replaced: bool,
+}
+
+impl Doc {
+    /// Parses one JSON text.
+    pub fn parse(text: &[u8]) -> Result<Doc, Fault> {
+        if split::deeper_than(text, limits::DEPTH) {
+            let message = format!("the JSON is nested deeper than {} levels", limits::DEPTH);
+            return Err(Fault { code: "too_deep", field: String::new(), message });
+        }
+        match sonic_rs::from_slice::<sonic_rs::Value>(text) {
+            Ok(root) if !has_odd_number(&root) => Ok(Doc { root, exact: false, replaced: has_nul(text) }),
+            Ok(_) => Doc::parse_again(text, false),
+            Err(_) => Doc::parse_again(text, true),
+        }
+    }
+
+    /// The second pass: numbers as text, lone surrogates replaced, and if that fails too, a good message.
+    #[cold]
+    fn parse_again(text: &[u8], failed: bool) -> Result<Doc, Fault> {
+        if let Err(error) = std::str::from_utf8(text) {
+            let at = error.valid_up_to();
+            return Err(Fault::json(at, split::path_at(text, at), "the text is not UTF-8"));
+        }
+        let mut parser = sonic_rs::Deserializer::from_slice(text).use_rawnumber().utf8_lossy();
+        let root: sonic_rs::Value = parser
+            .deserialize()
+            .and_then(|root| parser.end().map(|()| root))
+            .map_err(|error| syntax_fault(text, &error))?;
+        let mut path = String::new();
+        if let Some(number) = first_overflow(&root, &mut path) {
+            let shown: String = number.chars().take(40).collect();
+            return Err(Fault {
+                code: "invalid_number",
+                message: format!("the number {shown} in field '{path}' is too large: at most 1.8e308"),
+                field: path,
+            });
+        }
+        Ok(Doc { root, exact: true, replaced: failed || has_nul(text) })
+    }
+
+    /// True if characters were replaced, or `\u0000` occurs (which conversion replaces).
+    pub fn replaced(&self) -> bool {
+        self.replaced
+    }
+
+    /// The members of the outer object.
+    pub fn object(&self) -> Result<Object<'_>, Fault> {
+        match self.root.as_object() {
+            Some(object) => Ok(Object { object, doc: self }),
+            None => Err(Fault::field("invalid_event", "", "the event is not a JSON object")),
+        }
+    }
+
+    /// The whole text as a value.
+    pub fn value(&self) -> Value {
+        self.convert(&self.root)
+    }
+
+    fn convert(&self, value: &sonic_rs::Value) -> Value {
+        if let Some(text) = value.as_str() {
+            return Value::String(self.text(text));
+        }
+        if let Some(object) = value.as_object() {
+            return Value::Object(self.map(object));
+        }
+        if let Some(array) = value.as_array() {
+            return Value::Array(array.iter().map(|v| self.convert(v)).collect());
+        }
+        if let Some(b) = value.as_bool() {
+            return Value::Bool(b);
+        }
+        if self.exact
+            && let Some(raw) = value.as_raw_number()
+        {
+            return number(raw.as_str());
+        }
+        if let Some(n) = value.as_u64() {
+            return Value::from(n);
+        }
+        if let Some(n) = value.as_i64() {
+            return Value::from(n);
+        }
+        // Not finite cannot happen: the parser refuses such numbers.
+        value.as_f64().and_then(serde_json::Number::from_f64).map_or(Value::Null, Value::Number)
+    }
+
+    fn map(&self, object: &sonic_rs::Object) -> Properties {
+        let mut map = Properties::with_capacity(object.len());
+        for (key, value) in object {
+            map.insert(self.text(key), self.convert(value));
+        }
+        map
+    }
+
+    fn text(&self, text: &str) -> String {
+        if self.replaced && text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text.to_owned() }
+    }
+}
+
+/// A JSON object whose members are converted only when asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Object<'a> {
+    object: &'a sonic_rs::Object,
+    doc: &'a Doc,
+}
+
+impl<'a> Object<'a> {
+    /// Every member in order; a key may come twice.
+    pub fn iter(self) -> impl Iterator<Item = (&'a str, Field<'a>)> {
+        self.object.iter().map(move |(key, value)| (key, Field { value, doc: self.doc }))
+    }
+
+    /// The last member with this key that is not null.
+    pub fn get(self, key: &str) -> Option<Field<'a>> {
+        self.iter().filter(|(k, f)| *k == key && !f.value.is_null()).last().map(|(_, f)| f)
+    }
+
+    /// The text of the member with this key, if it is a string.
+    pub fn str(self, key: &str) -> Option<&'a str> {
+        self.get(key)?.as_str()
+    }
+
+    /// True if there is such a member that is not null.
+    pub fn has(self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
+    pub fn len(self) -> usize {
+        self.object.len()
+    }
+}
+
+/// One value inside a [`Doc`].
+#[derive(Clone, Copy)]
+pub(crate) struct Field<'a> {
+    value: &'a sonic_rs::Value,
+    doc: &'a Doc,
+}
+
+impl<'a> Field<'a> {
+    pub fn as_str(self) -> Option<&'a str> {
+        self.value.as_str()
+    }
+
+    pub fn as_object(self) -> Option<Object<'a>> {
+        self.value.as_object().map(|object| Object { object, doc: self.doc })
+    }
+
+    pub fn as_array(self) -> Option<Vec<Field<'a>>> {
+        Some(self.value.as_array()?.iter().map(|value| Field { value, doc: self.doc }).collect())
+    }
+
+    pub fn is_null(self) -> bool {
+        self.value.is_null()
+    }
+
+    pub fn as_bool(self) -> Option<bool> {
+        self.value.as_bool()
+    }
+
+    /// A key of this document as it is stored.
+    pub fn clean_key(self, key: &str) -> String {
+        self.doc.text(key)
+    }
+
+    /// The value as the model's.
+    pub fn to_value(self) -> Value {
+        self.doc.convert(self.value)
+    }
+
+    /// The text of the value, cleaned: strings as they are, numbers and booleans in JSON; nothing else.
+    pub fn to_text(self) -> Option<String> {
+        match self.value.as_str() {
+            Some(text) => Some(self.doc.text(text)),
+            None => match self.to_value() {
+                Value::String(s) => Some(s),
+                v @ (Value::Number(_) | Value::Bool(_)) => Some(tallymark_model::canonical_text(&v)),
+                _ => None,
+            },
+        }
+    }
+
+    /// The value as whole milliseconds: an integer, or a float without loss.
+    pub fn as_millis(self) -> Option<i64> {
+        match self.to_value() {
+            Value::Number(n) => n.as_i64().or_else(|| {
+                let f = n.as_f64()?;
+                (f.abs() < 9.0e15).then_some(f as i64)
+            }),
+            _ => None,
+        }
+    }
+
+    pub fn type_name(self) -> &'static str {
+        match self.to_value() {
+            Value::Null => "null",
+            Value::Bool(_) => "a boolean",
+            Value::Number(_) => "a number",
+            Value::String(_) => "a string",
+            Value::Array(_) => "a list",
+            Value::Object(_) => "an object",
+        }
+    }
+}
+
+/// True if a number may have lost something on the way into 64 bits.
+fn has_odd_number(value: &sonic_rs::Value) -> bool {
+    if let Some(object) = value.as_object() {
+        return object.iter().any(|(_, v)| has_odd_number(v));
+    }
+    if let Some(array) = value.as_array() {
+        return array.iter().any(has_odd_number);
+    }
+    value.is_f64() && value.as_f64().is_some_and(|f| f == 0.0 || f.abs() >= 9.2e18)
+}
+
+fn has_nul(text: &[u8]) -> bool {
+    // The escape is the only spelling of NUL that JSON allows.
+    std::str::from_utf8(text).is_ok_and(|text| text.contains("\\u0000"))
+}
+
+/// The number that this JSON text spells; as text if 64 bits cannot hold it.
+fn number(raw: &str) -> Value {
+    if let Ok(n) = raw.parse::<u64>() {
+        return Value::from(n);
+    }
+    if raw != "-0"
+        && let Ok(n) = raw.parse::<i64>()
+    {
+        return Value::from(n);
+    }
+    let integral = !raw.contains(['.', 'e', 'E']);
+    let float = raw.parse::<f64>().ok().filter(|f| f.is_finite());
+    match float.and_then(|f| serde_json::Number::from_f64(f).map(|n| (f, n))) {
+        Some((f, n)) if raw == "-0" || !(integral || f == 0.0 && has_digit_above_zero(raw)) => {
+            Value::Number(n)
+        }
+        _ => Value::String(raw.to_owned()),
+    }
+}
+
+fn has_digit_above_zero(raw: &str) -> bool {
+    let mantissa = raw.split(['e', 'E']).next().unwrap_or(raw);
+    mantissa.bytes().any(|b| matches!(b, b'1'..=b'9'))
+}
+
+/// The first number too large for 64-bit floating point; `path` then names it. Integers are kept as text.
+fn first_overflow(value: &sonic_rs::Value, path: &mut String) -> Option<String> {
+    let length = path.len();
+    if let Some(object) = value.as_object() {
+        for (key, value) in object {
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(key);
+            if let Some(found) = first_overflow(value, path) {
+                return Some(found);
+            }
+            path.truncate(length);
+        }
+    } else if let Some(array) = value.as_array() {
+        for (i, value) in array.iter().enumerate() {
+            path.push_str(&format!("[{i}]"));
+            if let Some(found) = first_overflow(value, path) {
+                return Some(found);
+            }
+            path.truncate(length);
+        }
+    } else if let Some(raw) = value.as_raw_number() {
+        return raw.as_str().parse::<f64>().is_ok_and(f64::is_infinite).then(|| raw.as_str().to_owned());
+    }
+    None
+}
+
+#[cold]
+fn syntax_fault(text: &[u8], error: &sonic_rs::Error) -> Fault {
+    let at = error.offset().min(text.len());
+    let full = error.to_string();
+    let why = full.split(" at line").next().unwrap_or("not JSON").trim();
+    let around = String::from_utf8_lossy(&text[at.saturating_sub(2)..text.len().min(at + 9)]);
+    let why = if around.contains("NaN") || around.contains("Infinity") {
+        "NaN and Infinity are not JSON; send null or a string"
+    } else {
+        why
+    };
+    Fault::json(at, split::path_at(text, at), why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn value(text: &str) -> Value {
+        Doc::parse(text.as_bytes()).unwrap().value()
+    }
+
+    fn fault(text: &[u8]) -> Fault {
+        match Doc::parse(text) {
+            Err(fault) => fault,
+            Ok(_) => panic!("parsed: {}", String::from_utf8_lossy(text)),
+        }
+    }
+
+    #[test]
+    fn numbers_are_exact_or_kept_as_text() {
+        for (text, expected) in [
+            ("9007199254740993", json!(9007199254740993u64)),
+            ("-9223372036854775808", json!(i64::MIN)),
+            ("18446744073709551615", json!(u64::MAX)),
+            ("18446744073709551616", json!("18446744073709551616")),
+            ("-9223372036854775809", json!("-9223372036854775809")),
+            ("1e-400", json!("1e-400")),
+            ("0.0", json!(0.0)),
+            ("0e5", json!(0.0)),
+            ("0", json!(0)),
+            ("-0", json!(-0.0)),
+            ("1.5e3", json!(1500.0)),
+            ("1e300", json!(1e300)),
+        ] {
+            assert_eq!(value(&format!("{{\"n\":{text}}}"))["n"], expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_without_end_name_their_field() {
+        let fault = fault(br#"{"properties":{"a":[1,{"b":1e400}]}}"#);
+        assert_eq!((fault.code, fault.field.as_str()), ("invalid_number", "properties.a[1].b"));
+        let huge = format!("{{\"n\":1{}}}", "0".repeat(400));
+        assert_eq!(self::fault(huge.as_bytes()).code, "invalid_number");
+    }
+
+    #[test]
+    fn characters_that_nobody_can_store_are_replaced() {
+        for (text, expected) in [
+            (r#"{"a\u0000b":"x\u0000y"}"#, json!({"a\u{fffd}b":"x\u{fffd}y"})),
+            (r#"{"a":"\ud83d"}"#, json!({"a":"\u{fffd}"})),
+            (r#"{"a":"\udc00x"}"#, json!({"a":"\u{fffd}x"})),
+            (r#"{"a":"\ud83d\ude00"}"#, json!({"a":"😀"})),
+        ] {
+            let doc = Doc::parse(text.as_bytes()).unwrap();
+            assert_eq!(doc.value(), expected, "{text}");
+            assert_eq!(doc.replaced(), !text.contains("ude00"), "{text}");
+        }
+    }
+
+    #[test]
+    fn faults_say_where() {
+        let nan = fault(br#"{"event":"a","properties":{"x":NaN}}"#);
+        assert_eq!((nan.code, nan.field.as_str()), ("invalid_json", "properties.x"));
+        assert!(nan.message.contains("NaN"), "{}", nan.message);
+        assert_eq!(fault(b"{\"event\":\"\xff\"}").field, "event");
+        for text in [&b""[..], b"{", b"{\"a\":1,}", b"[1] 2", b"{\"a\" 1}", b"\"\x01\"", b"tru", b"01"] {
+            assert_eq!(fault(text).code, "invalid_json", "{}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn depth_is_limited_before_parsing() {
+        let nested = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
+        assert!(Doc::parse(nested(64).as_bytes()).is_ok());
+        for n in [65, 100_000] {
+            assert_eq!(fault(nested(n).as_bytes()).code, "too_deep");
+        }
+    }
+
+    #[test]
+    fn the_last_of_two_equal_keys_wins() {
+        assert_eq!(value(r#"{"a":1,"b":2,"a":3}"#), json!({"a":3,"b":2}));
+    }
+}

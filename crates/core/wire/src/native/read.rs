@@ -1,0 +1,100 @@
+//! Native requests to envelopes; each event is checked with the same rules that decoding applies.
+
+use super::decode::check;
+use crate::answer::{Problem, Refusal};
+use crate::json::{Doc, Fault};
+use crate::request::{Frame, Parsed, Rejected, Request};
+use crate::split::{self, Piece};
+use crate::{Dialect, credentials, limits, time, token_of};
+use std::sync::Arc;
+use tallymark_model::{Lane, RequestContext, Value, WireFormat};
+
+/// Reads `POST /api/v1/events`.
+pub(crate) fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
+    let refuse = |problem| Refusal::new(Dialect::Native, problem);
+    let body = &request.body;
+    let members = split::members(body, 0..body.len()).map_err(|broken| {
+        refuse(Problem::InvalidBody(format!(
+            "the body is not a JSON object: {} at byte {}",
+            broken.why, broken.at
+        )))
+    })?;
+    let member = |name: &str| {
+        members
+            .iter()
+            .rev()
+            .find(|(key, _)| &body[key.start + 1..key.end - 1] == name.as_bytes())
+            .map(|(_, p)| p)
+    };
+    let scalar = |name: &str| -> Option<Value> {
+        let piece = member(name).filter(|p| p.depth == 0)?;
+        Doc::parse(&body[piece.range.clone()]).ok().map(|doc| doc.value())
+    };
+    let credential = credentials::of_authorization(request.authorization)
+        .or_else(|| ["api_key", "token", "write_key"].iter().find_map(|name| request.parameter(name)))
+        .or_else(|| {
+            let found = ["api_key", "token", "write_key", "writeKey"].iter().find_map(|name| scalar(name))?;
+            found.as_str().map(str::to_owned)
+        });
+    let credential = credential.as_deref().and_then(credentials::clean);
+    let token = token_of(credential.ok_or_else(|| refuse(Problem::MissingKey))?);
+    let list = member("events").ok_or_else(|| refuse(Problem::MissingMember("events")).of(token, 0))?;
+    let pieces = split::elements(body, list.range.clone()).map_err(|broken| {
+        let why = format!("'events' is not a list: {} at byte {}", broken.why, broken.at);
+        refuse(Problem::InvalidBody(why)).of(token, 0)
+    })?;
+    if pieces.len() > limits::NATIVE_EVENTS {
+        let problem = Problem::TooMany { found: pieces.len(), limit: limits::NATIVE_EVENTS };
+        return Err(refuse(problem).of(token, pieces.len()));
+    }
+    let sent_at = match scalar("sent_at") {
+        Some(Value::String(text)) => time::parse(&text),
+        Some(value) => value.as_i64().and_then(time::in_range),
+        None => None,
+    };
+    let lane = match request.parameter("lane").as_deref() {
+        Some("bulk") => Lane::Bulk,
+        _ => Lane::Live,
+    };
+    let frame = Frame {
+        body,
+        token,
+        wire: WireFormat::NativeV1,
+        lane,
+        received_at: request.received_at,
+        context: Arc::new(RequestContext { sent_at, ..request.context() }),
+    };
+    let mut envelopes = Vec::with_capacity(pieces.len());
+    let mut rejected = Vec::new();
+    for (index, piece) in pieces.into_iter().enumerate() {
+        match routing_key(body, &piece) {
+            Ok(key) => envelopes.push(frame.envelope(piece.range, key)),
+            Err(fault) => rejected.push(Rejected {
+                index,
+                code: fault.code.to_owned(),
+                message: fault.message,
+                field: Some(fault.field).filter(|f| !f.is_empty()),
+            }),
+        }
+    }
+    Ok(Parsed {
+        token,
+        lane,
+        dialect: Dialect::Native,
+        envelopes,
+        rejected,
+        payload_bytes: body.len(),
+        beacon: false,
+    })
+}
+
+fn routing_key(body: &[u8], piece: &Piece) -> Result<String, Fault> {
+    let text = &body[piece.range.clone()];
+    if text.len() > limits::EVENT_BYTES {
+        let message = format!("the event has {} bytes, more than {}", text.len(), limits::EVENT_BYTES);
+        return Err(Fault { code: "event_too_large", field: String::new(), message });
+    }
+    let doc = Doc::parse(text)?;
+    let checked = check(doc.object()?)?;
+    Ok(checked.device_id.or(checked.user_id).unwrap_or_default())
+}

@@ -20,7 +20,8 @@ def sql():
     db.execute(f"""
         CREATE TABLE lines AS SELECT
           CASE WHEN Quantity < 0 OR InvoiceNo LIKE 'C%' THEN 'refund' ELSE 'purchase' END AS event,
-          regexp_replace(CustomerID, '\\.0$', '') AS person, CAST(InvoiceDate AS TIMESTAMP) AS at
+          regexp_replace(CustomerID, '\\.0$', '') AS person, CAST(InvoiceDate AS TIMESTAMP) AS at,
+          epoch_ms(timezone('Europe/London', CAST(InvoiceDate AS TIMESTAMP))) AS ms
         FROM read_csv('{CSV}', all_varchar=false, types={{'InvoiceNo': 'VARCHAR', 'StockCode': 'VARCHAR', 'CustomerID': 'VARCHAR', 'Quantity': 'INTEGER'}})
     """)
     return db
@@ -53,9 +54,9 @@ def test_import_twice_and_compare_with_sql(make_server, sql):
     # Equal times count as later (semantics 3.3), and the window is inclusive.
     expected = sql.execute("""
         SELECT count(DISTINCT p.person), count(DISTINCT CASE WHEN EXISTS (
-            SELECT 1 FROM lines r WHERE r.event = 'refund' AND r.person = p.person AND r.at >= p.at AND r.at <= p.at + INTERVAL 720 HOUR
+            SELECT 1 FROM lines r WHERE r.event = 'refund' AND r.person = p.person AND r.ms >= p.ms AND r.ms <= p.ms + 30 * 86400000::BIGINT
           ) THEN p.person END)
-        FROM (SELECT DISTINCT person, at FROM lines WHERE event = 'purchase' AND person IS NOT NULL) p""").fetchone()
+        FROM (SELECT DISTINCT person, ms FROM lines WHERE event = 'purchase' AND person IS NOT NULL) p""").fetchone()
     assert funnel["counts"] == list(expected)
 
     retention = server.query(type="retention", start={"event": "purchase"}, **{"return": {"event": "purchase"}}, range={"from": "2010-12-01", "to": "2011-11-30"}, interval="month", periods=12)

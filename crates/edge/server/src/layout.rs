@@ -1,0 +1,94 @@
+//! Where things are in the data folder: the one place that knows.
+
+use crate::ServerError;
+use std::path::{Path, PathBuf};
+
+/// The data folder.
+///
+/// ```text
+/// DIR/log/{live,bulk}/     the log: the truth until it is archived
+/// DIR/catalog.db           what is committed, projects, keys
+/// DIR/objects/             segments and deltas
+/// DIR/state/               checkpoints of the fold (disposable)
+/// DIR/run/                 sockets, status, connection details for the CLI (not data)
+/// ```
+#[derive(Debug, Clone)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// The layout below a folder.
+    pub fn new(root: &Path) -> Layout {
+        Layout { root: root.to_owned() }
+    }
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+    /// The log.
+    pub fn log(&self) -> PathBuf {
+        self.root.join("log")
+    }
+    /// The catalog.
+    pub fn catalog(&self) -> PathBuf {
+        self.root.join("catalog.db")
+    }
+    /// The object store.
+    pub fn objects(&self) -> PathBuf {
+        self.root.join("objects")
+    }
+    /// Its URL.
+    pub fn objects_url(&self) -> String {
+        format!("file:{}", self.objects().display())
+    }
+    /// Checkpoints of the fold.
+    pub fn state(&self) -> PathBuf {
+        self.root.join("state")
+    }
+    /// Sockets and status.
+    pub fn run(&self) -> PathBuf {
+        self.root.join("run")
+    }
+    /// The web process's socket.
+    pub fn web_socket(&self) -> PathBuf {
+        self.run().join("web.sock")
+    }
+    /// What the supervisor knows of its children.
+    pub fn components(&self) -> PathBuf {
+        self.run().join("components.json")
+    }
+    /// Connection details for the CLI on this machine.
+    pub fn local(&self) -> PathBuf {
+        self.run().join("local.json")
+    }
+    /// The lock that only one supervisor holds.
+    pub fn lock(&self) -> PathBuf {
+        self.run().join("lock")
+    }
+
+    /// Creates the folders that are missing; the root is for its owner only.
+    pub fn create(&self) -> Result<(), ServerError> {
+        use std::os::unix::fs::PermissionsExt;
+        for folder in [self.root.clone(), self.log(), self.objects(), self.state(), self.run()] {
+            std::fs::create_dir_all(&folder).map_err(ServerError::at(&folder))?;
+        }
+        std::fs::set_permissions(&self.root, std::fs::Permissions::from_mode(0o700))
+            .map_err(ServerError::at(&self.root))
+    }
+}
+
+/// Replaces a small file as a whole, readable by its owner only.
+pub fn write_private(path: &Path, text: &str) -> Result<(), ServerError> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let fresh = path.with_extension("new");
+    let write = || -> std::io::Result<()> {
+        let mut file =
+            std::fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&fresh)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&fresh, path)
+    };
+    write().map_err(ServerError::at(path))
+}

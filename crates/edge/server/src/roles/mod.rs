@@ -1,0 +1,82 @@
+//! The roles of one binary. Each opens its own backends and runs until its standard input closes or a signal
+//! arrives.
+
+mod backlog;
+mod collect;
+mod process;
+mod web;
+
+use crate::{Layout, ServerError, limits, supervisor};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use tokio_util::sync::CancellationToken;
+
+/// What a process of the server does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Owns the public port and the log's writer; needs only its disk.
+    Collect,
+    /// Turns the log into segments; compacts.
+    Process,
+    /// API, queries, web app.
+    Web,
+}
+
+impl Role {
+    /// Name used in commands, logs and status.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Collect => "collect",
+            Role::Process => "process",
+            Role::Web => "web",
+        }
+    }
+
+    /// The role with this name.
+    pub fn from_name(name: &str) -> Result<Role, String> {
+        [Role::Collect, Role::Process, Role::Web]
+            .into_iter()
+            .find(|r| r.name() == name)
+            .ok_or_else(|| format!("unknown role {name:?}; use collect, process or web"))
+    }
+}
+
+/// What every role needs to know.
+#[derive(Debug, Clone)]
+pub struct RoleConfig {
+    /// Data folder.
+    pub data: PathBuf,
+    /// Public address.
+    pub listen: SocketAddr,
+    /// Partitions per lane, for a new log.
+    pub partitions: u16,
+}
+
+/// Runs a role until it is told to stop.
+pub async fn run_role(role: Role, config: RoleConfig) -> Result<(), ServerError> {
+    limits::apply(role);
+    let layout = Layout::new(&config.data);
+    layout.create()?;
+    let stop = CancellationToken::new();
+    stop_when_orphaned(stop.clone());
+    let signalled = stop.clone();
+    tokio::spawn(async move {
+        supervisor::signal().await;
+        signalled.cancel();
+    });
+    match role {
+        Role::Collect => collect::run(&layout, &config, stop).await,
+        Role::Process => process::run(&layout, stop).await,
+        Role::Web => web::run(&layout, stop).await,
+    }
+}
+
+/// The supervisor holds the other end of the standard input: when it closes, the supervisor is gone or wants
+/// this process to finish. A plain thread: reading the standard input cannot be cancelled.
+fn stop_when_orphaned(stop: CancellationToken) {
+    std::thread::spawn(move || {
+        let mut buffer = [0u8; 64];
+        while matches!(std::io::Read::read(&mut std::io::stdin(), &mut buffer), Ok(n) if n > 0) {}
+        stop.cancel();
+    });
+}

@@ -42,6 +42,6 @@ mod tests {
             assert!(all[i + 1..].iter().all(|b| a != b));
         }
         // Pinned: links and exports that people keep contain it.
-        assert_eq!(all[0].to_string(), "PINNED");
+        assert_eq!(all[0].to_string(), "dfa369cc-d0c2-5484-861e-48b28711a8ad");
     }
 }

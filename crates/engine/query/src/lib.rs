@@ -6,8 +6,10 @@
 //! Deliberately not here: what charts mean (`insights`), SQL (`sql`), the log.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod calendar;
 mod context;
 mod error;
 
+pub use calendar::{BUCKETS_MAX, Buckets, Calendar, Range, Unit, WeekStart, parse_instant};
 pub use context::{Budget, Cancel, Context, Progress, ProgressReading, Reservation};
 pub use error::QueryError;

@@ -1,0 +1,339 @@
+//! The attempt of one actor through the steps of a funnel (chapter 3.1 to 3.3).
+//!
+//! Guarantees: exactly the greedy rule of the semantics: the earliest candidate by time, among simultaneous ones
+//! the one that leads deepest, no event twice. Where no event matches two steps, simultaneous candidates are
+//! interchangeable and one pass with a pointer per step gives the same answer; otherwise a search with memory
+//! decides, which costs time only where overlapping steps meet in one tie.
+//! Deliberately not here: how events are found and grouped by actor (`funnel`).
+
+use rustc_hash::FxHashMap;
+use tallymark_model::Millis;
+use tallymark_query::{Cancel, QueryError};
+
+/// Most steps of a funnel.
+pub(crate) const STEPS_MAX: usize = 20;
+
+/// The rules all attempts of a query share.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    /// Number of steps, 1 to [`STEPS_MAX`].
+    pub steps: usize,
+    /// From the first step to any later one, inclusive.
+    pub window: Millis,
+    /// How much earlier than its predecessor a step may be.
+    pub tolerance: Millis,
+    /// Steps must be strictly later than their predecessors.
+    pub strict: bool,
+}
+
+/// An event that matches at least one step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hit {
+    /// When.
+    pub time: Millis,
+    /// Bit `k` = matches step `k`; bit 0 only if it may also begin an attempt.
+    pub mask: u32,
+}
+
+/// The attempt that counts for an actor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    /// Steps reached, at least 1.
+    pub depth: usize,
+    /// Index of the entry among the hits.
+    pub entry: usize,
+    /// Times of the steps reached.
+    pub times: [Millis; STEPS_MAX],
+}
+
+/// Buffers reused from actor to actor.
+#[derive(Debug, Default)]
+pub(crate) struct Workspace {
+    /// Per step: indices of its hits.
+    hits: Vec<Vec<u32>>,
+    cursors: Vec<usize>,
+    memory: FxHashMap<(usize, Millis, Vec<u32>), (usize, Option<u32>)>,
+    visits: u64,
+}
+
+/// The best attempt: greatest depth, then earliest entry. `hits` are sorted by (time, log order).
+pub(crate) fn best(
+    hits: &[Hit],
+    rules: &Rules,
+    workspace: &mut Workspace,
+    cancel: &Cancel,
+) -> Result<Option<Attempt>, QueryError> {
+    workspace.prepare(hits, rules);
+    let overlapping = hits.iter().any(|h| h.mask.count_ones() > 1);
+    let mut best: Option<Attempt> = None;
+    for at in 0..workspace.hits[0].len() {
+        let entry = workspace.hits[0][at] as usize;
+        let attempt = if overlapping {
+            workspace.search(hits, rules, entry, cancel)?
+        } else {
+            workspace.chain(hits, rules, entry)
+        };
+        if best.is_none_or(|b| attempt.depth > b.depth) {
+            best = Some(attempt);
+            if attempt.depth == rules.steps {
+                break;
+            }
+        }
+    }
+    Ok(best)
+}
+
+impl Rules {
+    /// Earliest time of the step after one at `previous`.
+    fn earliest(&self, previous: Millis) -> Millis {
+        if self.strict { previous + 1 } else { previous - self.tolerance }
+    }
+}
+
+impl Workspace {
+    fn prepare(&mut self, hits: &[Hit], rules: &Rules) {
+        self.hits.resize_with(STEPS_MAX, Vec::new);
+        self.hits.iter_mut().for_each(Vec::clear);
+        self.cursors.clear();
+        self.cursors.resize(rules.steps, 0);
+        for (i, hit) in hits.iter().enumerate() {
+            let mut mask = hit.mask;
+            while mask != 0 {
+                self.hits[mask.trailing_zeros() as usize].push(i as u32);
+                mask &= mask - 1;
+            }
+        }
+    }
+
+    /// No event matches two steps: each step takes the first hit late enough. As entries advance so do the
+    /// earliest times of every step, hence one cursor per step for all entries.
+    fn chain(&mut self, hits: &[Hit], rules: &Rules, entry: usize) -> Attempt {
+        let start = hits[entry].time;
+        let mut attempt = Attempt { depth: 1, entry, times: [start; STEPS_MAX] };
+        for step in 1..rules.steps {
+            let earliest = rules.earliest(attempt.times[step - 1]);
+            let list = &self.hits[step];
+            let cursor = &mut self.cursors[step];
+            while list.get(*cursor).is_some_and(|i| hits[*i as usize].time < earliest) {
+                *cursor += 1;
+            }
+            match list.get(*cursor).map(|i| hits[*i as usize].time) {
+                Some(time) if time - start <= rules.window => attempt.times[step] = time,
+                _ => break,
+            }
+            attempt.depth = step + 1;
+        }
+        attempt
+    }
+
+    /// Events may match several steps: among simultaneous candidates, try each.
+    fn search(
+        &mut self,
+        hits: &[Hit],
+        rules: &Rules,
+        entry: usize,
+        cancel: &Cancel,
+    ) -> Result<Attempt, QueryError> {
+        self.memory.clear();
+        self.visits = 0;
+        let start = hits[entry].time;
+        let mut attempt = Attempt { depth: 1, entry, times: [start; STEPS_MAX] };
+        let mut used = vec![entry as u32];
+        for step in 1..rules.steps {
+            let state = Step { hits, rules, start, cancel };
+            let previous = attempt.times[step - 1];
+            let Some(chosen) = self.deepest(&state, step, previous, &mut used)?.1 else { break };
+            used.push(chosen);
+            attempt.times[step] = hits[chosen as usize].time;
+            attempt.depth = step + 1;
+        }
+        Ok(attempt)
+    }
+
+    /// How deep an attempt can get that waits for `step` after `previous`, and the event to take next.
+    fn deepest(
+        &mut self,
+        state: &Step<'_>,
+        step: usize,
+        previous: Millis,
+        used: &mut Vec<u32>,
+    ) -> Result<(usize, Option<u32>), QueryError> {
+        let Step { hits, rules, start, cancel } = *state;
+        if step == rules.steps {
+            return Ok((step, None));
+        }
+        self.visits += 1;
+        if self.visits % 4096 == 0 {
+            cancel.check()?;
+        }
+        let earliest = rules.earliest(previous);
+        let list = &self.hits[step];
+        let from = list.partition_point(|i| hits[*i as usize].time < earliest);
+        let Some(first) = list[from..].iter().copied().find(|i| !used.contains(i)) else { return Ok((step, None)) };
+        let time = hits[first as usize].time;
+        if time - start > rules.window {
+            return Ok((step, None));
+        }
+        let mut candidates: Vec<u32> = Vec::new();
+        for i in list[from..].iter().copied().take_while(|i| hits[*i as usize].time <= time) {
+            // Simultaneous events with the same steps are interchangeable.
+            let seen = |c: &u32| hits[*c as usize].mask == hits[i as usize].mask;
+            if hits[i as usize].time == time && !used.contains(&i) && !candidates.iter().any(seen) {
+                candidates.push(i);
+            }
+        }
+        if let [only] = candidates[..] {
+            used.push(only);
+            let deep = self.deepest(state, step + 1, time, used)?.0;
+            used.pop();
+            return Ok((deep, Some(only)));
+        }
+        let key = (step, previous, reusable(hits, used, earliest));
+        if let Some(known) = self.memory.get(&key) {
+            return Ok(*known);
+        }
+        let mut best = (step, None);
+        for candidate in candidates {
+            used.push(candidate);
+            let deep = self.deepest(state, step + 1, time, used)?.0;
+            used.pop();
+            if best.1.is_none() || deep > best.0 {
+                best = (deep, Some(candidate));
+            }
+            if deep == rules.steps {
+                break;
+            }
+        }
+        self.memory.insert(key, best);
+        Ok(best)
+    }
+}
+
+/// What stays the same during the search from one entry.
+#[derive(Clone, Copy)]
+struct Step<'a> {
+    hits: &'a [Hit],
+    rules: &'a Rules,
+    start: Millis,
+    cancel: &'a Cancel,
+}
+
+/// The used events that could still be taken again were they not used: what the future depends on.
+fn reusable(hits: &[Hit], used: &[u32], earliest: Millis) -> Vec<u32> {
+    let mut list: Vec<u32> = used.iter().copied().filter(|i| hits[*i as usize].time >= earliest).collect();
+    list.sort_unstable();
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn depth(hits: &[(Millis, u32)], steps: usize, window: Millis, tolerance: Millis, strict: bool) -> (usize, usize) {
+        let hits: Vec<Hit> = hits.iter().map(|&(time, mask)| Hit { time, mask }).collect();
+        let rules = Rules { steps, window, tolerance, strict };
+        let found = best(&hits, &rules, &mut Workspace::default(), &Cancel::default()).unwrap();
+        found.map_or((0, 0), |a| (a.depth, a.entry))
+    }
+
+    const A: u32 = 1;
+    const B: u32 = 2;
+    const C: u32 = 4;
+
+    #[test]
+    fn the_window_is_inclusive_and_measured_from_the_first_step() {
+        assert_eq!(depth(&[(0, A), (100, B)], 2, 100, 0, false).0, 2);
+        assert_eq!(depth(&[(0, A), (101, B)], 2, 100, 0, false).0, 1);
+        assert_eq!(depth(&[(0, A), (60, B), (120, C)], 3, 100, 0, false).0, 2);
+    }
+
+    #[test]
+    fn the_deepest_attempt_wins_then_the_earliest_entry() {
+        // The first entry's window closes too early; the second completes.
+        assert_eq!(depth(&[(0, A), (150, A), (200, B)], 2, 100, 0, false), (2, 1));
+        assert_eq!(depth(&[(0, A), (10, A), (20, B)], 2, 100, 0, false), (2, 0));
+    }
+
+    #[test]
+    fn ties_accept_either_order_unless_steps_must_increase() {
+        assert_eq!(depth(&[(5, B), (5, A)], 2, 100, 0, false).0, 2);
+        assert_eq!(depth(&[(5, B), (5, A)], 2, 100, 0, true).0, 1);
+        assert_eq!(depth(&[(3, B), (5, A)], 2, 100, 0, false).0, 1);
+        assert_eq!(depth(&[(3, B), (5, A)], 2, 100, 2, false).0, 2);
+        assert_eq!(depth(&[(3, B), (6, A)], 2, 100, 2, false).0, 1);
+    }
+
+    #[test]
+    fn one_event_never_fills_two_steps() {
+        assert_eq!(depth(&[(0, A | B)], 2, 100, 0, false).0, 1);
+        assert_eq!(depth(&[(0, A | B), (0, A | B)], 2, 100, 0, false).0, 2);
+        assert_eq!(depth(&[(0, A | B), (7, A | B)], 2, 100, 0, false), (2, 0));
+    }
+
+    #[test]
+    fn among_simultaneous_candidates_the_one_that_leads_deepest_is_taken() {
+        // Step 2 can be either event at 5; taking the one that only matches step 2 leaves the other for step 3.
+        assert_eq!(depth(&[(0, A), (5, B | C), (5, B)], 3, 100, 0, false).0, 3);
+        assert_eq!(depth(&[(0, A), (5, B), (5, B | C)], 3, 100, 0, false).0, 3);
+    }
+
+    #[test]
+    fn a_hopeless_tie_is_not_searched_for_ever() {
+        // 19 steps match all of 30 simultaneous events, the last matches nothing.
+        let masks: Vec<(Millis, u32)> = (0..30u32).map(|i| (5, ((1 << 19) - 1) & !(1 << (1 + i % 18)))).collect();
+        assert_eq!(depth(&masks[..14], 20, 100, 0, false).0, 14);
+    }
+
+    /// The rule of the semantics, word for word, without any of the shortcuts.
+    fn reference(hits: &[Hit], rules: &Rules) -> Option<(usize, usize)> {
+        fn go(hits: &[Hit], rules: &Rules, step: usize, start: Millis, previous: Millis, used: &mut Vec<usize>) -> usize {
+            if step == rules.steps {
+                return step;
+            }
+            let fits = |i: &usize| {
+                let h = &hits[*i];
+                let after = if rules.strict { h.time > previous } else { h.time >= previous - rules.tolerance };
+                !used.contains(i) && h.mask & (1 << step) != 0 && after && h.time - start <= rules.window
+            };
+            let candidates: Vec<usize> = (0..hits.len()).filter(fits).collect();
+            let Some(time) = candidates.iter().map(|i| hits[*i].time).min() else { return step };
+            let mut deepest = step;
+            for i in candidates.into_iter().filter(|i| hits[*i].time == time) {
+                used.push(i);
+                deepest = deepest.max(go(hits, rules, step + 1, start, time, used));
+                used.pop();
+            }
+            deepest
+        }
+        let mut best: Option<(usize, usize)> = None;
+        for (i, h) in hits.iter().enumerate().filter(|(_, h)| h.mask & 1 != 0) {
+            let depth = go(hits, rules, 1, h.time, h.time, &mut vec![i]);
+            if best.is_none_or(|b| depth > b.0) {
+                best = Some((depth, i));
+            }
+        }
+        best
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(3000))]
+        #[test]
+        fn it_agrees_with_the_rule(
+            mut raw in proptest::collection::vec((0i64..12, 1u32..16), 0..9),
+            single in proptest::bool::ANY,
+            steps in 1usize..5,
+            window in 0i64..12,
+            tolerance in 0i64..3,
+            strict in proptest::bool::ANY,
+        ) {
+            raw.sort_by_key(|r| r.0);
+            let hits: Vec<Hit> = raw.iter().map(|&(time, mask)| {
+                let mask = if single { 1 << (mask % 4) } else { mask } & ((1 << steps) - 1);
+                Hit { time, mask }
+            }).filter(|h| h.mask != 0).collect();
+            let rules = Rules { steps, window, tolerance, strict };
+            let found = best(&hits, &rules, &mut Workspace::default(), &Cancel::default()).unwrap();
+            proptest::prop_assert_eq!(found.map(|a| (a.depth, a.entry)), reference(&hits, &rules));
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! An exact set of dense numbers (persons, devices, values) that merges.
+//!
+//! Guarantees: exact; the same set whatever the order of insertions. Costs one push per row while small (runs of
+//! one person, as sorted segments have them, cost nothing), a bitmap once it holds a fair share of the numbers.
+
+/// A set of `u32`.
+#[derive(Debug, Clone)]
+pub(crate) enum IdSet {
+    /// Numbers, of which the first `sorted` are sorted and distinct.
+    List { ids: Vec<u32>, sorted: usize },
+    /// One bit per number, and how many are set.
+    Bits { words: Vec<u64>, count: usize },
+}
+
+/// Below this many pending numbers, sorting is put off.
+const PENDING_MIN: usize = 256;
+/// A list whose distinct numbers exceed a 32nd of their bound is smaller as a bitmap.
+const DENSE_SHARE: usize = 32;
+
+impl Default for IdSet {
+    fn default() -> IdSet {
+        IdSet::List { ids: Vec::new(), sorted: 0 }
+    }
+}
+
+impl IdSet {
+    /// Adds a number.
+    #[inline]
+    pub fn insert(&mut self, id: u32) {
+        match self {
+            IdSet::List { ids, sorted } => {
+                if ids.last() == Some(&id) {
+                    return;
+                }
+                ids.push(id);
+                if ids.len() - *sorted > (*sorted).max(PENDING_MIN) {
+                    self.compact();
+                }
+            }
+            IdSet::Bits { words, count } => {
+                let (word, bit) = (id as usize >> 6, 1u64 << (id & 63));
+                if word >= words.len() {
+                    words.resize((word + 1).max(words.len() * 5 / 4), 0);
+                }
+                *count += usize::from(words[word] & bit == 0);
+                words[word] |= bit;
+            }
+        }
+    }
+
+    /// How many distinct numbers.
+    pub fn len(&mut self) -> usize {
+        self.compact();
+        match self {
+            IdSet::List { ids, .. } => ids.len(),
+            IdSet::Bits { count, .. } => *count,
+        }
+    }
+
+    /// Adds all numbers of another set.
+    pub fn merge(&mut self, other: &IdSet) {
+        if let (IdSet::List { .. }, IdSet::Bits { .. }) = (&*self, other) {
+            let mine = std::mem::replace(self, other.clone());
+            return self.merge(&mine);
+        }
+        match (&mut *self, other) {
+            (IdSet::Bits { words, count }, IdSet::Bits { words: theirs, .. }) => {
+                if words.len() < theirs.len() {
+                    words.resize(theirs.len(), 0);
+                }
+                words.iter_mut().zip(theirs).for_each(|(w, t)| *w |= t);
+                *count = words.iter().map(|w| w.count_ones() as usize).sum();
+            }
+            (_, IdSet::List { ids, .. }) => ids.iter().for_each(|id| self.insert(*id)),
+            (IdSet::List { .. }, IdSet::Bits { .. }) => {}
+        }
+    }
+
+    /// Bytes it holds.
+    pub fn bytes(&self) -> usize {
+        match self {
+            IdSet::List { ids, .. } => ids.capacity() * 4,
+            IdSet::Bits { words, .. } => words.capacity() * 8,
+        }
+    }
+
+    fn compact(&mut self) {
+        let IdSet::List { ids, sorted } = self else { return };
+        if *sorted == ids.len() {
+            return;
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        *sorted = ids.len();
+        let bound = ids.last().map_or(0, |m| *m as usize + 1);
+        if ids.len() > PENDING_MIN && ids.len() * DENSE_SHARE > bound {
+            let mut words = vec![0u64; bound.div_ceil(64)];
+            ids.iter().for_each(|id| words[*id as usize >> 6] |= 1 << (id & 63));
+            *self = IdSet::Bits { words, count: ids.len() };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    proptest::proptest! {
+        #[test]
+        fn it_is_a_set(parts in proptest::collection::vec((1u32..100_000, proptest::collection::vec(0u32..100_000, 0..3000)), 1..5)) {
+            let mut all = IdSet::default();
+            let mut expected = BTreeSet::new();
+            for (bound, ids) in &parts {
+                let mut part = IdSet::default();
+                for id in ids {
+                    part.insert(id % bound);
+                    expected.insert(id % bound);
+                }
+                let distinct: BTreeSet<u32> = ids.iter().map(|i| i % bound).collect();
+                proptest::prop_assert_eq!(part.len(), distinct.len());
+                all.merge(&part);
+            }
+            proptest::prop_assert_eq!(all.len(), expected.len());
+        }
+    }
+}

@@ -47,4 +47,4 @@ test-e2e: web ## The real binary with real SDKs and a real browser
 
 bench: build ## Measure, side by side with DuckDB; see docs/performance.md
 	$(call STEP,benchmarks)
-	@. scripts/env.sh && python bench/ingest/run.py && python bench/query/run.py
+	@. scripts/env.sh && cargo run --release --locked -p tallymark-bench-ingest -- "$(TARGET)/release/tallymark" && python bench/query/run.py --binary "$(TARGET)/release/tallymark"

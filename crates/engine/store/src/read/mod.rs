@@ -1,0 +1,213 @@
+//! Segment files in.
+//!
+//! Reading is synchronous and one row group at a time: query threads call it, and look for cancellation between
+//! two calls. Every column chunk is checked against its checksum before it is decoded.
+
+pub(crate) mod cache;
+mod chunks;
+pub(crate) mod footer;
+pub(crate) mod rows;
+
+use crate::columns::{Column, PropertyType};
+use crate::object::ObjectStore;
+use crate::write::RowGroup;
+use crate::{EventRow, PropertyRow, Result, StoreError};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::datatypes::Schema;
+use chunks::Chunks;
+use footer::Footer;
+use ledger::SegmentMeta;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use std::sync::Arc;
+use tallymark_ledger as ledger;
+use tallymark_model::LogId;
+
+/// One open segment file. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct SegmentReader {
+    store: ObjectStore,
+    footer: Arc<Footer>,
+}
+
+impl SegmentReader {
+    /// Opens a segment of the catalog and checks that the file is the one the catalog means.
+    pub fn open(store: &ObjectStore, meta: &SegmentMeta) -> Result<SegmentReader> {
+        let reader = SegmentReader::open_key(store, &meta.key)?;
+        let found = reader.meta();
+        if (found.id, found.rows, found.fingerprint, found.bytes)
+            != (meta.id, meta.rows, meta.fingerprint, meta.bytes)
+        {
+            return Err(StoreError::corrupt(&meta.key, "it is not the file that the catalog describes"));
+        }
+        Ok(reader)
+    }
+
+    /// Opens a segment file by its object key.
+    pub fn open_key(store: &ObjectStore, key: &str) -> Result<SegmentReader> {
+        Ok(SegmentReader { store: store.clone(), footer: Footer::load(store, key)? })
+    }
+
+    /// What the file says about itself, with its size.
+    pub fn meta(&self) -> &SegmentMeta {
+        &self.footer.meta
+    }
+
+    /// The log whose positions the rows carry.
+    pub fn log(&self) -> LogId {
+        self.footer.log
+    }
+
+    /// The row groups, in order.
+    pub fn row_groups(&self) -> &[RowGroup] {
+        &self.footer.groups
+    }
+
+    /// All columns of the file, in order.
+    pub fn columns(&self) -> &[Column] {
+        &self.footer.columns
+    }
+
+    /// True if the file has this column.
+    pub fn has(&self, column: &Column) -> bool {
+        self.footer.place.contains_key(column)
+    }
+
+    /// The properties that have columns, by name, and under which types.
+    pub fn properties(&self) -> impl Iterator<Item = (&str, &[PropertyType])> {
+        self.footer.properties.iter().map(|(name, types)| (&**name, types.as_slice()))
+    }
+
+    /// The types under which a property has columns; empty if it has none.
+    pub fn property_types(&self, name: &str) -> &[PropertyType] {
+        self.footer.properties.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// False if certainly no row has this property in `_overflow`.
+    pub fn overflow_may_contain(&self, name: &str) -> bool {
+        self.has(&Column::Overflow) && self.footer.overflow.as_ref().is_none_or(|names| names.contains(name))
+    }
+
+    /// Names of the properties that occur in `_overflow`; `None` if there are too many to list.
+    pub fn overflow_names(&self) -> Option<impl Iterator<Item = &str>> {
+        self.footer.overflow.as_ref().map(|names| names.iter().map(String::as_str))
+    }
+
+    /// Group types that occur in the file's own group columns.
+    pub fn group_types(&self) -> impl Iterator<Item = &str> {
+        let mut last: Option<&str> = None;
+        self.footer.columns.iter().filter_map(move |column| match column {
+            Column::Group(t) | Column::GroupList(t) if last != Some(&**t) => {
+                last = Some(t);
+                Some(&**t)
+            }
+            _ => None,
+        })
+    }
+
+    /// Bytes on disk of these columns in a row group: the cost of reading them.
+    pub fn cost(&self, group: usize, columns: &[Column]) -> u64 {
+        let place = |c: &Column| self.footer.place.get(c).copied();
+        let size = |at: usize| self.footer.chunk(group, at).map_or(0, |(range, _)| range.end - range.start);
+        columns.iter().filter_map(place).map(size).sum()
+    }
+
+    /// Reads columns of one row group, in the order asked. A column that the file lacks reads as all null.
+    /// Text columns keep their dictionaries.
+    pub fn read(&self, group: usize, columns: &[Column]) -> Result<RecordBatch> {
+        let rows = self.group_rows(group)?;
+        let mut places: Vec<usize> =
+            columns.iter().filter_map(|c| self.footer.place.get(c).copied()).collect();
+        places.sort_unstable();
+        places.dedup();
+        let found = self.decode(group, rows, &places)?;
+        let array = |column: &Column| match self.footer.place.get(column) {
+            Some(place) => match places.binary_search(place) {
+                Ok(nth) => Arc::clone(&found[nth]),
+                Err(_) => new_null_array(&column.data_type(), rows),
+            },
+            None => new_null_array(&column.data_type(), rows),
+        };
+        let fields: Vec<_> =
+            columns.iter().map(|c| c.field().with_nullable(c.nullable() || !self.has(c))).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(
+            Arc::new(Schema::new(fields)),
+            columns.iter().map(array).collect(),
+            &options,
+        )
+        .map_err(|e| StoreError::corrupt(&self.footer.key, e))
+    }
+
+    /// Rows of an events segment, in file order; one row group is in memory at a time.
+    pub fn events(&self) -> impl Iterator<Item = Result<EventRow>> + '_ {
+        (0..self.row_groups().len()).flat_map(move |group| flatten(rows::events(self, group)))
+    }
+
+    /// Rows of one row group of an events segment.
+    pub fn group_events(&self, group: usize) -> Result<Vec<EventRow>> {
+        rows::events(self, group)
+    }
+
+    /// Rows of a properties segment, in file order; one row group is in memory at a time.
+    pub fn property_rows(&self) -> impl Iterator<Item = Result<PropertyRow>> + '_ {
+        (0..self.row_groups().len()).flat_map(move |group| flatten(rows::properties(self, group)))
+    }
+
+    pub(crate) fn of(store: &ObjectStore, footer: Arc<Footer>) -> SegmentReader {
+        SegmentReader { store: store.clone(), footer }
+    }
+
+    pub(crate) fn corrupt(&self, detail: impl std::fmt::Display) -> StoreError {
+        StoreError::corrupt(&self.footer.key, detail)
+    }
+
+    pub(crate) fn store(&self) -> &ObjectStore {
+        &self.store
+    }
+
+    pub(crate) fn footer(&self) -> &Footer {
+        &self.footer
+    }
+
+    fn group_rows(&self, group: usize) -> Result<usize> {
+        let info = self
+            .footer
+            .groups
+            .get(group)
+            .ok_or_else(|| self.corrupt(format!("it has no row group {group}")))?;
+        Ok(info.rows as usize)
+    }
+
+    fn decode(&self, group: usize, rows: usize, places: &[usize]) -> Result<Vec<ArrayRef>> {
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        let corrupt = |e: &dyn std::fmt::Display| self.corrupt(e);
+        let chunks = Chunks::read(&self.store, &self.footer, group, places)?;
+        let mask = ProjectionMask::roots(self.footer.arrow.parquet_schema(), places.iter().copied());
+        let mut batches =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, self.footer.arrow.clone())
+                .with_row_groups(vec![group])
+                .with_projection(mask)
+                .with_batch_size(rows)
+                .build()
+                .map_err(|e| corrupt(&e))?;
+        let batch =
+            batches.next().ok_or_else(|| corrupt(&"a row group is empty"))?.map_err(|e| corrupt(&e))?;
+        if batch.num_rows() != rows {
+            return Err(corrupt(&"a row group is shorter than announced"));
+        }
+        Ok(batch.columns().to_vec())
+    }
+}
+
+fn flatten<T>(rows: Result<Vec<T>>) -> Box<dyn Iterator<Item = Result<T>>>
+where
+    T: 'static,
+{
+    match rows {
+        Ok(rows) => Box::new(rows.into_iter().map(Ok)),
+        Err(error) => Box::new(std::iter::once(Err(error))),
+    }
+}

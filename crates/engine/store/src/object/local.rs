@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 /// Ends the name of an unfinished file; no object key may contain `~`.
 const STAGING: char = '~';
 
+/// Why a range cannot be read.
+pub(super) const TOO_SHORT: &str = "the file is shorter than its footer says";
+
 #[derive(Debug)]
 pub(super) struct LocalStore {
     root: PathBuf,
@@ -56,9 +59,7 @@ impl LocalStore {
 
     pub fn read_ranges(&self, key: &str, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         let fail = |e: io::Error| match e.kind() {
-            io::ErrorKind::UnexpectedEof => {
-                StoreError::corrupt(key, "the file is shorter than its footer says")
-            }
+            io::ErrorKind::UnexpectedEof => StoreError::corrupt(key, TOO_SHORT),
             _ => StoreError::io("read", key, &e),
         };
         let file = File::open(self.root.join(key)).map_err(fail)?;

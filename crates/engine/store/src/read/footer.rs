@@ -55,6 +55,9 @@ impl Footer {
     /// The footer of a file, read now.
     pub fn read(store: &ObjectStore, key: &str) -> Result<Footer> {
         let size = store.size(key)?;
+        if size < (CHECK_LEN + TAIL_LEN) as u64 {
+            return Err(StoreError::corrupt(key, format!("{size} bytes are too few for a segment")));
+        }
         let mut tail = read_tail(store, key, size, FIRST_READ)?;
         let needed =
             block_len(&tail).ok_or_else(|| StoreError::corrupt(key, "it does not end like a segment"))?;

@@ -26,5 +26,5 @@ pub use ports::{Accounts, Commits, Feed, Garbage, Leases, Settings, Snapshots};
 pub use settings::{
     CreatedKey, CreatedProject, KeyInfo, KeyKind, NewKey, NewProject, Project, Verified, WeekStart, token_of,
 };
-pub use snapshot::{Cursor, LedgerRow, Snapshot};
+pub use snapshot::{Books, Cursor, LedgerRow, Snapshot};
 pub use tallymark_ledger::{SegmentKind, SegmentMeta, Source};

@@ -4,7 +4,7 @@
 //! Deliberately not here: storage.
 
 use crate::{
-    AuditEntry, CatalogError, Commit, CommitAnswer, CommitRecord, CreatedKey, CreatedProject, Cursor,
+    AuditEntry, Books, CatalogError, Commit, CommitAnswer, CommitRecord, CreatedKey, CreatedProject, Cursor,
     KeyInfo, KeyKind, Lease, LeaseAnswer, LeaseName, LedgerRow, NewKey, NewProject, NewUser, Project,
     SegmentMeta, Session, SetupAnswer, Snapshot, User, Verified,
 };
@@ -60,6 +60,13 @@ pub trait Snapshots: Feed {
         from: Option<Millis>,
         to: Option<Millis>,
     ) -> Result<Vec<LedgerRow>, CatalogError>;
+    /// Ledger rows, cursors and sums of one commit sequence.
+    async fn books(
+        &self,
+        project: ProjectId,
+        from: Option<Millis>,
+        to: Option<Millis>,
+    ) -> Result<Books, CatalogError>;
     /// Sum of everything accounted, of one project or of all.
     async fn tally(&self, project: Option<ProjectId>) -> Result<Tally, CatalogError>;
     /// The log the catalog belongs to, once it was bound.

@@ -46,3 +46,20 @@ pub struct LedgerRow {
     /// Sum over the visible positions of that part.
     pub visible: Fingerprint,
 }
+
+/// The books as of one commit: what the ledger page needs, read together so that the sums agree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Books {
+    /// The commit it is as of.
+    pub seq: CommitSeq,
+    /// How far each shard is processed.
+    pub cursors: Vec<Cursor>,
+    /// Rows of the ledger that touch the asked span of receive time.
+    pub rows: Vec<LedgerRow>,
+    /// Everything accounted for the asked project.
+    pub project: Tally,
+    /// Everything accounted.
+    pub instance: Tally,
+    /// Every skipped or lost interval, whatever the span.
+    pub anomalies: Vec<LedgerRow>,
+}

@@ -151,6 +151,11 @@ async fn gaps_skips_controls_and_holes_are_booked() {
     assert_eq!(book.gaps().map(|g| g.0).collect::<Vec<_>>(), [interval(s, 5, 8)]);
     assert_eq!(book.settled().gaps(interval(s, 0, 12)), [interval(s, 8, 9)]);
     assert_eq!(w.catalog.tally(Some(ProjectId::UNKNOWN)).await.unwrap(), tally);
+    let books = w.catalog.books(ProjectId(2), Some(9 * HOUR), None).await.unwrap();
+    assert!(books.rows.is_empty());
+    assert_eq!(books.anomalies.iter().map(|r| r.interval.from).collect::<Vec<_>>(), [5, 8]);
+    assert_eq!((books.seq, books.cursors[0].position), (CommitSeq(1), 12));
+    assert_eq!((books.instance, books.project.visible), (book.total(), 2));
     // A project sees its own rows and every anomaly.
     let rows = w.catalog.ledger(Some(ProjectId(2)), None, None).await.unwrap();
     assert_eq!(rows.iter().map(|r| r.interval.from).collect::<Vec<_>>(), [0, 5, 8]);

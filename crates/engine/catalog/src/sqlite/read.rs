@@ -4,7 +4,9 @@
 //! Deliberately not here: writing.
 
 use super::{SqliteCatalog, int, shard_of, uint};
-use crate::{Advance, CatalogError, CommitRecord, Cursor, Feed, LedgerRow, SegmentMeta, Snapshot, Snapshots};
+use crate::{
+    Advance, Books, CatalogError, CommitRecord, Cursor, Feed, LedgerRow, SegmentMeta, Snapshot, Snapshots,
+};
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -89,41 +91,82 @@ impl Snapshots for SqliteCatalog {
         from: Option<Millis>,
         to: Option<Millis>,
     ) -> Result<Vec<LedgerRow>, CatalogError> {
+        let mut connection = self.read.acquire().await?;
+        ledger_rows(&mut connection, project, from, to).await
+    }
+
+    async fn books(
+        &self,
+        project: ProjectId,
+        from: Option<Millis>,
+        to: Option<Millis>,
+    ) -> Result<Books, CatalogError> {
         let mut tx = self.read.begin().await?;
-        let rows = sqlx::query(
-            "SELECT l.lane, l.part, l.from_pos, l.to_pos, l.account, l.received_from, l.received_to,
-                    p.visible, p.duplicate, p.filtered, p.dead, p.control, p.hole, p.fingerprint
-             FROM ledger l LEFT JOIN project_ledger p
-               ON p.project = ?1 AND p.lane = l.lane AND p.part = l.part AND p.from_pos = l.from_pos
-             WHERE l.received_to >= ?2 AND l.received_from < ?3
-             ORDER BY l.lane, l.part, l.from_pos",
-        )
-        .bind(project.map_or(-1, |p| i64::from(p.0)))
-        .bind(from.unwrap_or(Millis::MIN))
-        .bind(to.unwrap_or(Millis::MAX))
-        .fetch_all(&mut *tx)
-        .await?;
-        rows.iter().map(|row| ledger_row(row, project.is_some())).filter_map(Result::transpose).collect()
+        let rows = ledger_rows(&mut tx, Some(project), from, to).await?;
+        let is_anomaly = |r: &LedgerRow| !matches!(r.account, Account::Accounted { .. });
+        let anomalies = if from.is_none() && to.is_none() {
+            rows.iter().filter(|r| is_anomaly(r)).cloned().collect()
+        } else {
+            let all = ledger_rows(&mut tx, Some(project), None, None).await?;
+            all.into_iter().filter(is_anomaly).collect()
+        };
+        Ok(Books {
+            seq: latest(&mut tx).await?,
+            cursors: current_cursors(&mut tx).await?,
+            rows,
+            project: tally_of(&mut tx, Some(project)).await?,
+            instance: tally_of(&mut tx, None).await?,
+            anomalies,
+        })
     }
 
     async fn tally(&self, project: Option<ProjectId>) -> Result<Tally, CatalogError> {
         let mut connection = self.read.acquire().await?;
-        let row = sqlx::query(
-            "SELECT coalesce(sum(visible), 0) AS visible, coalesce(sum(duplicate), 0) AS duplicate,
-                    coalesce(sum(filtered), 0) AS filtered, coalesce(sum(dead), 0) AS dead,
-                    coalesce(sum(control), 0) AS control, coalesce(sum(hole), 0) AS hole
-             FROM project_ledger WHERE ?1 IS NULL OR project = ?1",
-        )
-        .bind(project.map(|p| i64::from(p.0)))
-        .fetch_one(&mut *connection)
-        .await?;
-        tally(&row)
+        tally_of(&mut connection, project).await
     }
 
     async fn log_id(&self) -> Result<Option<LogId>, CatalogError> {
         let mut connection = self.read.acquire().await?;
         super::log_id(&mut connection).await
     }
+}
+
+async fn ledger_rows(
+    connection: &mut SqliteConnection,
+    project: Option<ProjectId>,
+    from: Option<Millis>,
+    to: Option<Millis>,
+) -> Result<Vec<LedgerRow>, CatalogError> {
+    let rows = sqlx::query(
+        "SELECT l.lane, l.part, l.from_pos, l.to_pos, l.account, l.received_from, l.received_to,
+                p.visible, p.duplicate, p.filtered, p.dead, p.control, p.hole, p.fingerprint
+         FROM ledger l LEFT JOIN project_ledger p
+           ON p.project = ?1 AND p.lane = l.lane AND p.part = l.part AND p.from_pos = l.from_pos
+         WHERE l.received_to >= ?2 AND l.received_from < ?3
+         ORDER BY l.lane, l.part, l.from_pos",
+    )
+    .bind(project.map_or(-1, |p| i64::from(p.0)))
+    .bind(from.unwrap_or(Millis::MIN))
+    .bind(to.unwrap_or(Millis::MAX))
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| ledger_row(row, project.is_some())).filter_map(Result::transpose).collect()
+}
+
+async fn tally_of(
+    connection: &mut SqliteConnection,
+    project: Option<ProjectId>,
+) -> Result<Tally, CatalogError> {
+    let row = sqlx::query(
+        "SELECT coalesce(sum(visible), 0) AS visible, coalesce(sum(duplicate), 0) AS duplicate,
+                coalesce(sum(filtered), 0) AS filtered, coalesce(sum(dead), 0) AS dead,
+                coalesce(sum(control), 0) AS control, coalesce(sum(hole), 0) AS hole
+         FROM project_ledger WHERE ?1 IS NULL OR project = ?1",
+    )
+    .bind(project.map(|p| i64::from(p.0)))
+    .fetch_one(connection)
+    .await?;
+    tally(&row)
 }
 
 async fn latest(connection: &mut SqliteConnection) -> Result<CommitSeq, CatalogError> {

@@ -15,9 +15,9 @@
 
 use super::SqliteCatalog;
 use crate::{
-    Accounts, AuditEntry, CatalogError, CommitRecord, CreatedKey, CreatedProject, Cursor, Feed, KeyInfo,
-    KeyKind, LedgerRow, NewKey, NewProject, NewUser, Project, Session, Settings, SetupAnswer, Snapshot,
-    Snapshots, User, Verified,
+    Accounts, AuditEntry, Books, CatalogError, CommitRecord, CreatedKey, CreatedProject, Cursor, Feed,
+    KeyInfo, KeyKind, LedgerRow, NewKey, NewProject, NewUser, Project, Session, Settings, SetupAnswer,
+    Snapshot, Snapshots, User, Verified,
 };
 use async_trait::async_trait;
 use std::time::Duration;
@@ -64,6 +64,9 @@ impl Snapshots for WebCatalog {
         to: Option<Millis>,
     ) -> Answer<Vec<LedgerRow>> {
         self.0.ledger(project, from, to).await
+    }
+    async fn books(&self, project: ProjectId, from: Option<Millis>, to: Option<Millis>) -> Answer<Books> {
+        self.0.books(project, from, to).await
     }
     async fn tally(&self, project: Option<ProjectId>) -> Answer<Tally> {
         self.0.tally(project).await

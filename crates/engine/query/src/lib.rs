@@ -9,7 +9,24 @@
 mod calendar;
 mod context;
 mod error;
+mod filter;
+mod follower;
+mod interner;
+mod scan;
+mod selector;
+mod snapshot;
+mod source;
+mod timeline;
+mod values;
 
 pub use calendar::{BUCKETS_MAX, Buckets, Calendar, Range, Unit, WeekStart, parse_instant};
 pub use context::{Budget, Cancel, Context, Progress, ProgressReading, Reservation};
 pub use error::QueryError;
+pub use follower::StateFollower;
+pub use interner::Interner;
+pub use scan::{Batch, Prepared, SELECTORS_MAX, Scan, ScanPlan, in_parallel};
+pub use selector::{Actor, Names, Selector};
+pub use snapshot::{ProjectInfo, Snapshot, Source};
+pub use source::{CatalogSource, Watermark};
+pub use timeline::{PropertyTimeline, apply, properties_of, properties_of_many};
+pub use values::{SharedValues, ValueColumn, ValueRef};

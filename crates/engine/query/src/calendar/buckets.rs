@@ -21,7 +21,12 @@ pub struct Buckets {
 
 impl Buckets {
     /// The buckets of `unit` that cover `[from, to)`; none if the span is empty.
-    pub fn covering(calendar: &Calendar, unit: Unit, from: Millis, to: Millis) -> Result<Buckets, QueryError> {
+    pub fn covering(
+        calendar: &Calendar,
+        unit: Unit,
+        from: Millis,
+        to: Millis,
+    ) -> Result<Buckets, QueryError> {
         let mut bounds = Vec::new();
         if from < to {
             // An estimate first, so that an absurd range costs nothing.

@@ -112,7 +112,8 @@ impl Calendar {
 
     /// Earliest instant whose local date is `date`, or the first instant after a date the zone skipped.
     pub fn day_start(&self, date: Date) -> Result<Millis, QueryError> {
-        let start = date.to_zoned(self.zone.clone()).and_then(|z| z.start_of_day()).map_err(out_of_calendar)?;
+        let start =
+            date.to_zoned(self.zone.clone()).and_then(|z| z.start_of_day()).map_err(out_of_calendar)?;
         Ok(start.timestamp().as_millisecond())
     }
 

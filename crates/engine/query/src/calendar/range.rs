@@ -2,9 +2,9 @@
 
 use super::{Calendar, Unit};
 use crate::QueryError;
+use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use jiff::Timestamp;
 use tallymark_model::Millis;
 
 /// A range as asked for.
@@ -37,7 +37,9 @@ impl Range {
                 let end = edge(calendar, to, true)?;
                 let days = !is_instant(from) && !is_instant(to);
                 if end < start || (days && end == start) {
-                    return Err(QueryError::Invalid(format!("the range ends ({to}) before it begins ({from})")));
+                    return Err(QueryError::Invalid(format!(
+                        "the range ends ({to}) before it begins ({from})"
+                    )));
                 }
                 Ok((start, end))
             }
@@ -62,7 +64,9 @@ fn edge(calendar: &Calendar, text: &str, is_end: bool) -> Result<Millis, QueryEr
         });
     }
     let date: Date = text.parse().map_err(|_| {
-        QueryError::Invalid(format!("{text:?} is not a date; write it like 2025-03-01, or with a time like 2025-03-01T00:00:00Z"))
+        QueryError::Invalid(format!(
+            "{text:?} is not a date; write it like 2025-03-01, or with a time like 2025-03-01T00:00:00Z"
+        ))
     })?;
     let date = if is_end { date.tomorrow().unwrap_or(date) } else { date };
     calendar.day_start(date)

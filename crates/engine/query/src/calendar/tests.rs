@@ -76,18 +76,35 @@ fn a_shift_of_half_an_hour_cuts_an_hour_bucket() {
 #[test]
 fn weeks_months_quarters_and_years_are_calendar_units() {
     let c = calendar("UTC");
-    assert_eq!(labels(&c, Unit::Week, "2025-01-01T00:00:00Z", "2025-01-13T00:00:00Z"), ["2024-12-30", "2025-01-06"]);
+    assert_eq!(
+        labels(&c, Unit::Week, "2025-01-01T00:00:00Z", "2025-01-13T00:00:00Z"),
+        ["2024-12-30", "2025-01-06"]
+    );
     let sunday = Calendar::new("UTC", WeekStart::Sunday).unwrap();
-    assert_eq!(labels(&sunday, Unit::Week, "2025-01-01T00:00:00Z", "2025-01-05T00:00:01Z"), ["2024-12-29", "2025-01-05"]);
-    assert_eq!(labels(&c, Unit::Month, "2024-02-29T00:00:00Z", "2024-04-01T00:00:01Z"), ["2024-02-01", "2024-03-01", "2024-04-01"]);
-    assert_eq!(labels(&c, Unit::Quarter, "2024-02-29T00:00:00Z", "2024-04-01T00:00:01Z"), ["2024-01-01", "2024-04-01"]);
-    assert_eq!(labels(&c, Unit::Year, "2024-02-29T00:00:00Z", "2025-04-01T00:00:01Z"), ["2024-01-01", "2025-01-01"]);
+    assert_eq!(
+        labels(&sunday, Unit::Week, "2025-01-01T00:00:00Z", "2025-01-05T00:00:01Z"),
+        ["2024-12-29", "2025-01-05"]
+    );
+    assert_eq!(
+        labels(&c, Unit::Month, "2024-02-29T00:00:00Z", "2024-04-01T00:00:01Z"),
+        ["2024-02-01", "2024-03-01", "2024-04-01"]
+    );
+    assert_eq!(
+        labels(&c, Unit::Quarter, "2024-02-29T00:00:00Z", "2024-04-01T00:00:01Z"),
+        ["2024-01-01", "2024-04-01"]
+    );
+    assert_eq!(
+        labels(&c, Unit::Year, "2024-02-29T00:00:00Z", "2025-04-01T00:00:01Z"),
+        ["2024-01-01", "2025-01-01"]
+    );
 }
 
 #[test]
 fn last_n_ends_with_the_bucket_of_as_of() {
     let c = calendar("Europe/Berlin");
-    let last = |n, unit, exclude_current| Range::Last { n, unit, exclude_current }.resolve(&c, at("2025-03-31T10:00:00Z")).unwrap();
+    let last = |n, unit, exclude_current| {
+        Range::Last { n, unit, exclude_current }.resolve(&c, at("2025-03-31T10:00:00Z")).unwrap()
+    };
     assert_eq!(last(7, Unit::Day, false), (at("2025-03-24T23:00:00Z"), at("2025-03-31T22:00:00Z")));
     assert_eq!(last(1, Unit::Day, true), (at("2025-03-29T23:00:00Z"), at("2025-03-30T22:00:00Z")));
     assert_eq!(last(2, Unit::Month, false), (at("2025-01-31T23:00:00Z"), at("2025-03-31T22:00:00Z")));
@@ -96,11 +113,18 @@ fn last_n_ends_with_the_bucket_of_as_of() {
 #[test]
 fn ranges_say_what_is_wrong() {
     let c = Calendar::utc();
-    for (from, to) in [("yesterday", "2025-01-01"), ("2025-01-02", "2025-01-01"), ("2025-01-01T99:00Z", "2025-01-02"), ("2025-13-01", "2025-13-02")] {
+    for (from, to) in [
+        ("yesterday", "2025-01-01"),
+        ("2025-01-02", "2025-01-01"),
+        ("2025-01-01T99:00Z", "2025-01-02"),
+        ("2025-13-01", "2025-13-02"),
+    ] {
         let error = Range::Between { from: from.into(), to: to.into() }.resolve(&c, 0).unwrap_err();
         assert!(error.to_string().contains(from), "{error}");
     }
-    assert!(Calendar::new("Mars/Olympus", WeekStart::Monday).unwrap_err().to_string().contains("Mars/Olympus"));
+    assert!(
+        Calendar::new("Mars/Olympus", WeekStart::Monday).unwrap_err().to_string().contains("Mars/Olympus")
+    );
     assert!(Buckets::covering(&c, Unit::Minute, 0, i64::MAX / 4).is_err());
 }
 

@@ -1,0 +1,101 @@
+//! What a query reads: one project as of one commit (I7).
+
+use crate::{Calendar, QueryError, WeekStart};
+use std::collections::HashSet;
+use std::sync::Arc;
+use tallymark_identity::View;
+use tallymark_ledger::{SegmentKind, SegmentMeta};
+use tallymark_model::{CommitSeq, Millis, ProjectId, SubjectId, SubjectKind};
+use tallymark_state::{Activity, ProjectStats, SubjectNames};
+use tallymark_store::ObjectStore;
+
+/// A project's settings as far as queries depend on them.
+#[derive(Debug, Clone)]
+pub struct ProjectInfo {
+    /// Which project.
+    pub id: ProjectId,
+    /// IANA zone of its days.
+    pub timezone: String,
+    /// First day of its weeks.
+    pub week_start: WeekStart,
+    /// Events that are not activity (`$active` skips them).
+    pub inactive_events: Arc<HashSet<String>>,
+}
+
+impl ProjectInfo {
+    /// A project in UTC without inactive events.
+    pub fn plain(id: ProjectId) -> ProjectInfo {
+        ProjectInfo {
+            id,
+            timezone: "UTC".to_owned(),
+            week_start: WeekStart::Monday,
+            inactive_events: Arc::default(),
+        }
+    }
+    /// Its calendar.
+    pub fn calendar(&self) -> Result<Calendar, QueryError> {
+        Calendar::new(&self.timezone, self.week_start)
+    }
+}
+
+/// Everything a query reads, as of one commit. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The project's settings.
+    pub project: ProjectInfo,
+    /// The commit.
+    pub seq: CommitSeq,
+    /// Live segments of both kinds.
+    pub segments: Arc<Vec<SegmentMeta>>,
+    /// Who is who.
+    pub identity: Arc<View>,
+    /// Raw ids.
+    pub names: SubjectNames,
+    /// Everything received before this instant is in it; `None` = not known.
+    pub complete_through: Option<Millis>,
+    /// Where the segments are.
+    pub store: ObjectStore,
+}
+
+impl Snapshot {
+    /// Puts a snapshot together; the parts must be of the same commit.
+    pub fn new(
+        project: ProjectInfo,
+        seq: CommitSeq,
+        segments: Vec<SegmentMeta>,
+        identity: Arc<View>,
+        names: SubjectNames,
+        store: ObjectStore,
+    ) -> Snapshot {
+        let segments = Arc::new(segments);
+        Snapshot { project, seq, segments, identity, names, complete_through: None, store }
+    }
+
+    /// Live segments of one kind.
+    pub fn segments_of(&self, kind: SegmentKind) -> impl Iterator<Item = &SegmentMeta> {
+        self.segments.iter().filter(move |s| s.kind == kind)
+    }
+}
+
+/// Where snapshots come from: the catalog and the fold of its commits, or a test's own segments.
+pub trait Source: Send + Sync {
+    /// The newest snapshot of a project.
+    fn pin(&self, project: ProjectId) -> Result<Snapshot, QueryError>;
+    /// Event segments that were added by commits after `after`, oldest first, and the last commit looked at.
+    fn added(
+        &self,
+        project: ProjectId,
+        after: CommitSeq,
+        limit: usize,
+    ) -> Result<(Vec<SegmentMeta>, CommitSeq), QueryError>;
+    /// The newest commit.
+    fn latest(&self) -> Result<CommitSeq, QueryError>;
+    /// The number of a raw id.
+    fn find(&self, project: ProjectId, kind: SubjectKind, raw: &str) -> Option<SubjectId>;
+    /// What these subjects did, together; may be newer than a snapshot taken before.
+    fn activity(&self, project: ProjectId, subjects: &[SubjectId]) -> Activity;
+    /// What every subject did, from number 1.
+    fn activities(&self, project: ProjectId) -> Vec<Activity>;
+    /// Names that were sent to the project.
+    fn stats(&self, project: ProjectId) -> ProjectStats;
+}

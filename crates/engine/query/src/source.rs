@@ -1,0 +1,126 @@
+//! Snapshots of a running instance: catalog and fold pinned to one commit.
+
+use crate::{ProjectInfo, QueryError, Snapshot, Source, StateFollower, WeekStart};
+use std::collections::HashSet;
+use std::sync::Arc;
+use tallymark_catalog::{CatalogError, Settings, Snapshots};
+use tallymark_ledger::{SegmentKind, SegmentMeta};
+use tallymark_model::{CommitSeq, Millis, ProjectId, SubjectId, SubjectKind};
+use tallymark_state::{Activity, ProjectStats};
+use tallymark_store::ObjectStore;
+use tokio::runtime::Handle;
+
+const FEED_BATCH: usize = 256;
+
+/// Says up to which receive time everything acknowledged is processed; `None` = not known. It needs the end of
+/// the log, which this crate must not read, so the composition root brings it.
+pub type Watermark = Arc<dyn Fn() -> Option<Millis> + Send + Sync>;
+
+/// Snapshots from the catalog. Its methods block on the runtime: never call them from an async task.
+pub struct CatalogSource {
+    snapshots: Arc<dyn Snapshots>,
+    settings: Arc<dyn Settings>,
+    follower: Arc<StateFollower>,
+    store: ObjectStore,
+    runtime: Handle,
+    watermark: Option<Watermark>,
+}
+
+impl CatalogSource {
+    /// Over these parts; `runtime` drives the catalog's futures.
+    pub fn new(
+        snapshots: Arc<dyn Snapshots>,
+        settings: Arc<dyn Settings>,
+        follower: Arc<StateFollower>,
+        store: ObjectStore,
+        runtime: Handle,
+    ) -> CatalogSource {
+        CatalogSource { snapshots, settings, follower, store, runtime, watermark: None }
+    }
+
+    /// With a watermark for `complete_through`.
+    pub fn with_watermark(mut self, watermark: Watermark) -> CatalogSource {
+        self.watermark = Some(watermark);
+        self
+    }
+
+    async fn info(&self, id: ProjectId) -> Result<ProjectInfo, QueryError> {
+        let project = self.settings.project(&id.to_string()).await.map_err(catalog)?;
+        let project = project.filter(|p| p.id == id).ok_or(QueryError::NoProject(id))?;
+        let inactive = project.settings.get("inactive_events").and_then(|v| v.as_array());
+        let inactive: HashSet<String> =
+            inactive.into_iter().flatten().filter_map(|v| v.as_str()).map(str::to_owned).collect();
+        Ok(ProjectInfo {
+            id,
+            timezone: if project.timezone.is_empty() { "UTC".to_owned() } else { project.timezone },
+            week_start: match project.week_start {
+                tallymark_catalog::WeekStart::Monday => WeekStart::Monday,
+                tallymark_catalog::WeekStart::Sunday => WeekStart::Sunday,
+                tallymark_catalog::WeekStart::Saturday => WeekStart::Saturday,
+            },
+            inactive_events: Arc::new(inactive),
+        })
+    }
+}
+
+impl Source for CatalogSource {
+    fn pin(&self, project: ProjectId) -> Result<Snapshot, QueryError> {
+        // Taken first: what is complete now is in every later snapshot.
+        let complete_through = self.watermark.as_ref().and_then(|w| w());
+        self.runtime.block_on(async {
+            let info = self.info(project).await?;
+            self.follower.catch_up().await?;
+            let state = self.follower.state().snapshot(project);
+            let live = self.snapshots.snapshot(project, Some(state.seq)).await.map_err(catalog)?;
+            let mut snapshot = Snapshot::new(
+                info,
+                state.seq,
+                live.segments,
+                state.identity,
+                state.names,
+                self.store.clone(),
+            );
+            snapshot.complete_through = complete_through;
+            Ok(snapshot)
+        })
+    }
+
+    fn added(
+        &self,
+        project: ProjectId,
+        after: CommitSeq,
+        limit: usize,
+    ) -> Result<(Vec<SegmentMeta>, CommitSeq), QueryError> {
+        self.runtime.block_on(async {
+            let records = self.snapshots.feed(after, limit.min(FEED_BATCH)).await.map_err(catalog)?;
+            let last = records.last().map_or(after, |r| r.seq);
+            let ours =
+                |s: &SegmentMeta| s.project == project && s.kind == SegmentKind::Events && s.level == 0;
+            Ok((records.into_iter().flat_map(|r| r.added).filter(ours).collect(), last))
+        })
+    }
+
+    fn latest(&self) -> Result<CommitSeq, QueryError> {
+        self.runtime.block_on(self.snapshots.latest_seq()).map_err(catalog)
+    }
+
+    fn find(&self, project: ProjectId, kind: SubjectKind, raw: &str) -> Option<SubjectId> {
+        self.follower.state().find(project, kind, raw)
+    }
+
+    fn activity(&self, project: ProjectId, subjects: &[SubjectId]) -> Activity {
+        self.follower.state().activity(project, subjects)
+    }
+
+    fn activities(&self, project: ProjectId) -> Vec<Activity> {
+        self.follower.state().activities(project)
+    }
+
+    fn stats(&self, project: ProjectId) -> ProjectStats {
+        self.follower.state().stats(project)
+    }
+}
+
+fn catalog(error: CatalogError) -> QueryError {
+    QueryError::storage("reading the catalog", error)
+}

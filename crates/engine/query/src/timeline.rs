@@ -1,0 +1,392 @@
+//! User properties over time (chapter 1.4): one property, folded per person from its operations.
+//!
+//! Guarantees: operations apply in (time, log order, order within the event); an event sees its own operations;
+//! persons are those of the snapshot's identity, so a merge interleaves the histories. Only the rows of the
+//! property asked for are kept.
+
+use crate::scan::Persons;
+use crate::{Context, QueryError, Reservation, SharedValues, Snapshot, ValueColumn};
+use arrow::array::{Array, AsArray, StringArray};
+use arrow::datatypes::{Int32Type, Int64Type, UInt8Type, UInt32Type, UInt64Type};
+use rustc_hash::FxHashMap;
+use tallymark_ledger::SegmentKind;
+use tallymark_model::{Millis, PropertyOpKind, Value, canonical_text, number_of};
+use tallymark_store::{Column, SegmentReader};
+
+/// When a value began to hold: (time, receive time, position).
+type Moment = (Millis, Millis, u64);
+
+#[derive(Debug)]
+struct Operation {
+    person: u32,
+    moment: Moment,
+    index: u32,
+    kind: PropertyOpKind,
+    /// Index of its operand, or none if it does not parse.
+    operand: u32,
+}
+
+/// One property of every person over time.
+#[derive(Debug)]
+pub struct PropertyTimeline {
+    /// Changes of person `p`: `changes[starts[p]..starts[p + 1]]`.
+    starts: Vec<u32>,
+    changes: Vec<(Moment, u32)>,
+    values: SharedValues,
+    _held: Reservation,
+}
+
+impl PropertyTimeline {
+    /// Folds the operations on `name` with time up to `as_of`.
+    pub fn load(
+        snapshot: &Snapshot,
+        name: &str,
+        as_of: Millis,
+        context: &Context,
+    ) -> Result<PropertyTimeline, QueryError> {
+        let mut held = context.budget.reservation();
+        let (mut operations, operands) = read(snapshot, name, as_of, context, &mut held)?;
+        operations.sort_unstable_by_key(|o| (o.person, o.moment, o.index));
+        let persons = snapshot.identity.bound() as usize;
+        held.grow((persons * 4 + operations.len() * 32) as u64)?;
+        let mut values = Values::default();
+        let mut starts = vec![0u32; persons + 1];
+        let mut changes: Vec<(Moment, u32)> = Vec::new();
+        for history in operations.chunk_by(|a, b| a.person == b.person) {
+            let mut current: Option<Value> = None;
+            let mut code = 0;
+            for o in history {
+                apply(&mut current, o.kind, operands.get(o.operand as usize).unwrap_or(&Value::Null));
+                let next = current.as_ref().map_or(0, |v| values.code(v));
+                if next != code {
+                    code = next;
+                    match changes.last_mut() {
+                        Some(last) if last.0 == o.moment && starts[o.person as usize + 1] > 0 => {
+                            last.1 = code
+                        }
+                        _ => {
+                            changes.push((o.moment, code));
+                            starts[o.person as usize + 1] += 1;
+                        }
+                    }
+                }
+            }
+        }
+        let mut sum = 0;
+        starts.iter_mut().for_each(|s| {
+            sum += *s;
+            *s = sum;
+        });
+        Ok(PropertyTimeline { starts, changes, values: SharedValues::new(values.list), _held: held })
+    }
+
+    /// The values for these persons as of these moments.
+    pub fn as_of(&self, persons: &[u32], moment: impl Fn(usize) -> Moment) -> ValueColumn {
+        let codes = persons.iter().enumerate().map(|(row, person)| match self.changes_of(*person) {
+            [] => 0,
+            [(from, code)] => {
+                if *from <= moment(row) {
+                    *code
+                } else {
+                    0
+                }
+            }
+            changes => {
+                let at = moment(row);
+                match changes.partition_point(|c| c.0 <= at) {
+                    0 => 0,
+                    n => changes[n - 1].1,
+                }
+            }
+        });
+        ValueColumn::of_json(codes.collect(), &self.values)
+    }
+
+    /// The latest values of these persons.
+    pub fn latest(&self, persons: &[u32]) -> ValueColumn {
+        let codes = persons.iter().map(|p| self.changes_of(*p).last().map_or(0, |c| c.1));
+        ValueColumn::of_json(codes.collect(), &self.values)
+    }
+
+    fn changes_of(&self, person: u32) -> &[(Moment, u32)] {
+        match (self.starts.get(person as usize), self.starts.get(person as usize + 1)) {
+            (Some(&from), Some(&to)) if person != 0 => &self.changes[from as usize..to as usize],
+            _ => &[],
+        }
+    }
+}
+
+#[derive(Default)]
+struct Values {
+    list: Vec<Value>,
+    codes: FxHashMap<String, u32>,
+}
+
+impl Values {
+    /// 0 for none, else 1 + its number.
+    fn code(&mut self, value: &Value) -> u32 {
+        if tallymark_model::is_none(value) {
+            return 0;
+        }
+        // The JSON text, not the canonical one: "1" and 1 differ in type.
+        *self.codes.entry(value.to_string()).or_insert_with(|| {
+            self.list.push(value.clone());
+            self.list.len() as u32
+        })
+    }
+}
+
+/// Every property of one person, as of `as_of`: what the person's page shows.
+pub fn properties_of(
+    snapshot: &Snapshot,
+    person: u32,
+    as_of: Millis,
+    context: &Context,
+) -> Result<tallymark_model::Properties, QueryError> {
+    let mut all = properties_of_many(snapshot, &[person], as_of, context)?;
+    Ok(all.pop().unwrap_or_default())
+}
+
+/// Every property of these persons, as of `as_of`, in the same order.
+pub fn properties_of_many(
+    snapshot: &Snapshot,
+    persons: &[u32],
+    as_of: Millis,
+    context: &Context,
+) -> Result<Vec<tallymark_model::Properties>, QueryError> {
+    let wanted: FxHashMap<u32, usize> = persons.iter().enumerate().map(|(i, p)| (*p, i)).collect();
+    let mut subjects: Vec<u32> =
+        persons.iter().flat_map(|p| snapshot.identity.members(*p)).map(|s| s.0).collect();
+    subjects.sort_unstable();
+    let mut rows: Vec<(usize, Moment, u32, String, PropertyOpKind, Value)> = Vec::new();
+    let mut held = context.budget.reservation();
+    for segment in snapshot.segments_of(SegmentKind::Properties) {
+        let reader = open(snapshot, segment)?;
+        for (group, info) in reader.row_groups().iter().enumerate() {
+            context.cancel.check()?;
+            let from = subjects.partition_point(|s| *s < info.subject_min);
+            if subjects.get(from).is_none_or(|s| *s > info.subject_max) || info.time_min > as_of {
+                continue;
+            }
+            let batch = Batch::read(&reader, group)?;
+            for row in 0..batch.rows {
+                if batch.time(row) > as_of || subjects.binary_search(&batch.subject(row)).is_err() {
+                    continue;
+                }
+                let moment = batch.moment(row);
+                let person = snapshot.identity.person_of(
+                    tallymark_model::SubjectId(batch.subject(row)),
+                    tallymark_model::Seq { received_at: moment.1, position: moment.2 },
+                );
+                if let (Some(&i), Some(kind)) = (wanted.get(&person), batch.kind(row)) {
+                    let value = batch.value(row);
+                    held.grow(128 + value.len() as u64)?;
+                    let value = serde_json::from_str(value).unwrap_or(Value::Null);
+                    rows.push((i, moment, batch.index(row), batch.name(row).to_owned(), kind, value));
+                }
+            }
+        }
+    }
+    rows.sort_by_key(|r| (r.0, r.1, r.2));
+    let mut all = vec![tallymark_model::Properties::new(); persons.len()];
+    for (i, _, _, name, kind, operand) in rows {
+        if kind == PropertyOpKind::ClearAll {
+            all[i].clear();
+            continue;
+        }
+        let mut current = all[i].shift_remove(&name);
+        apply(&mut current, kind, &operand);
+        if let Some(value) = current {
+            all[i].insert(name, value);
+        }
+    }
+    all.iter_mut().for_each(|p| p.sort_keys());
+    Ok(all)
+}
+
+fn read(
+    snapshot: &Snapshot,
+    name: &str,
+    as_of: Millis,
+    context: &Context,
+    held: &mut Reservation,
+) -> Result<(Vec<Operation>, Vec<Value>), QueryError> {
+    let mut operations = Vec::new();
+    let mut operands: Vec<Value> = Vec::new();
+    let mut known: FxHashMap<String, u32> = FxHashMap::default();
+    let persons = Persons::of(snapshot);
+    for segment in snapshot.segments_of(SegmentKind::Properties) {
+        if segment.time_min > as_of {
+            continue;
+        }
+        let reader = open(snapshot, segment)?;
+        for (group, info) in reader.row_groups().iter().enumerate() {
+            context.cancel.check()?;
+            // The empty name is "clear all", which ends every property.
+            let has = |n: &str| match &info.names {
+                Some(names) => names.iter().any(|have| have == n),
+                None => info.name_min.as_str() <= n && n <= info.name_max.as_str(),
+            };
+            if info.time_min > as_of || !(has(name) || has("")) {
+                continue;
+            }
+            let batch = Batch::read(&reader, group)?;
+            let wanted: Vec<bool> =
+                batch.names.iter().map(|n| n.as_deref().is_some_and(|n| n == name || n.is_empty())).collect();
+            let mut codes: Vec<Option<u32>> = vec![None; batch.values.len()];
+            let before = operations.len();
+            for row in 0..batch.rows {
+                let name_key = batch.name_keys[row] as usize;
+                if !wanted[name_key] || batch.time(row) > as_of {
+                    continue;
+                }
+                let moment = batch.moment(row);
+                let person = persons.of_row(batch.subject(row), moment.1, moment.2);
+                let Some(kind) = batch.kind(row).filter(|_| person != 0) else { continue };
+                if batch.name(row).is_empty() && kind != PropertyOpKind::ClearAll {
+                    continue;
+                }
+                let slot = &mut codes[batch.value_keys[row] as usize];
+                let operand = *slot.get_or_insert_with(|| {
+                    let text = batch.value(row);
+                    *known.entry(text.to_owned()).or_insert_with(|| {
+                        operands.push(serde_json::from_str(text).unwrap_or(Value::Null));
+                        operands.len() as u32 - 1
+                    })
+                });
+                operations.push(Operation { person, moment, index: batch.index(row), kind, operand });
+            }
+            held.grow(((operations.len() - before) * size_of::<Operation>()) as u64)?;
+        }
+    }
+    Ok((operations, operands))
+}
+
+fn open(snapshot: &Snapshot, segment: &tallymark_ledger::SegmentMeta) -> Result<SegmentReader, QueryError> {
+    SegmentReader::open(&snapshot.store, segment).map_err(crate::scan::storage)
+}
+
+/// One row group of a properties segment.
+struct Batch {
+    rows: usize,
+    names: Vec<Option<String>>,
+    name_keys: Vec<i32>,
+    values: StringArray,
+    value_keys: Vec<i32>,
+    subjects: arrow::buffer::ScalarBuffer<u32>,
+    times: arrow::buffer::ScalarBuffer<i64>,
+    received: arrow::buffer::ScalarBuffer<i64>,
+    positions: arrow::buffer::ScalarBuffer<u64>,
+    indexes: arrow::buffer::ScalarBuffer<u32>,
+    kinds: arrow::buffer::ScalarBuffer<u8>,
+}
+
+impl Batch {
+    fn read(reader: &SegmentReader, group: usize) -> Result<Batch, QueryError> {
+        let columns = [
+            Column::Name,
+            Column::Subject,
+            Column::Time,
+            Column::ReceivedAt,
+            Column::Position,
+            Column::Index,
+            Column::Op,
+            Column::Value,
+        ];
+        let batch = reader.read(group, &columns).map_err(crate::scan::storage)?;
+        let mistyped = || QueryError::damaged("a properties segment", "a column has an unexpected type");
+        let dictionary = |n: usize| -> Option<(Vec<i32>, StringArray)> {
+            let array = batch.column(n).as_dictionary_opt::<Int32Type>()?;
+            Some((array.keys().values().to_vec(), array.values().as_string_opt::<i32>()?.clone()))
+        };
+        let (name_keys, names) = dictionary(0).ok_or_else(mistyped)?;
+        let (value_keys, values) = dictionary(7).ok_or_else(mistyped)?;
+        let column = batch.columns();
+        Ok(Batch {
+            rows: batch.num_rows(),
+            names: (0..names.len()).map(|i| names.is_valid(i).then(|| names.value(i).to_owned())).collect(),
+            name_keys,
+            values,
+            value_keys,
+            subjects: column[1].as_primitive_opt::<UInt32Type>().ok_or_else(mistyped)?.values().clone(),
+            times: column[2].as_primitive_opt::<Int64Type>().ok_or_else(mistyped)?.values().clone(),
+            received: column[3].as_primitive_opt::<Int64Type>().ok_or_else(mistyped)?.values().clone(),
+            positions: column[4].as_primitive_opt::<UInt64Type>().ok_or_else(mistyped)?.values().clone(),
+            indexes: column[5].as_primitive_opt::<UInt32Type>().ok_or_else(mistyped)?.values().clone(),
+            kinds: column[6].as_primitive_opt::<UInt8Type>().ok_or_else(mistyped)?.values().clone(),
+        })
+    }
+    fn time(&self, row: usize) -> Millis {
+        self.times[row]
+    }
+    fn subject(&self, row: usize) -> u32 {
+        self.subjects[row]
+    }
+    fn index(&self, row: usize) -> u32 {
+        self.indexes[row]
+    }
+    fn moment(&self, row: usize) -> Moment {
+        (self.times[row], self.received[row], self.positions[row])
+    }
+    fn kind(&self, row: usize) -> Option<PropertyOpKind> {
+        PropertyOpKind::from_u8(self.kinds[row])
+    }
+    fn name(&self, row: usize) -> &str {
+        self.names.get(self.name_keys[row] as usize).and_then(|n| n.as_deref()).unwrap_or_default()
+    }
+    fn value(&self, row: usize) -> &str {
+        self.values.value(self.value_keys[row] as usize)
+    }
+}
+
+/// The effect of one operation on one property.
+pub fn apply(current: &mut Option<Value>, kind: PropertyOpKind, operand: &Value) {
+    use PropertyOpKind::*;
+    match kind {
+        Set => *current = Some(operand.clone()),
+        SetOnce => {
+            current.get_or_insert_with(|| operand.clone());
+        }
+        Add => {
+            let sum = current.as_ref().and_then(number_of).unwrap_or(0.0) + number_of(operand).unwrap_or(0.0);
+            *current = Some(tallymark_store::number_value(sum));
+        }
+        Unset | ClearAll => *current = None,
+        Append | Prepend | Remove | PostInsert | PreInsert => {
+            let list = edit_list(current.take(), kind, operand);
+            *current = Some(Value::Array(list));
+        }
+    }
+}
+
+fn edit_list(current: Option<Value>, kind: PropertyOpKind, operand: &Value) -> Vec<Value> {
+    let mut list = match current {
+        Some(Value::Array(list)) => list,
+        None | Some(Value::Null) => Vec::new(),
+        Some(single) => vec![single],
+    };
+    let items: &[Value] = operand.as_array().map_or(std::slice::from_ref(operand), Vec::as_slice);
+    let same = |a: &Value, b: &Value| canonical_text(a) == canonical_text(b);
+    match kind {
+        PropertyOpKind::Append => list.extend(items.iter().cloned()),
+        PropertyOpKind::Prepend => drop(list.splice(0..0, items.iter().cloned())),
+        PropertyOpKind::Remove => list.retain(|have| !items.iter().any(|i| same(have, i))),
+        PropertyOpKind::PostInsert => {
+            for item in items {
+                if !list.iter().any(|have| same(have, item)) {
+                    list.push(item.clone());
+                }
+            }
+        }
+        _ => {
+            let mut fresh: Vec<Value> = Vec::new();
+            for item in items {
+                if !list.iter().chain(&fresh).any(|have| same(have, item)) {
+                    fresh.push(item.clone());
+                }
+            }
+            drop(list.splice(0..0, fresh));
+        }
+    }
+    list
+}

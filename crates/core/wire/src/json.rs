@@ -175,11 +175,6 @@ impl<'a> Object<'a> {
         self.get(key)?.as_str()
     }
 
-    /// True if there is such a member that is not null.
-    pub fn has(self, key: &str) -> bool {
-        self.get(key).is_some()
-    }
-
     pub fn len(self) -> usize {
         self.object.len()
     }

@@ -41,8 +41,13 @@ use tallymark_model::{DeadReason, Envelope, Event, WireFormat};
 pub fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
     match request.call {
         Call::Native => native::read(request),
-        Call::SharedBatch if amplitude::is_batch(&request.body) => amplitude::read(request),
-        Call::SharedBatch | Call::Posthog(_) => posthog::read(request),
+        Call::SharedBatch => match split::Outer::parse(&request.body) {
+            Ok(outer) if outer.get("events").is_some() && outer.get("batch").is_none() => {
+                amplitude::read_events(request, &outer)
+            }
+            _ => posthog::read(request),
+        },
+        Call::Posthog(_) => posthog::read(request),
         Call::Amplitude(_) => amplitude::read(request),
         Call::Segment(_) => segment::read(request),
     }

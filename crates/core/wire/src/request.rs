@@ -19,6 +19,8 @@ pub struct Request<'a> {
     pub sent_at: Option<&'a str>,
     /// The `User-Agent` header.
     pub user_agent: Option<&'a str>,
+    /// The key of the form that the body came in.
+    pub form_key: Option<String>,
     /// Address of the client.
     pub ip: Option<String>,
     /// The decoded body; for `GET`, empty.

@@ -5,7 +5,9 @@
 //! Iterative: nesting costs no stack, so it runs before any recursive parser.
 //! Brackets that do not match are an error of the whole text: after one there is no telling whose comma is whose.
 
+use crate::json::Doc;
 use std::ops::Range;
+use tallymark_model::Value;
 
 /// Text whose outer structure cannot be followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +23,39 @@ pub(crate) struct Piece {
     pub range: Range<usize>,
     /// How deep it nests; a scalar is 0.
     pub depth: usize,
+}
+
+/// The members of a JSON object that is a whole request body.
+pub(crate) struct Outer<'a> {
+    pub text: &'a bytes::Bytes,
+    members: Vec<(Range<usize>, Piece)>,
+}
+
+impl<'a> Outer<'a> {
+    pub fn parse(text: &'a bytes::Bytes) -> Result<Outer<'a>, Broken> {
+        Ok(Outer { text, members: members(text, 0..text.len())? })
+    }
+
+    /// The last member with this name.
+    pub fn get(&self, name: &str) -> Option<&Piece> {
+        let named = |key: &Range<usize>| &self.text[key.start + 1..key.end - 1] == name.as_bytes();
+        self.members.iter().rev().find(|(key, _)| named(key)).map(|(_, piece)| piece)
+    }
+
+    /// The value of a small member; `None` if it is missing, null or not JSON.
+    pub fn value(&self, name: &str) -> Option<Value> {
+        let piece = self.get(name)?;
+        let doc = Doc::parse(&self.text[piece.range.clone()]).ok()?;
+        Some(doc.value()).filter(|v| !v.is_null())
+    }
+
+    /// The text of the first of these members that is a string.
+    pub fn text_of(&self, names: &[&str]) -> Option<String> {
+        names.iter().find_map(|name| match self.value(name) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        })
+    }
 }
 
 /// First byte that is not white space.

@@ -1,7 +1,7 @@
 //! Client times: the spellings that SDKs send, and the correction for clocks that are off.
 
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
-use tallymark_model::Millis;
+use tallymark_model::{Millis, Value};
 
 /// Years 1 to 9999, in which every client time must lie.
 const RANGE: std::ops::RangeInclusive<Millis> = -62_135_596_800_000..=253_402_300_799_999;
@@ -19,6 +19,15 @@ pub(crate) fn parse(text: &str) -> Option<Millis> {
         Err(_) => loose(text)?,
     };
     in_range(instant.as_millisecond())
+}
+
+/// An ISO text or a number of milliseconds.
+pub(crate) fn of_value(value: &Value) -> Option<Millis> {
+    match value {
+        Value::String(text) => parse(text),
+        Value::Number(n) => in_range(n.as_i64().or_else(|| n.as_f64().map(|f| f as i64))?),
+        _ => None,
+    }
 }
 
 #[cold]

@@ -4,41 +4,27 @@ use super::decode::check;
 use crate::answer::{Problem, Refusal};
 use crate::json::{Doc, Fault};
 use crate::request::{Frame, Parsed, Rejected, Request};
-use crate::split::{self, Piece};
+use crate::split::{self, Outer, Piece};
 use crate::{Dialect, credentials, limits, time, token_of};
 use std::sync::Arc;
-use tallymark_model::{Lane, RequestContext, Value, WireFormat};
+use tallymark_model::{Lane, RequestContext, WireFormat};
 
 /// Reads `POST /api/v1/events`.
 pub(crate) fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
     let refuse = |problem| Refusal::new(Dialect::Native, problem);
     let body = &request.body;
-    let members = split::members(body, 0..body.len()).map_err(|broken| {
+    let outer = Outer::parse(body).map_err(|broken| {
         refuse(Problem::InvalidBody(format!(
             "the body is not a JSON object: {} at byte {}",
             broken.why, broken.at
         )))
     })?;
-    let member = |name: &str| {
-        members
-            .iter()
-            .rev()
-            .find(|(key, _)| &body[key.start + 1..key.end - 1] == name.as_bytes())
-            .map(|(_, p)| p)
-    };
-    let scalar = |name: &str| -> Option<Value> {
-        let piece = member(name).filter(|p| p.depth == 0)?;
-        Doc::parse(&body[piece.range.clone()]).ok().map(|doc| doc.value())
-    };
     let credential = credentials::of_authorization(request.authorization)
         .or_else(|| ["api_key", "token", "write_key"].iter().find_map(|name| request.parameter(name)))
-        .or_else(|| {
-            let found = ["api_key", "token", "write_key", "writeKey"].iter().find_map(|name| scalar(name))?;
-            found.as_str().map(str::to_owned)
-        });
+        .or_else(|| outer.text_of(&["api_key", "token", "write_key", "writeKey"]));
     let credential = credential.as_deref().and_then(credentials::clean);
     let token = token_of(credential.ok_or_else(|| refuse(Problem::MissingKey))?);
-    let list = member("events").ok_or_else(|| refuse(Problem::MissingMember("events")).of(token, 0))?;
+    let list = outer.get("events").ok_or_else(|| refuse(Problem::MissingMember("events")).of(token, 0))?;
     let pieces = split::elements(body, list.range.clone()).map_err(|broken| {
         let why = format!("'events' is not a list: {} at byte {}", broken.why, broken.at);
         refuse(Problem::InvalidBody(why)).of(token, 0)
@@ -47,11 +33,7 @@ pub(crate) fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
         let problem = Problem::TooMany { found: pieces.len(), limit: limits::NATIVE_EVENTS };
         return Err(refuse(problem).of(token, pieces.len()));
     }
-    let sent_at = match scalar("sent_at") {
-        Some(Value::String(text)) => time::parse(&text),
-        Some(value) => value.as_i64().and_then(time::in_range),
-        None => None,
-    };
+    let sent_at = outer.value("sent_at").as_ref().and_then(time::of_value);
     let lane = match request.parameter("lane").as_deref() {
         Some("bulk") => Lane::Bulk,
         _ => Lane::Live,

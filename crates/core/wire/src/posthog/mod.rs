@@ -1,15 +1,34 @@
-//! wip
-use crate::json::Doc;
-use crate::*;
-pub(crate) fn read(_: &Request<'_>) -> Result<Parsed, Refusal> {
-    Err(Refusal::new(Dialect::Native, answer::Problem::Method))
-}
-pub(crate) fn decode(_: &Envelope, _: &Doc) -> Result<Event, DeadReason> {
-    Err(DeadReason::new("wip", "wip"))
-}
-pub(crate) fn decode_identification(e: &Envelope, d: &Doc) -> Result<Event, DeadReason> {
-    decode(e, d)
-}
-pub(crate) fn is_batch(_: &[u8]) -> bool {
-    false
-}
+//! PostHog: v0 capture, and the empty answers of its flags and configuration endpoints.
+//!
+//! Sources: posthog (Python) 7.91.1, posthog-node 5.70.0, posthog-js 1.60 to 1.434 as observed; the sources of
+//! PostHog's capture service and ingestion.
+//!
+//! | path | body | limits |
+//! |---|---|---|
+//! | `/e`, `/i/v0/e`, `/i/v0/ai/batch`, `/capture`, `/track` | one event, a list of events, or a batch object; `GET ?data=` too | 6 MB |
+//! | `/batch` | `{api_key, batch, historical_migration?, sent_at?}` | 20 MB |
+//! | `/engage` | an event without a name: changes of a person | 6 MB |
+//!
+//! The key: `api_key` or `token` of the batch, else of the form, query or header, else of each event
+//! (`token`, `api_key`, `$token`, `properties.token`), which must then agree (401).
+//!
+//! A lone event without name or distinct id is answered 400. Within a batch such an event is taken and
+//! becomes a dead letter with its reason: the SDKs would throw its neighbours away together with it.
+//!
+//! | wire | event |
+//! |---|---|
+//! | `$identify` | user = `distinct_id`, device = `$anon_distinct_id` |
+//! | anonymous (see `identity`) | device = `distinct_id` |
+//! | everything else | user = `distinct_id`, device = `$device_id` |
+//! | `$create_alias`, `$merge_dangerously` | alias or merge of `properties.alias` into the user |
+//! | `$groupidentify` | changes of a group, and nobody's event: SDKs invent a `distinct_id` for it |
+//! | `$set`, `$set_once`, `$unset` at the top or in `properties` | changes of the person |
+//! | `uuid` | insert id. `$insert_id` is not: new SDKs send it beside `uuid` with another meaning |
+
+mod decode;
+pub mod flags;
+mod identity;
+mod read;
+
+pub(crate) use decode::decode;
+pub(crate) use read::read;

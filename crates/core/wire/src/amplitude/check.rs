@@ -1,0 +1,127 @@
+//! What Amplitude refuses, per event: the rules behind `events_with_invalid_fields` and its sisters.
+
+use crate::answer::EventLists;
+use crate::json::{Doc, Fault, Object};
+use crate::limits;
+
+/// Ids shorter than this are ignored unless the request's options say otherwise.
+pub(super) const MIN_ID_LENGTH: u32 = 5;
+
+const INVALID: &str = "events_with_invalid_fields";
+const MISSING: &str = "events_with_missing_fields";
+const LENGTHS: &str = "events_with_invalid_id_lengths";
+
+/// What kind of item is checked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Item {
+    Event,
+    Identification,
+    GroupIdentification,
+}
+
+/// Collects the faults of one request's events.
+#[derive(Default)]
+pub(super) struct Checks {
+    pub lists: EventLists,
+}
+
+impl Checks {
+    fn add(&mut self, list: &'static str, field: &str, index: usize) {
+        let indexes = self.lists.entry(list).or_default().entry(field.to_owned()).or_default();
+        if indexes.last() != Some(&index) {
+            indexes.push(index);
+        }
+    }
+
+    /// Notes an event that is not JSON.
+    pub fn unreadable(&mut self, index: usize, fault: &Fault) {
+        let field = fault.field.split(['.', '[']).next().filter(|f| !f.is_empty()).unwrap_or("event");
+        self.add(INVALID, field, index);
+    }
+
+    /// Checks one item; returns its routing key.
+    pub fn item(&mut self, index: usize, doc: &Doc, item: Item, min_id_length: u32) -> String {
+        let event = match doc.object() {
+            Ok(event) => event,
+            Err(fault) => {
+                self.unreadable(index, &fault);
+                return String::new();
+            }
+        };
+        for field in ["event_properties", "user_properties", "groups", "group_properties"] {
+            // Segment and others send an empty list for "nothing".
+            if event
+                .get(field)
+                .is_some_and(|v| v.as_object().is_none() && v.as_array().is_none_or(|a| !a.is_empty()))
+            {
+                self.add(INVALID, field, index);
+            }
+        }
+        let insert_id = event.get("insert_id");
+        if insert_id.is_some_and(|v| v.to_text().is_none_or(|id| id.trim().len() > limits::ID_BYTES)) {
+            self.add(INVALID, "insert_id", index);
+        }
+        if let Some(time) = event.get("time")
+            && time.as_millis().and_then(crate::time::in_range).is_none_or(|t| t < 0)
+        {
+            self.add(INVALID, "time", index);
+        }
+        match item {
+            Item::GroupIdentification => {
+                for field in ["group_type", "group_value"] {
+                    match event.get(field).map(|v| v.to_text()) {
+                        None => self.add(MISSING, field, index),
+                        Some(text) if text.as_deref().is_none_or(str::is_empty) => {
+                            self.add(INVALID, field, index)
+                        }
+                        Some(_) => {}
+                    }
+                }
+                return String::new();
+            }
+            Item::Event => self.event_type(index, event),
+            Item::Identification => {}
+        }
+        self.ids(index, event, min_id_length)
+    }
+
+    fn event_type(&mut self, index: usize, event: Object<'_>) {
+        match event.get("event_type").map(|v| v.as_str()) {
+            None => self.add(MISSING, "event_type", index),
+            Some(Some(name)) if !name.trim().is_empty() => {}
+            Some(_) => self.add(INVALID, "event_type", index),
+        }
+    }
+
+    fn ids(&mut self, index: usize, event: Object<'_>, min_id_length: u32) -> String {
+        let mut key = None;
+        let (mut present, mut short) = (false, Vec::new());
+        for field in ["device_id", "user_id"] {
+            let Some(value) = event.get(field) else { continue };
+            present = true;
+            match value.to_text() {
+                None => self.add(INVALID, field, index),
+                Some(id) if is_forbidden(&id) => self.add(INVALID, field, index),
+                Some(id) if id.chars().count() < min_id_length as usize => short.push(field),
+                Some(id) => key = key.or(Some(id.trim().to_owned())),
+            }
+        }
+        if !present {
+            self.add(MISSING, "user_id", index);
+            self.add(MISSING, "device_id", index);
+        } else if key.is_none() {
+            for field in short {
+                self.add(LENGTHS, field, index);
+            }
+        }
+        key.unwrap_or_default()
+    }
+}
+
+/// Amplitude's list of ids that name nobody and that it answers with 400.
+fn is_forbidden(id: &str) -> bool {
+    const LIST: [&str; 12] =
+        ["anonymous", "nil", "none", "null", "n/a", "na", "undefined", "unknown", "{}", "lmy47d", "0", "-1"];
+    let id = id.trim();
+    id.bytes().all(|b| matches!(b, b'0' | b'-')) || LIST.iter().any(|bad| id.eq_ignore_ascii_case(bad))
+}

@@ -1,0 +1,172 @@
+//! PostHog requests to envelopes.
+
+use super::identity;
+use crate::answer::{Problem, Refusal};
+use crate::call::PosthogCall;
+use crate::draft::missing;
+use crate::json::{Doc, Fault, Object};
+use crate::request::{Frame, Parsed, Request};
+use crate::split::{self, Outer, Piece};
+use crate::{Call, Dialect, credentials, limits, time, token_of};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tallymark_model::{Lane, Millis, RequestContext, Value, WireFormat};
+
+const DIALECT: Dialect = Dialect::Posthog;
+/// `_` of the query is the client's clock only if it can be one: milliseconds after 2020.
+const CLOCK_SINCE: Millis = 1_577_836_800_000;
+
+/// One event as the door sees it.
+struct Seen {
+    piece: Piece,
+    key: String,
+    token: Option<String>,
+    fault: Option<Fault>,
+}
+
+/// The request's own members, apart from its events.
+#[derive(Default)]
+struct Envelope {
+    pieces: Vec<Piece>,
+    key: Option<String>,
+    sent_at: Option<Millis>,
+    historical: bool,
+    single: bool,
+}
+
+/// Reads a v0 capture request.
+pub(crate) fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
+    let refuse = |problem, events| Refusal { events, ..Refusal::new(DIALECT, problem) };
+    let body = &request.body;
+    let outer = open(request).map_err(|broken| {
+        refuse(
+            Problem::InvalidBody(format!(
+                "not the JSON of an event or a batch: {} at byte {}",
+                broken.why, broken.at
+            )),
+            0,
+        )
+    })?;
+    let count = outer.pieces.len();
+    if count == 0 {
+        return Err(refuse(Problem::InvalidBody("the batch is empty".into()), 0));
+    }
+    if count > limits::VENDOR_EVENTS {
+        return Err(refuse(Problem::TooMany { found: count, limit: limits::VENDOR_EVENTS }, count));
+    }
+    let engage = request.call == Call::Posthog(PosthogCall::Engage);
+    let pieces = outer.pieces.into_iter();
+    let mut seen: Vec<Seen> = pieces.map(|piece| look(body, piece, engage)).collect();
+    let credential = match outer.key {
+        Some(key) => key,
+        None => of_events(&seen).map_err(|problem| refuse(problem, count))?,
+    };
+    let credential = credentials::clean(&credential).ok_or_else(|| refuse(Problem::MissingKey, count))?;
+    let token = token_of(credential);
+    if seen.iter().all(|event| event.fault.is_some())
+        && let Some(fault) = seen[0].fault.take()
+    {
+        let problem = match fault.code {
+            "event_too_large" => Problem::TooLarge { limit: limits::EVENT_BYTES, decoded: true },
+            _ if outer.single => Problem::InvalidEvent(fault.message),
+            _ => Problem::InvalidEvent(format!(
+                "no event of the batch is valid; the first one: {}",
+                fault.message
+            )),
+        };
+        return Err(refuse(problem, count).of(token, count));
+    }
+    let query_clock = request.parameter("_").and_then(|ms| ms.parse().ok()).filter(|ms| *ms > CLOCK_SINCE);
+    let lane = if outer.historical { Lane::Bulk } else { Lane::Live };
+    let frame = Frame {
+        body,
+        token,
+        wire: WireFormat::PosthogV0,
+        lane,
+        received_at: request.received_at,
+        context: Arc::new(RequestContext {
+            sent_at: outer.sent_at.or_else(|| query_clock.and_then(time::in_range)),
+            call: engage.then(|| "engage".to_owned()),
+            ..request.context()
+        }),
+    };
+    Ok(Parsed {
+        token,
+        lane,
+        dialect: DIALECT,
+        envelopes: seen.into_iter().map(|event| frame.envelope(event.piece.range, event.key)).collect(),
+        rejected: Vec::new(),
+        payload_bytes: body.len(),
+        beacon: request.parameter("beacon").as_deref() == Some("1"),
+    })
+}
+
+/// Finds the events and what the request says about all of them.
+fn open(request: &Request<'_>) -> Result<Envelope, split::Broken> {
+    let body = &request.body;
+    let outside = || {
+        let query = ["api_key", "token"].iter().find_map(|name| request.parameter(name));
+        query
+            .or_else(|| request.form_key.clone())
+            .or_else(|| credentials::of_authorization(request.authorization))
+    };
+    if split::first_byte(body) == Some(b'[') {
+        let pieces = split::elements(body, 0..body.len())?;
+        return Ok(Envelope { pieces, key: outside(), ..Envelope::default() });
+    }
+    let outer = Outer::parse(body)?;
+    let key = outer.text_of(&["api_key", "token", "$token"]).or_else(outside);
+    let sent_at = outer.value("sent_at").as_ref().and_then(time::of_value);
+    let historical = outer.value("historical_migration") == Some(Value::Bool(true));
+    let (pieces, single) = match outer.get("batch") {
+        Some(batch) => (split::elements(body, batch.range.clone())?, false),
+        None => (vec![Piece { range: 0..body.len(), depth: 0 }], true),
+    };
+    Ok(Envelope { pieces, key, sent_at, historical, single })
+}
+
+/// Looks at one event: its key, its token, and whether it can be decoded.
+fn look(body: &[u8], piece: Piece, engage: bool) -> Seen {
+    let text = &body[piece.range.clone()];
+    let mut seen = Seen { piece, key: String::new(), token: None, fault: None };
+    if text.len() > limits::EVENT_BYTES {
+        let message = format!("the event has {} bytes, more than {}", text.len(), limits::EVENT_BYTES);
+        seen.fault = Some(Fault { code: "event_too_large", field: String::new(), message });
+        return seen;
+    }
+    let checked = Doc::parse(text).and_then(|doc| {
+        let event = doc.object()?;
+        seen.token = token(event);
+        let name = name(event, engage)?;
+        identity::of(event, &name)
+    });
+    match checked {
+        Ok(ids) => seen.key = ids.device.or(ids.user).unwrap_or_default(),
+        Err(fault) => seen.fault = Some(fault),
+    }
+    seen
+}
+
+/// The event's name; `/engage` has none and means `$identify`.
+pub(super) fn name(event: Object<'_>, engage: bool) -> Result<String, Fault> {
+    match event.get("event").and_then(|v| v.to_text()) {
+        Some(name) if !name.trim().is_empty() => Ok(name),
+        _ if engage => Ok("$identify".to_owned()),
+        _ => Err(missing("event")),
+    }
+}
+
+fn token(event: Object<'_>) -> Option<String> {
+    let inner = || event.get("properties")?.as_object()?.str("token");
+    let own = ["token", "api_key", "$token"].iter().find_map(|name| event.str(name));
+    own.or_else(inner).map(str::to_owned)
+}
+
+fn of_events(seen: &[Seen]) -> Result<String, Problem> {
+    let tokens: BTreeSet<&str> = seen.iter().filter_map(|event| event.token.as_deref()).collect();
+    match tokens.len() {
+        0 => Err(Problem::MissingKey),
+        1 => Ok(tokens.first().map(|token| (*token).to_owned()).unwrap_or_default()),
+        _ => Err(Problem::MixedKeys),
+    }
+}

@@ -1,0 +1,42 @@
+//! Answer of `/v1/projects/{writeKey}/settings`, which the browser SDK loads before it sends anything.
+
+use serde_json::{Value, json};
+
+/// Settings that send events of `write_key` back to `host` (`https://host` or `http://host`).
+/// The SDK takes its key from here, not from the snippet.
+pub fn settings(write_key: &str, scheme: &str, host: &str) -> Value {
+    let on = || json!({"__default": {"enabled": true}});
+    json!({
+        "integrations": {"Segment.io": {
+            "apiKey": write_key,
+            "apiHost": format!("{host}/v1"),
+            "protocol": scheme,
+            "unbundledIntegrations": [],
+            "addBundledMetadata": true,
+            "retryQueue": true,
+            "deliveryStrategy": {"strategy": "batching", "config": {"size": 10, "timeout": 5000}},
+        }},
+        "plan": {"track": on(), "identify": on(), "group": on()},
+        "edgeFunction": {},
+        "analyticsNextEnabled": true,
+        "enabledMiddleware": {},
+        "metrics": {"sampleRate": 0},
+        "legacyVideoPluginsEnabled": false,
+        "remotePlugins": [],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_and_the_host_come_back() {
+        let answer = settings("k1", "http", "127.0.0.1:8000");
+        let io = &answer["integrations"]["Segment.io"];
+        assert_eq!(
+            (&io["apiKey"], &io["apiHost"], &io["protocol"]),
+            (&json!("k1"), &json!("127.0.0.1:8000/v1"), &json!("http"))
+        );
+    }
+}

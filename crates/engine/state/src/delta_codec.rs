@@ -15,9 +15,7 @@ use crate::stats::ProjectStats;
 use crate::subjects::NewSubject;
 use bytes::Bytes;
 use tallymark_identity::{Action, IdentityOp};
-use tallymark_model::{
-    CommitId, DeadReason, Outcome, Position, ProjectId, SubjectId, SubjectKind, WireFormat,
-};
+use tallymark_model::{CommitId, DeadReason, Outcome, Position, ProjectId, SubjectKind, WireFormat};
 
 pub(crate) fn encode(delta: &Delta) -> Result<Vec<u8>, StateError> {
     let mut w = Writer(Vec::with_capacity(64 + delta.dedup.len() * 11));
@@ -180,18 +178,12 @@ fn read_position(r: &mut Reader<'_>) -> Result<Position, StateError> {
     Position::unpack(packed).ok_or_else(|| r.damaged(format!("position {packed:#x}")))
 }
 
-/// Used by tests of this crate that need a subject in one word.
-#[cfg(test)]
-pub(crate) fn subject(n: u32) -> SubjectId {
-    SubjectId(n)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::stats::{EventStats, PropertyScope, PropertyStats, TypeSet};
     use proptest::prelude::*;
-    use tallymark_model::{Lane, Seq};
+    use tallymark_model::{Lane, Seq, SubjectId};
 
     prop_compose! {
         fn seqs()(received_at: i64, position: u64) -> Seq {
@@ -209,10 +201,10 @@ mod tests {
         (seqs(), 0u8..5, any::<[u32; 4]>()).prop_map(|(seq, action, [d, u, ou, od])| IdentityOp {
             seq,
             action: Action::from_u8(action).unwrap(),
-            device: subject(d),
-            user: subject(u),
-            other_user: subject(ou),
-            other_device: subject(od),
+            device: SubjectId(d),
+            user: SubjectId(u),
+            other_user: SubjectId(ou),
+            other_device: SubjectId(od),
         })
     }
 

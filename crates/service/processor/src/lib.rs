@@ -1,1 +1,43 @@
-//! Log to outcomes to segment and delta to commit to apply.
+//! From the log to what queries see: outcomes, segments, delta, commit.
+//!
+//! ```text
+//!  intake (live lane first)   group                     committer
+//!  read ─▶ decode (threads) ─▶ up to 1 s or N events ─▶ decide ─▶ segments ─▶ delta ─▶ catalog.commit ─▶ state.apply
+//!   ▲                                                                                     │ Behind, Gap: back to the cursors
+//!   └─────────────────────────────────────────────────────────────────────────────────────┘ Fenced: stop
+//! ```
+//! Guarantees:
+//! * Every position ends in exactly one outcome, booked in the same transaction that makes its row visible (I2-I6).
+//! * Commit first, then apply the committed delta; a group is decided and committed whole (`tests/dedup_model.rs`
+//!   shows why both matter). What a crash interrupts is forgotten and decided again.
+//! * A record that cannot be decoded, or whose rows cannot be written, is a dead letter with its bytes; its
+//!   neighbours are kept and the partition moves on.
+//! * Memory is bounded while catalog or object store are down; nothing is skipped, freshness lags.
+//!
+//! Outcomes are a function of the log and committed state (I12), with one exception that is configuration: which
+//! project owns a token is read from the catalog's settings. Rules that come through the log as control records
+//! (filters, throttles) do not exist yet; control records are accounted and change nothing.
+//!
+//! Deliberately not here: HTTP, queries, merging segments, trimming the log.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod committer;
+mod config;
+mod error;
+mod failpoint;
+mod group;
+mod intake;
+mod lease;
+mod projects;
+mod recovery;
+mod run;
+pub mod steps;
+mod telemetry;
+mod write;
+
+pub use config::{OnGap, ProcessorConfig};
+pub use error::ProcessorError;
+pub use failpoint::{EnvFailpoint, Failpoint, NoFailpoint, Step};
+pub use projects::{ProjectTable, Projects};
+pub use recovery::catch_up;
+pub use run::{Catalog, Deps, run};

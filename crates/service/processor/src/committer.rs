@@ -1,0 +1,399 @@
+//! One group after the other: decide, write, commit, apply. The only writer of everything the processor owns.
+//!
+//! Guarantees: nothing is visible before the catalog says so; state moves only by what the catalog has; whatever
+//! fails before that is retried or forgotten. A group is committed whole.
+//! Deliberately not here: the decisions (`steps`), the transaction (`catalog`).
+
+use crate::config::ProcessorConfig;
+use crate::error::ProcessorError;
+use crate::failpoint::{Step, pass};
+use crate::group::Group;
+use crate::intake::Resume;
+use crate::projects::Projects;
+use crate::recovery::{Backoff, catch_up};
+use crate::run::Deps;
+use crate::steps::books::Run;
+use crate::steps::decide::{Decided, ProjectRows, Rules, decide};
+use crate::steps::decode::{Content, Decoded};
+use crate::telemetry;
+use crate::write::{Unstorable, encode_all};
+use rustc_hash::FxHashSet;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use tallymark_catalog::{CatalogError, Commit, CommitAnswer};
+use tallymark_ledger::{Interval, SegmentMeta};
+use tallymark_model::{CommitId, CommitSeq, Epoch, Position, ProjectId};
+use tallymark_state::State;
+use tallymark_store::{SegmentSpec, StoreError};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// What became of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// It is committed.
+    Committed,
+    /// It was dropped; reading starts again at the cursors.
+    Reset,
+    /// It was dropped because the processor is asked to stop.
+    Stopped,
+}
+
+pub(crate) struct Committer {
+    pub deps: Arc<Deps>,
+    pub config: Arc<ProcessorConfig>,
+    pub epoch: Epoch,
+    pub stop: CancellationToken,
+    pub resume: watch::Sender<Resume>,
+    pub generation: u64,
+    state: Option<State>,
+    projects: Projects,
+    unstorable: FxHashSet<Position>,
+    checkpointed: CommitSeq,
+}
+
+impl Committer {
+    pub(crate) fn new(
+        deps: Arc<Deps>,
+        config: Arc<ProcessorConfig>,
+        epoch: Epoch,
+        stop: CancellationToken,
+        state: State,
+    ) -> Committer {
+        let checkpointed = state.applied();
+        Committer {
+            deps,
+            config,
+            epoch,
+            stop,
+            resume: watch::channel(Resume::default()).0,
+            generation: 0,
+            state: Some(state),
+            projects: Projects::default(),
+            unstorable: FxHashSet::default(),
+            checkpointed,
+        }
+    }
+
+    /// Tells the intake to read from the catalog's cursors.
+    pub(crate) async fn reset(&mut self) -> Result<Done, ProcessorError> {
+        let deps = Arc::clone(&self.deps);
+        let Some(cursors) = self.patiently("cursors", || deps.catalog.cursors()).await? else {
+            return Ok(Done::Stopped);
+        };
+        self.generation += 1;
+        let cursors = cursors.into_iter().map(|c| (c.shard, (c.position, c.received_to))).collect();
+        // The intake may be gone already; then its channel says why.
+        let _ = self.resume.send(Resume { generation: self.generation, cursors });
+        Ok(Done::Reset)
+    }
+
+    /// Takes one group all the way.
+    pub(crate) async fn commit(&mut self, group: Group) -> Result<Done, ProcessorError> {
+        let started = Instant::now();
+        let id = CommitId(uuid::Uuid::now_v7());
+        let Some(rules) = self.rules(&group.records).await? else { return Ok(Done::Stopped) };
+        let Group { runs, records, .. } = group;
+        let decided = self.decide(id, records, rules).await?;
+        let failpoint = Arc::clone(&self.deps.failpoint);
+        pass(failpoint.as_ref(), Step::BeforeSegment)?;
+        let segments = match self.write_rows(id, decided.rows, &runs).await? {
+            Written::Segments(segments) => segments,
+            Written::Unstorable(positions) => {
+                self.unstorable.extend(positions);
+                return self.reset().await;
+            }
+            Written::Stopped => return Ok(Done::Stopped),
+        };
+        pass(failpoint.as_ref(), Step::AfterSegment)?;
+        let key = format!("deltas/{}.delta", id.0);
+        let bytes = bytes::Bytes::from(decided.delta.encode()?);
+        if self.put(&key, bytes).await?.is_none() {
+            return Ok(Done::Stopped);
+        }
+        pass(failpoint.as_ref(), Step::AfterDelta)?;
+        let commit = Commit {
+            id,
+            epoch: self.epoch,
+            advances: decided.books.advances(&runs),
+            add: segments,
+            remove: Vec::new(),
+            delta: Some(key),
+            created_at: now_ms(),
+        };
+        let answer = self.send(&commit).await?;
+        pass(failpoint.as_ref(), Step::AfterCommit)?;
+        let seq = match answer {
+            None => return Ok(Done::Stopped),
+            Some(CommitAnswer::Applied(seq) | CommitAnswer::Already(seq)) => seq,
+            Some(CommitAnswer::Fenced { epoch }) => return Err(ProcessorError::Fenced { epoch }),
+            Some(answer) => {
+                tracing::error!(?answer, "the commit was refused; starting again at the cursors");
+                telemetry::retried("commit refused");
+                return self.reset().await;
+            }
+        };
+        pass(failpoint.as_ref(), Step::BeforeApply)?;
+        self.apply(&decided.delta).await?;
+        pass(failpoint.as_ref(), Step::AfterApply)?;
+        report(&commit, seq, started);
+        self.checkpoint_if_due().await?;
+        Ok(Done::Committed)
+    }
+
+    /// Writes a checkpoint if there is anything new. Failing to is no error: there are older ones, and the deltas.
+    pub(crate) async fn checkpoint(&mut self) -> Result<(), ProcessorError> {
+        pass(self.deps.failpoint.as_ref(), Step::Checkpoint)?;
+        let Some(state) = self.state.take() else { return Ok(()) };
+        if state.applied() == self.checkpointed {
+            self.state = Some(state);
+            return Ok(());
+        }
+        let (started, dir) = (Instant::now(), self.config.state_dir.clone());
+        let (state, written) = aside("checkpoint", move || {
+            let written = state.checkpoint(&dir);
+            (state, written)
+        })
+        .await?;
+        self.state = Some(state);
+        match written {
+            Ok(seq) => {
+                self.checkpointed = seq;
+                telemetry::checkpointed(started.elapsed().as_secs_f64());
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no checkpoint could be written; the next start folds more deltas")
+            }
+        }
+        Ok(())
+    }
+
+    async fn checkpoint_if_due(&mut self) -> Result<(), ProcessorError> {
+        let applied = self.state.as_ref().map_or(CommitSeq(0), State::applied);
+        if applied.0 >= self.checkpointed.0 + self.config.checkpoint_commits {
+            self.checkpoint().await
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn rules(&mut self, records: &[Decoded]) -> Result<Option<Rules>, ProcessorError> {
+        let token =
+            |d: &Decoded| if let Content::Event { token, .. } = &d.content { Some(*token) } else { None };
+        let tokens: FxHashSet<_> = records.iter().filter_map(token).collect();
+        let deps = Arc::clone(&self.deps);
+        let mut backoff = Backoff::new(&self.config);
+        let started = Instant::now();
+        loop {
+            match self.projects.resolve(deps.catalog.as_ref(), tokens.iter().copied()).await {
+                Ok(projects) => {
+                    telemetry::stuck(0.0);
+                    return Ok(Some(Rules { projects, unstorable: self.unstorable.clone() }));
+                }
+                Err(error) => self.tolerate("projects", error, started)?,
+            }
+            if !self.pause(&mut backoff).await {
+                return Ok(None);
+            }
+        }
+    }
+
+    async fn decide(
+        &mut self,
+        id: CommitId,
+        records: Vec<Decoded>,
+        rules: Rules,
+    ) -> Result<Decided, ProcessorError> {
+        let Some(state) = self.state.take() else { return Err(no_state()) };
+        let log = self.deps.log.id();
+        let (state, decided) = aside("decide", move || {
+            let decided = decide(log, id, records, &state, &rules);
+            (state, decided)
+        })
+        .await?;
+        self.state = Some(state);
+        Ok(decided)
+    }
+
+    async fn write_rows(
+        &mut self,
+        id: CommitId,
+        rows: BTreeMap<ProjectId, ProjectRows>,
+        runs: &[Run],
+    ) -> Result<Written, ProcessorError> {
+        let parent = self.state.as_ref().and_then(State::tip).map(|(_, id)| id);
+        let sources: Vec<Interval> = runs.iter().filter(|r| r.lost.is_none()).map(|r| r.interval).collect();
+        let spec = SegmentSpec {
+            parent,
+            sources,
+            ..SegmentSpec::new(ProjectId::UNKNOWN, self.deps.log.id(), id, self.epoch)
+        };
+        let encoded = match aside("encode", move || encode_all(rows, &spec)).await? {
+            Ok(encoded) => encoded,
+            Err(Unstorable(positions)) => return Ok(Written::Unstorable(positions)),
+        };
+        let mut segments: Vec<SegmentMeta> = Vec::with_capacity(encoded.len());
+        for file in encoded {
+            if self.put(&file.meta.key, file.bytes).await?.is_none() {
+                return Ok(Written::Stopped);
+            }
+            segments.push(file.meta);
+        }
+        Ok(Written::Segments(segments))
+    }
+
+    /// Stores an object, for as long as it takes; none = asked to stop.
+    async fn put(&mut self, key: &str, bytes: bytes::Bytes) -> Result<Option<()>, ProcessorError> {
+        let mut backoff = Backoff::new(&self.config);
+        let started = Instant::now();
+        loop {
+            let error: StoreError = match self.deps.store.put(key, bytes.clone()).await {
+                Ok(()) => return Ok(Some(())),
+                Err(error) => error,
+            };
+            if matches!(error, StoreError::Key { .. } | StoreError::Encode { .. } | StoreError::Url { .. }) {
+                return Err(error.into());
+            }
+            tracing::warn!(key, %error, "an object could not be stored; trying again");
+            telemetry::retried("store");
+            telemetry::stuck(started.elapsed().as_secs_f64());
+            if !self.pause(&mut backoff).await {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Sends a commit until its fate is known. After a failure it may or may not have happened: ask first, then
+    /// send the very same again.
+    async fn send(&mut self, commit: &Commit) -> Result<Option<CommitAnswer>, ProcessorError> {
+        let mut backoff = Backoff::new(&self.config);
+        let started = Instant::now();
+        loop {
+            match self.deps.catalog.commit(commit).await {
+                Ok(answer) => {
+                    telemetry::stuck(0.0);
+                    return Ok(Some(answer));
+                }
+                Err(error) => self.tolerate("commit", error, started)?,
+            }
+            loop {
+                if !self.pause(&mut backoff).await {
+                    return Ok(None);
+                }
+                match self.deps.catalog.status(commit.id).await {
+                    Ok(Some(seq)) => return Ok(Some(CommitAnswer::Already(seq))),
+                    Ok(None) => break,
+                    Err(error) => self.tolerate("status", error, started)?,
+                }
+            }
+        }
+    }
+
+    /// Moves state to the catalog's newest commit: ours, and compactions that came between.
+    async fn apply(&mut self, own: &tallymark_state::Delta) -> Result<(), ProcessorError> {
+        let Some(mut state) = self.state.take() else { return Err(no_state()) };
+        let mut backoff = Backoff::new(&self.config);
+        let started = Instant::now();
+        loop {
+            match catch_up(&mut state, self.deps.catalog.as_ref(), &self.deps.store, Some(own)).await {
+                Ok(()) => break,
+                Err(ProcessorError::Catalog(error)) => self.tolerate("feed", error, started)?,
+                Err(ProcessorError::Store(error)) if error.retryable() => telemetry::retried("store"),
+                Err(error) => return Err(error),
+            }
+            // Not interruptible for long: the feed is the catalog that has just answered.
+            backoff.pause().await;
+            if self.stop.is_cancelled() {
+                break;
+            }
+        }
+        self.state = Some(state);
+        Ok(())
+    }
+
+    async fn patiently<T, F: Future<Output = Result<T, CatalogError>>>(
+        &mut self,
+        what: &'static str,
+        call: impl Fn() -> F,
+    ) -> Result<Option<T>, ProcessorError> {
+        let mut backoff = Backoff::new(&self.config);
+        let started = Instant::now();
+        loop {
+            match call().await {
+                Ok(answer) => return Ok(Some(answer)),
+                Err(error) => self.tolerate(what, error, started)?,
+            }
+            if !self.pause(&mut backoff).await {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn tolerate(
+        &self,
+        what: &'static str,
+        error: CatalogError,
+        since: Instant,
+    ) -> Result<(), ProcessorError> {
+        if !error.retryable() {
+            return Err(error.into());
+        }
+        tracing::warn!(what, %error, "the catalog failed; trying again");
+        telemetry::retried(what);
+        telemetry::stuck(since.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    /// False: asked to stop.
+    async fn pause(&self, backoff: &mut Backoff) -> bool {
+        tokio::select! {
+            () = backoff.pause() => true,
+            () = self.stop.cancelled() => false,
+        }
+    }
+}
+
+enum Written {
+    Segments(Vec<SegmentMeta>),
+    Unstorable(Vec<Position>),
+    Stopped,
+}
+
+/// Runs a step that computes, off the threads that serve I/O.
+async fn aside<T: Send + 'static>(
+    step: &'static str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ProcessorError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|e| ProcessorError::Panicked { step, message: e.to_string() })
+}
+
+fn no_state() -> ProcessorError {
+    ProcessorError::Panicked { step: "state", message: "an earlier step took state with it".to_owned() }
+}
+
+fn now_ms() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn report(commit: &Commit, seq: CommitSeq, started: Instant) {
+    use tallymark_ledger::{Account, Tally};
+    let tally = commit.advances.iter().fold(Tally::default(), |sum, a| match &a.account {
+        Account::Accounted { tally, .. } => sum + *tally,
+        Account::Skipped { .. } | Account::Lost { .. } => sum,
+    });
+    let seconds = started.elapsed().as_secs_f64();
+    telemetry::committed(&tally, commit.add.len(), seconds);
+    tracing::debug!(
+        seq = seq.0,
+        visible = tally.visible,
+        duplicate = tally.duplicate,
+        dead = tally.dead,
+        seconds,
+        "committed"
+    );
+}

@@ -1,0 +1,10 @@
+//! The steps between log and commit, each a function of what it is given.
+//!
+//! `decode` (envelope to event, in parallel) -> `decide` (outcome, in log order) -> `shape` (rows and statistics, in
+//! parallel) -> `books` (tallies per shard and project).
+//! Guarantees: no I/O, no clock, no randomness (I12). Deliberately not here: writing anything.
+
+pub mod books;
+pub mod decide;
+pub mod decode;
+pub mod shape;

@@ -1,0 +1,80 @@
+//! Visible events to rows of segments, and the statistics of their names; on all cores.
+//!
+//! Guarantees: rows come out in the order of the events; statistics do not depend on the number of cores (chunks
+//! have a fixed size and are merged in order).
+//! Deliberately not here: columns and files (`store`). Changes of group properties are kept on the event as it was
+//! decoded and have no rows of their own yet.
+
+use super::decide::ProjectRows;
+use rayon::prelude::*;
+use tallymark_model::{Event, Millis, Position, SubjectId};
+use tallymark_state::{ProjectStats, StatsBuilder};
+use tallymark_store::{EventRow, PropertyRow};
+
+/// Events per task.
+const CHUNK: usize = 4096;
+
+/// An event that was decided to be visible.
+#[derive(Debug, Clone)]
+pub struct Visible {
+    /// Where it stands in the log.
+    pub position: Position,
+    /// When it was received, ms UTC.
+    pub received_at: Millis,
+    /// The user, else the device, else nobody.
+    pub subject: SubjectId,
+    /// What happened.
+    pub event: Box<Event>,
+}
+
+/// Rows and statistics of one project's events.
+pub fn shape(mut visible: Vec<Visible>) -> (ProjectRows, ProjectStats) {
+    let chunks: Vec<(ProjectRows, ProjectStats)> =
+        visible.par_chunks_mut(CHUNK).map(|chunk| shape_chunk(chunk)).collect();
+    let mut rows = ProjectRows::default();
+    rows.events.reserve(visible.len());
+    let mut stats = ProjectStats::default();
+    for (part, counted) in chunks {
+        rows.events.extend(part.events);
+        rows.properties.extend(part.properties);
+        stats.merge(&counted);
+    }
+    (rows, stats)
+}
+
+fn shape_chunk(chunk: &mut [Visible]) -> (ProjectRows, ProjectStats) {
+    let mut rows = ProjectRows { events: Vec::with_capacity(chunk.len()), properties: Vec::new() };
+    let mut stats = StatsBuilder::default();
+    for visible in chunk {
+        stats.add(&visible.event);
+        let event = std::mem::take(&mut *visible.event);
+        // Properties of nobody have no one to belong to; they stay on the event's own row as sent.
+        if !visible.subject.is_none() {
+            rows.properties.extend((0..).zip(&event.person_ops).map(|(index, op)| PropertyRow {
+                subject: visible.subject,
+                name: op.name.clone(),
+                op: op.kind,
+                value_json: op.value.to_string(),
+                time: event.time,
+                position: visible.position,
+                received_at: visible.received_at,
+                index,
+            }));
+        }
+        rows.events.push(EventRow {
+            position: visible.position,
+            received_at: visible.received_at,
+            time: event.time,
+            event: event.name,
+            subject: visible.subject,
+            user_id: event.user_id,
+            device_id: event.device_id,
+            insert_id: event.insert_id,
+            session_id: event.session_id,
+            properties: event.properties,
+            groups: event.groups,
+            annotations: event.annotations,
+        });
+    }
+    (rows, stats.finish())
+}

@@ -1,0 +1,56 @@
+//! Names of metrics and the one place that emits them.
+//!
+//! Deliberately not here: where metrics go.
+
+use metrics::{counter, gauge, histogram};
+use tallymark_ledger::{GapCause, Tally};
+use tallymark_model::Shard;
+
+/// A group was committed.
+pub(crate) fn committed(tally: &Tally, segments: usize, seconds: f64) {
+    let outcomes = [
+        ("visible", tally.visible),
+        ("duplicate", tally.duplicate),
+        ("filtered", tally.filtered),
+        ("dead", tally.dead),
+        ("control", tally.control),
+        ("hole", tally.hole),
+    ];
+    for (outcome, count) in outcomes {
+        counter!("tallymark_processor_records_total", "outcome" => outcome).increment(count);
+    }
+    counter!("tallymark_processor_commits_total").increment(1);
+    counter!("tallymark_processor_segments_total").increment(segments as u64);
+    histogram!("tallymark_processor_commit_seconds").record(seconds);
+}
+
+/// Part of the log is gone.
+pub(crate) fn gap(shard: Shard, records: u64, cause: GapCause) {
+    let cause = match cause {
+        GapCause::Trimmed => "trimmed",
+        GapCause::Corrupt => "corrupt",
+        GapCause::Hole => "hole",
+    };
+    counter!("tallymark_processor_lost_records_total", "lane" => shard.lane.name(), "cause" => cause)
+        .increment(records);
+}
+
+/// Something failed and is tried again.
+pub(crate) fn retried(what: &'static str) {
+    counter!("tallymark_processor_retries_total", "what" => what).increment(1);
+}
+
+/// How much is read and not committed.
+pub(crate) fn in_flight(bytes: usize) {
+    gauge!("tallymark_processor_inflight_bytes").set(bytes as f64);
+}
+
+/// How long the processor has been unable to commit, in seconds; 0 = it is fine.
+pub(crate) fn stuck(seconds: f64) {
+    gauge!("tallymark_processor_stuck_seconds").set(seconds);
+}
+
+/// A checkpoint was written.
+pub(crate) fn checkpointed(seconds: f64) {
+    histogram!("tallymark_processor_checkpoint_seconds").record(seconds);
+}

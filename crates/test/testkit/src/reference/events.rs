@@ -1,0 +1,280 @@
+//! The world a query is asked about, and what every analysis needs of it first.
+
+use super::calendar::Calendar;
+use super::conditions;
+use super::identity::replay;
+use super::properties::{Properties, fold};
+use super::values::{self, at_path};
+use serde_json::Value;
+use std::collections::HashMap;
+use tallymark_model::{Event, IdentityAction, Millis, PropertyOp, Seq};
+
+/// One event as the log has it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RefEvent {
+    /// When it happened.
+    pub time: Millis,
+    /// Where it stands in the log; no two events share one.
+    pub seq: Seq,
+    /// Its name.
+    pub event: String,
+    /// Usable user id.
+    pub user_id: Option<String>,
+    /// Usable device id.
+    pub device_id: Option<String>,
+    /// Dedup id.
+    pub insert_id: Option<String>,
+    /// Event properties.
+    pub properties: serde_json::Map<String, Value>,
+    /// Changes of the person's properties.
+    pub ops: Vec<PropertyOp>,
+    /// Groups: (type, name).
+    pub groups: Vec<(String, String)>,
+    /// What it does to identity beyond carrying ids.
+    pub action: IdentityAction,
+}
+
+impl RefEvent {
+    /// The same event in the engine's vocabulary (without its place in the log).
+    pub fn to_event(&self) -> Event {
+        Event {
+            name: self.event.clone(),
+            time: self.time,
+            client_time: Some(self.time),
+            user_id: self.user_id.clone(),
+            device_id: self.device_id.clone(),
+            insert_id: self.insert_id.clone(),
+            session_id: None,
+            properties: self.properties.clone(),
+            person_ops: self.ops.clone(),
+            groups: self.groups.clone(),
+            group_ops: Vec::new(),
+            action: self.action.clone(),
+            annotations: Vec::new(),
+        }
+    }
+}
+
+/// A project: its settings and everything its log holds, in any order.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// The events.
+    pub events: Vec<RefEvent>,
+    /// IANA name.
+    pub timezone: String,
+    /// Weeks start on Sunday instead of Monday.
+    pub sunday_weeks: bool,
+    /// `as_of` of queries that name none.
+    pub now: Millis,
+    /// The first identified user of a device keeps its anonymous events.
+    pub first_user_owns_device: bool,
+    /// Event names that `$active` leaves out.
+    pub inactive: Vec<String>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        World {
+            events: Vec::new(),
+            timezone: "UTC".into(),
+            sunday_weeks: false,
+            now: 4_102_444_800_000,
+            first_user_owns_device: false,
+            inactive: Vec::new(),
+        }
+    }
+}
+
+/// An event as analyses see it: who it belongs to, and that person's properties as of it.
+#[derive(Debug, Clone)]
+pub struct Seen<'w> {
+    /// The event.
+    pub event: &'w RefEvent,
+    /// Person, as a number that means nothing outside this answer; none = unattributed.
+    pub person: Option<usize>,
+    /// The person's properties just after the event's own changes.
+    pub user: Properties,
+    /// The actor by `count_by`.
+    pub actor: Option<String>,
+}
+
+/// The events that exist for a query, in stream order, and its common keys.
+#[derive(Debug)]
+pub struct Prepared<'w> {
+    /// The settings.
+    pub world: &'w World,
+    /// Ordered by (time, seq).
+    pub events: Vec<Seen<'w>>,
+    /// Properties per person as of `as_of`.
+    pub latest: HashMap<usize, Properties>,
+    /// The instant the query is asked for.
+    pub as_of: Millis,
+    /// Buckets of the project's time zone.
+    pub calendar: Calendar,
+    /// Range of the query: half-open.
+    pub range: (Millis, Millis),
+}
+
+const WEEK_MS: Millis = 7 * 86_400_000;
+
+impl<'w> Prepared<'w> {
+    /// Deduplicates, resolves persons, folds properties, names actors.
+    pub fn new(world: &'w World, query: &Value) -> Result<Prepared<'w>, String> {
+        let as_of = match &query["as_of"] {
+            Value::Null => world.now,
+            value => values::instant_ms(value).ok_or(format!("as_of: not an instant: {value}"))? as Millis,
+        };
+        let calendar = Calendar::new(&world.timezone, world.sunday_weeks)?;
+        let range = calendar.range(&query["range"], as_of)?;
+
+        let mut log: Vec<&RefEvent> = world.events.iter().collect();
+        log.sort_by_key(|e| e.seq);
+        let log = without_duplicates(&log);
+        let persons = replay(&log, world.first_user_owns_device).persons;
+
+        let mut stream: Vec<(&RefEvent, Option<usize>)> = log.into_iter().zip(persons).collect();
+        stream.retain(|(event, _)| event.time <= as_of);
+        stream.sort_by_key(|(event, _)| (event.time, event.seq));
+
+        let mut latest: HashMap<usize, Properties> = HashMap::new();
+        let mut events = Vec::new();
+        for (event, person) in stream {
+            let mut user = Properties::new();
+            if let Some(person) = person {
+                let current = latest.entry(person).or_default();
+                event.ops.iter().for_each(|op| fold(current, op));
+                user = current.clone();
+            }
+            events.push(Seen { event, person, user, actor: None });
+        }
+        let count_by = query["count_by"].as_str().unwrap_or("person");
+        for seen in &mut events {
+            seen.actor = actor(seen, count_by)?;
+        }
+        Ok(Prepared { world, events, latest, as_of, calendar, range })
+    }
+
+    /// Whether an event lies in the range of the query.
+    pub fn in_range(&self, seen: &Seen) -> bool {
+        self.range.0 <= seen.event.time && seen.event.time < self.range.1
+    }
+
+    /// The value of a property in a scope, none as null.
+    pub fn value(&self, seen: &Seen, scope: &str, path: &str) -> Result<Option<Value>, String> {
+        let found = match scope {
+            "event" => at_path(&seen.event.properties, path),
+            "user" => at_path(&seen.user, path),
+            "person" => seen.person.and_then(|p| self.latest.get(&p)).and_then(|m| at_path(m, path)),
+            other => return Err(format!("scope: {other} is not computed by the reference")),
+        };
+        Ok(found.cloned())
+    }
+
+    /// Whether an event passes a list of conditions (or one, or none at all).
+    pub fn passes(&self, seen: &Seen, conditions: &Value) -> Result<bool, String> {
+        if conditions.is_null() { Ok(true) } else { conditions::holds(self, seen, conditions) }
+    }
+
+    /// Whether an event matches a selector: its name, then `where`. `nth` is the caller's.
+    pub fn selects(&self, seen: &Seen, selector: &Value) -> Result<bool, String> {
+        Ok(self.names(seen, &selector["event"])? && self.passes(seen, &selector["where"])?)
+    }
+
+    fn names(&self, seen: &Seen, wanted: &Value) -> Result<bool, String> {
+        let name = &seen.event.event;
+        if is_operation(name) {
+            return Ok(false);
+        }
+        match wanted {
+            Value::String(w) if w == "*" => Ok(true),
+            Value::String(w) if w == "$active" => Ok(!self.world.inactive.contains(name)),
+            Value::String(w) => Ok(w == name),
+            Value::Array(list) => Ok(list.iter().any(|w| w == name.as_str())),
+            other => Err(format!("event: expected a name, found {other}")),
+        }
+    }
+
+    /// Labels of an event in a breakdown by `{scope, property, bins?}`: one, or one per distinct list element.
+    pub fn labels(&self, seen: &Seen, by: &Value) -> Result<Vec<String>, String> {
+        let property = by["property"].as_str().ok_or("breakdown: `property` is missing")?;
+        let value = self.value(seen, by["scope"].as_str().unwrap_or("event"), property)?;
+        let elements = match &value {
+            Some(Value::Array(items)) if !items.is_empty() => items.clone(),
+            Some(value) => vec![value.clone()],
+            None => vec![Value::Null],
+        };
+        let mut labels = Vec::new();
+        for element in &elements {
+            let label = match by["bins"].as_array() {
+                Some(bins) => bin_label(element, bins),
+                None if values::is_none(Some(element)) => "(none)".to_owned(),
+                None => values::text(element),
+            };
+            if !labels.contains(&label) {
+                labels.push(label);
+            }
+        }
+        Ok(labels)
+    }
+}
+
+fn bin_label(value: &Value, bins: &[Value]) -> String {
+    let Some(number) = values::number(value) else { return "(none)".into() };
+    let bounds: Vec<f64> = bins.iter().filter_map(values::number).collect();
+    let at = |i: usize| values::text(&bins[i]);
+    if number < bounds[0] {
+        return format!("< {}", at(0));
+    }
+    for i in 1..bounds.len() {
+        if number < bounds[i] {
+            return format!("[{}, {})", at(i - 1), at(i));
+        }
+    }
+    format!(">= {}", at(bounds.len() - 1))
+}
+
+fn is_operation(name: &str) -> bool {
+    ["$identify", "$alias", "$merge", "$reset", "$set"].iter().any(|p| name.starts_with(p))
+        || ["$create_alias", "$groupidentify", "$unset"].iter().any(|p| name.starts_with(p))
+}
+
+/// "same device_id or, without one, same user_id, and same insert_id … count once: the one with the smallest
+/// seq", within seven days of receive time.
+fn without_duplicates<'w>(log: &[&'w RefEvent]) -> Vec<&'w RefEvent> {
+    let mut first: HashMap<(Option<&str>, Option<&str>, &str), Millis> = HashMap::new();
+    let mut kept = Vec::new();
+    for event in log {
+        if let Some(insert_id) = &event.insert_id {
+            let device = event.device_id.as_deref();
+            let user = if device.is_none() { event.user_id.as_deref() } else { None };
+            let key = (device, user, insert_id.as_str());
+            if first.get(&key).is_some_and(|at| event.seq.received_at - at <= WEEK_MS) {
+                continue;
+            }
+            first.insert(key, event.seq.received_at);
+        }
+        kept.push(*event);
+    }
+    kept
+}
+
+fn actor(seen: &Seen, count_by: &str) -> Result<Option<String>, String> {
+    if let Some(kind) = count_by.strip_prefix("group:") {
+        return Ok(seen.event.groups.iter().find(|(k, _)| k == kind).map(|(_, name)| name.clone()));
+    }
+    let text = |map: &Properties, path: &str| {
+        let value = at_path(map, path);
+        if values::is_none(value) { None } else { value.map(values::text) }
+    };
+    if let Some(path) = count_by.strip_prefix("event.") {
+        return Ok(text(&seen.event.properties, path));
+    }
+    if let Some(path) = count_by.strip_prefix("user.") {
+        return Ok(text(&seen.user, path));
+    }
+    match count_by {
+        "person" => Ok(seen.person.map(|p| p.to_string())),
+        "device" => Ok(seen.event.device_id.clone()),
+        other => Err(format!("count_by: {other} is not computed by the reference")),
+    }
+}

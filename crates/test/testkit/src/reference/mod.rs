@@ -1,0 +1,66 @@
+//! Brute force: every analysis in the plainest Rust, from the text of the insight semantics.
+//!
+//! Slow on purpose (everything is recomputed for every event) and readable on purpose: when the engine
+//! disagrees, this is what decides, after reading the chapter again.
+//!
+//! Shapes of answers (`run`), where the query contract leaves them open:
+//! * segmentation: `{as_of, buckets, incomplete, series:[{key, breakdown?, values, total}]}`; `key` is the
+//!   letter of the series (`A`, `B`, …); `breakdown` is a text for one dimension and a list of texts for
+//!   several, `"$other"` in both cases for the rest; rows of series A first, each in ranking order,
+//!   `$other` last; `interval:"none"` gives empty `buckets` and `values`.
+//! * funnel: `{as_of, counts, step_times, total_time}` or `{as_of, groups:[{breakdown, counts, step_times,
+//!   total_time}]}`; `step_times` has one entry per step, null for the first; `total_time` is
+//!   `{avg_s, median_s, pNN_s…}`, all null if nobody completed; with `over_time`
+//!   `{as_of, buckets, open, entered, converted, rate}`.
+//! * retention: `{as_of, cohorts:[{cohort, size, values, complete}], overall}` or `{as_of, groups:[{breakdown,
+//!   cohorts, overall}]}`; `values` counts offsets 0..=periods, null where the offset has not begun.
+//!
+//! A key of a query that is not computed here is an error, never ignored.
+
+mod calendar;
+mod conditions;
+mod events;
+mod funnel;
+mod identity;
+mod properties;
+mod retention;
+mod segmentation;
+mod values;
+
+pub use calendar::{Bucket, Calendar};
+pub use events::{Prepared, RefEvent, World};
+pub use identity::{Replay, replay};
+
+use serde_json::Value;
+
+/// The answer to one query over a world; an error names the key that is wrong or not computed.
+pub fn try_run(world: &World, query: &Value) -> Result<Value, String> {
+    let prepared = Prepared::new(world, query)?;
+    match query["type"].as_str() {
+        Some("segmentation") => segmentation::run(&prepared, query),
+        Some("funnel") => funnel::run(&prepared, query),
+        Some("retention") => retention::run(&prepared, query),
+        other => Err(format!("type: {other:?} is not computed by the reference")),
+    }
+}
+
+/// The answer to one query over a world.
+///
+/// # Panics
+/// If the query is wrong or asks for what is not computed here: a mistake in the test.
+pub fn run(world: &World, query: &Value) -> Value {
+    match try_run(world, query) {
+        Ok(answer) => answer,
+        Err(error) => panic!("the reference cannot answer {query}: {error}"),
+    }
+}
+
+fn check_keys(object: &Value, at: &str, known: &[&str]) -> Result<(), String> {
+    let Some(map) = object.as_object() else {
+        return Err(format!("{at}: expected an object, found {object}"));
+    };
+    match map.keys().find(|k| !known.contains(&k.as_str())) {
+        Some(key) => Err(format!("{at}: `{key}` is not computed by the reference")),
+        None => Ok(()),
+    }
+}

@@ -16,14 +16,16 @@ mod verify;
 mod write;
 
 pub use columns::event::{MAX_GROUP_TYPES, MAX_PROPERTY_COLUMNS};
+pub use columns::text::{Interner, Texts};
 pub use columns::{Column, EVENT_COLUMNS, PROPERTY_COLUMNS, PropertyType};
 pub use error::{Result, StoreError};
 pub use object::{ObjectInfo, ObjectStore, open};
 pub use read::SegmentReader;
-pub use row::{EventRow, PropertyRow, SEGMENTS, SegmentSpec, SourceTally, segment_key};
+pub use row::{EventRow, PropertyRow, RowSpan, SEGMENTS, SegmentSpec, SourceTally, segment_key};
 pub use values::{json_value, number_value};
 pub use verify::{Verified, verify_segment};
 pub use write::layout::{MAX_GROUP_ROWS, OWN_GROUP_ROWS, groups_by_name, groups_by_size};
 pub use write::{
-    Encoded, RowGroup, SegmentWriter, encode_events, encode_properties, write_events, write_properties,
+    Encoded, EncodedColumn, RowGroup, assemble, encode_events, encode_properties, write_events,
+    write_properties,
 };

@@ -107,7 +107,7 @@ impl SegmentSpec {
     }
 
     /// The meta data of a file with these rows; `bytes` is still 0.
-    pub(crate) fn meta(&self, kind: SegmentKind, span: &RowSpan, sources: Vec<Source>) -> SegmentMeta {
+    pub fn meta(&self, kind: SegmentKind, span: RowSpan, sources: Vec<Source>) -> SegmentMeta {
         SegmentMeta {
             id: self.id,
             project: self.project,
@@ -141,13 +141,17 @@ pub const SEGMENTS: &str = "segments";
 
 /// Number of rows and range of their times.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct RowSpan {
+pub struct RowSpan {
+    /// How many.
     pub rows: u64,
+    /// Smallest and largest time.
     pub time: (Millis, Millis),
+    /// Smallest and largest receive time.
     pub received: (Millis, Millis),
 }
 
 impl RowSpan {
+    /// Of these (time, receive time).
     pub fn of(rows: impl Iterator<Item = (Millis, Millis)>) -> RowSpan {
         let mut span =
             RowSpan { rows: 0, time: (Millis::MAX, Millis::MIN), received: (Millis::MAX, Millis::MIN) };

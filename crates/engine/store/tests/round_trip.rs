@@ -242,3 +242,15 @@ fn a_row_outside_the_announced_intervals_is_refused() {
     assert!(encode_events(&[row(2, "a", Value::Null)], &spec).is_err());
     assert!(encode_events(&[], &spec).is_err());
 }
+
+#[test]
+fn other_programs_read_the_file_as_plain_parquet() {
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+    let rows = [row(0, "a", serde_json::json!({"x.y": 1})), row(1, "b", serde_json::json!({"x.y": 2}))];
+    let encoded = encode_events(&rows, &spec(0)).unwrap();
+    let builder = ParquetRecordBatchReaderBuilder::try_new(encoded.bytes).unwrap();
+    assert_eq!(builder.schema().field_with_name("event").unwrap().data_type(), &Column::Event.data_type());
+    let batches: Vec<_> = builder.build().unwrap().map(Result::unwrap).collect();
+    assert_eq!(batches.iter().map(|b| b.num_rows()).sum::<usize>(), 2);
+    assert!(batches[0].column_by_name("n:x.y").is_some());
+}

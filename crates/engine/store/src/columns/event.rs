@@ -5,8 +5,8 @@
 //! consecutive events of one kind carry the same properties in the same order, so most look-ups are one comparison.
 
 use crate::EventRow;
-use crate::columns::values::Values;
-use crate::columns::{Column, EVENT_COLUMNS, PropertyType};
+use crate::columns::values::{Sealed, Values};
+use crate::columns::{Column, EVENT_COLUMNS, PropertyType, dictionary};
 use crate::values::{Stored, stored};
 use arrow::array::{ArrayRef, Int64Array, UInt32Array, UInt64Array};
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
@@ -51,8 +51,7 @@ pub(crate) struct EventColumns {
     groups: HashMap<String, (Values, Values)>,
     group_overflow: Values,
     overflow: Values,
-    /// Names that occur in `_overflow`.
-    pub overflow_names: BTreeSet<String>,
+    overflow_names: BTreeSet<String>,
 }
 
 #[derive(Debug, Default)]
@@ -102,7 +101,7 @@ impl EventColumns {
             columns.event_keys.push(events.intern(&row.event));
             columns.push(at as u32, row);
         }
-        columns.event_words = (0..events.texts().len()).map(|i| events.texts().get(i).to_owned()).collect();
+        columns.event_words = events.words();
         columns
     }
 
@@ -218,8 +217,8 @@ impl EventColumns {
         Some(self.groups.entry_ref(group_type).or_insert_with(|| (Values::text(), Values::text())))
     }
 
-    /// Every column that has a value, in file order, with what makes its arrays.
-    pub fn finish(self) -> Finished {
+    /// Every column that has a value, in file order, and the names of the properties in `_overflow`.
+    pub fn finish(self) -> (Finished, BTreeSet<String>) {
         let EventColumns { fixed, mut properties, groups, group_overflow, overflow, .. } = self;
         let mut columns = fixed;
         let mut types: Vec<_> = groups.into_iter().collect();
@@ -237,7 +236,7 @@ impl EventColumns {
             matches!(c, Column::Group(_) | Column::GroupList(_) | Column::GroupOverflow | Column::Overflow)
         };
         columns.retain(|(column, values)| !optional(column) || !values.is_empty());
-        Finished {
+        let finished = Finished {
             event_words: self.event_words,
             event_keys: self.event_keys,
             subjects: self.subjects,
@@ -245,7 +244,8 @@ impl EventColumns {
             received: self.received,
             positions: self.positions,
             columns,
-        }
+        };
+        (finished, self.overflow_names)
     }
 }
 
@@ -267,18 +267,38 @@ impl Finished {
         EVENT_COLUMNS[..5].iter().cloned().chain(self.columns.iter().map(|(c, _)| c.clone())).collect()
     }
 
-    /// The array of the `nth` column of the layout for a range of rows.
-    pub fn array(&self, nth: usize, range: Range<usize>) -> Result<ArrayRef, String> {
+    /// The `nth` column of the layout, ready to be cut into arrays.
+    pub fn column(&self, nth: usize) -> Result<Ready<'_>, String> {
         Ok(match nth {
-            0 => {
-                let keys = self.event_keys[range].iter().map(|&k| k as i32);
-                crate::columns::dictionary(keys.collect(), &self.event_words)?
-            }
-            1 => Arc::new(UInt32Array::from(self.subjects[range].to_vec())),
-            2 => Arc::new(Int64Array::from(self.times[range].to_vec())),
-            3 => Arc::new(Int64Array::from(self.received[range].to_vec())),
-            4 => Arc::new(UInt64Array::from(self.positions[range].to_vec())),
-            other => self.columns[other - 5].1.seal()?.array(range)?,
+            0 => Ready::Events(&self.event_keys, &self.event_words),
+            1 => Ready::U32(&self.subjects),
+            2 => Ready::I64(&self.times),
+            3 => Ready::I64(&self.received),
+            4 => Ready::U64(&self.positions),
+            other => Ready::Sparse(self.columns[other - 5].1.seal()?),
+        })
+    }
+}
+
+/// A complete column.
+#[derive(Debug)]
+pub(crate) enum Ready<'a> {
+    Events(&'a [u32], &'a [String]),
+    U32(&'a [u32]),
+    I64(&'a [i64]),
+    U64(&'a [u64]),
+    Sparse(Sealed<'a>),
+}
+
+impl Ready<'_> {
+    /// The array of a range of rows.
+    pub fn array(&self, range: Range<usize>) -> Result<ArrayRef, String> {
+        Ok(match self {
+            Ready::Events(keys, words) => dictionary(keys[range].iter().map(|&k| k as i32).collect(), words)?,
+            Ready::U32(values) => Arc::new(UInt32Array::from(values[range].to_vec())),
+            Ready::I64(values) => Arc::new(Int64Array::from(values[range].to_vec())),
+            Ready::U64(values) => Arc::new(UInt64Array::from(values[range].to_vec())),
+            Ready::Sparse(sealed) => sealed.array(range)?,
         })
     }
 }

@@ -1,6 +1,5 @@
 //! Interning of strings while a dictionary column is built.
 
-use crate::Result;
 use arrow::array::StringArray;
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -8,7 +7,7 @@ use std::hash::BuildHasher;
 
 /// Distinct strings, numbered in order of appearance. The hash is seeded per table: clients choose the strings.
 #[derive(Debug, Default)]
-pub(crate) struct Interner {
+pub struct Interner {
     hasher: DefaultHashBuilder,
     table: HashTable<u32>,
     texts: Texts,
@@ -35,6 +34,11 @@ impl Interner {
         }
     }
 
+    /// Copies of the strings, by number.
+    pub fn words(&self) -> Vec<String> {
+        (0..self.texts.len()).map(|number| self.texts.get(number).to_owned()).collect()
+    }
+
     /// The strings, by number.
     pub fn texts(&self) -> &Texts {
         &self.texts
@@ -43,7 +47,7 @@ impl Interner {
 
 /// Strings end to end.
 #[derive(Debug)]
-pub(crate) struct Texts {
+pub struct Texts {
     text: String,
     offsets: Vec<i32>,
 }
@@ -55,8 +59,14 @@ impl Default for Texts {
 }
 
 impl Texts {
+    /// How many.
     pub fn len(&self) -> usize {
         self.offsets.len() - 1
+    }
+
+    /// True if there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// The string with this number; empty if there is none.
@@ -73,7 +83,7 @@ impl Texts {
         self.offsets.push(i32::try_from(self.text.len()).unwrap_or(i32::MAX));
     }
 
-    /// All strings as an Arrow array.
+    /// All strings as an Arrow array; an error if they are longer than an Arrow array can hold.
     pub fn array(&self) -> Result<StringArray, String> {
         if i32::try_from(self.text.len()).is_err() {
             return Err("one column holds more than 2 GiB of text; write fewer rows per file".to_owned());

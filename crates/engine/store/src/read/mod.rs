@@ -112,6 +112,11 @@ impl SegmentReader {
         columns.iter().filter_map(place).map(size).sum()
     }
 
+    /// Size of all columns in memory, about.
+    pub fn uncompressed_bytes(&self) -> u64 {
+        self.footer.parquet().row_groups().iter().map(|g| g.total_byte_size().max(0) as u64).sum()
+    }
+
     /// Reads columns of one row group, in the order asked. A column that the file lacks reads as all null.
     /// Text columns keep their dictionaries.
     pub fn read(&self, group: usize, columns: &[Column]) -> Result<RecordBatch> {

@@ -17,7 +17,8 @@ pub mod layout;
 pub(crate) mod segment;
 
 use crate::columns::event::EventColumns;
-use crate::columns::{PROPERTY_COLUMNS, dictionary, text::Interner};
+use crate::columns::text::Interner;
+use crate::columns::{PROPERTY_COLUMNS, dictionary};
 use crate::object::ObjectStore;
 use crate::row::{RowSpan, SourceTally};
 use crate::{EventRow, PropertyRow, Result, SegmentSpec, StoreError};
@@ -25,7 +26,7 @@ use arrow::array::{ArrayRef, Int64Array, UInt8Array, UInt32Array, UInt64Array};
 use bytes::Bytes;
 pub use index::RowGroup;
 use ledger::{SegmentKind, SegmentMeta};
-pub use segment::SegmentWriter;
+pub use segment::{EncodedColumn, assemble};
 use std::ops::Range;
 use std::sync::Arc;
 use tallymark_ledger as ledger;
@@ -81,22 +82,27 @@ async fn encode_aside(
 pub fn encode_events(rows: &[EventRow], spec: &SegmentSpec) -> Result<Encoded> {
     let sources = tally(rows.iter().map(|r| r.position), spec)?;
     let meta =
-        spec.meta(SegmentKind::Events, &RowSpan::of(rows.iter().map(|r| (r.time, r.received_at))), sources);
-    let built = EventColumns::build(rows);
-    let overflow = built.overflow_names.clone();
-    let columns = built.finish();
+        spec.meta(SegmentKind::Events, RowSpan::of(rows.iter().map(|r| (r.time, r.received_at))), sources);
+    let (columns, overflow) = EventColumns::build(rows).finish();
     let layout = columns.layout();
     let cuts = cuts(spec, &columns.event_keys, layout.len());
-    let mut writer = SegmentWriter::new(SegmentKind::Events, layout)?;
-    for range in cuts {
+    let group = |range: &Range<usize>| {
         let names =
             columns.event_keys[range.clone()].iter().map(|&k| columns.event_words[k as usize].as_str());
-        let group = RowGroup::of(names, &columns.subjects[range.clone()], &columns.times[range.clone()]);
-        writer.group(group, |nth, _| {
-            columns.array(nth, range.clone()).map_err(|e| StoreError::encode(&meta.key, e))
-        })?;
-    }
-    writer.finish(meta, spec.log, overflow)
+        RowGroup::of(names, &columns.subjects[range.clone()], &columns.times[range.clone()])
+    };
+    let groups = cuts.iter().map(group).collect();
+    let encoded: Result<Vec<_>> = layout
+        .into_iter()
+        .enumerate()
+        .map(|(nth, column)| {
+            let values = columns.column(nth).map_err(|e| StoreError::encode(&meta.key, e))?;
+            EncodedColumn::encode(column, cuts.len(), |at| {
+                values.array(cuts[at].clone()).map_err(|e| StoreError::encode(&meta.key, e))
+            })
+        })
+        .collect();
+    assemble(meta, spec.log, groups, encoded?, Some(overflow))
 }
 
 /// Encodes a properties segment.
@@ -104,37 +110,45 @@ pub fn encode_properties(rows: &[PropertyRow], spec: &SegmentSpec) -> Result<Enc
     let sources = tally(rows.iter().map(|r| r.position), spec)?;
     let meta = spec.meta(
         SegmentKind::Properties,
-        &RowSpan::of(rows.iter().map(|r| (r.time, r.received_at))),
+        RowSpan::of(rows.iter().map(|r| (r.time, r.received_at))),
         sources,
     );
     let (mut names, mut values) = (Interner::default(), Interner::default());
     let keys: Vec<u32> = rows.iter().map(|r| names.intern(&r.name)).collect();
     let value_keys: Vec<u32> = rows.iter().map(|r| values.intern(&r.value_json)).collect();
-    let words = |i: &Interner| (0..i.texts().len()).map(|n| i.texts().get(n).to_owned()).collect::<Vec<_>>();
-    let (names, values) = (words(&names), words(&values));
+    let (names, values) = (names.words(), values.words());
     let subjects: Vec<u32> = rows.iter().map(|r| r.subject.0).collect();
     let times: Vec<i64> = rows.iter().map(|r| r.time).collect();
+    let cuts = cuts(spec, &keys, PROPERTY_COLUMNS.len());
 
-    let mut writer = SegmentWriter::new(SegmentKind::Properties, PROPERTY_COLUMNS.to_vec())?;
-    for range in cuts(spec, &keys, PROPERTY_COLUMNS.len()) {
-        let some = &rows[range.clone()];
+    let group = |range: &Range<usize>| {
         let group_names = keys[range.clone()].iter().map(|&k| names[k as usize].as_str());
-        let group = RowGroup::of(group_names, &subjects[range.clone()], &times[range.clone()]);
-        let array = |nth: usize| -> Result<ArrayRef, String> {
-            Ok(match nth {
-                0 => dictionary(keys[range.clone()].iter().map(|&k| k as i32).collect(), &names)?,
-                1 => Arc::new(UInt32Array::from(subjects[range.clone()].to_vec())),
-                2 => Arc::new(Int64Array::from(times[range.clone()].to_vec())),
-                3 => Arc::new(Int64Array::from_iter_values(some.iter().map(|r| r.received_at))),
-                4 => Arc::new(UInt64Array::from_iter_values(some.iter().map(|r| r.position.pack()))),
-                5 => Arc::new(UInt32Array::from_iter_values(some.iter().map(|r| r.index))),
-                6 => Arc::new(UInt8Array::from_iter_values(some.iter().map(|r| r.op as u8))),
-                _ => dictionary(value_keys[range.clone()].iter().map(|&k| k as i32).collect(), &values)?,
+        RowGroup::of(group_names, &subjects[range.clone()], &times[range.clone()])
+    };
+    let array = |nth: usize, range: Range<usize>| -> Result<ArrayRef, String> {
+        let some = &rows[range.clone()];
+        Ok(match nth {
+            0 => dictionary(keys[range].iter().map(|&k| k as i32).collect(), &names)?,
+            1 => Arc::new(UInt32Array::from(subjects[range].to_vec())),
+            2 => Arc::new(Int64Array::from(times[range].to_vec())),
+            3 => Arc::new(Int64Array::from_iter_values(some.iter().map(|r| r.received_at))),
+            4 => Arc::new(UInt64Array::from_iter_values(some.iter().map(|r| r.position.pack()))),
+            5 => Arc::new(UInt32Array::from_iter_values(some.iter().map(|r| r.index))),
+            6 => Arc::new(UInt8Array::from_iter_values(some.iter().map(|r| r.op as u8))),
+            _ => dictionary(value_keys[range].iter().map(|&k| k as i32).collect(), &values)?,
+        })
+    };
+    let groups = cuts.iter().map(group).collect();
+    let encoded: Result<Vec<_>> = PROPERTY_COLUMNS
+        .into_iter()
+        .enumerate()
+        .map(|(nth, column)| {
+            EncodedColumn::encode(column, cuts.len(), |at| {
+                array(nth, cuts[at].clone()).map_err(|e| StoreError::encode(&meta.key, e))
             })
-        };
-        writer.group(group, |nth, _| array(nth).map_err(|e| StoreError::encode(&meta.key, e)))?;
-    }
-    writer.finish(meta, spec.log, Default::default())
+        })
+        .collect();
+    assemble(meta, spec.log, groups, encoded?, Some(Default::default()))
 }
 
 fn tally(

@@ -1,14 +1,18 @@
-//! One segment file, column by column: only one column of one row group is in memory unencoded.
+//! One segment file, column by column.
+//!
+//! Columns are encoded one after the other, each for all row groups, and put together at the end. So only one
+//! column is in memory unencoded, a merge decodes each input column once, and columns can be encoded on several
+//! threads.
 
 use super::index::{INDEX_KEY, INDEX_VERSION, Index, MAX_OVERFLOW_NAMES, RowGroup, SEGMENT_KEY};
 use super::{Encoded, layout};
 use crate::columns::Column;
 use crate::{Result, StoreError};
 use arrow::array::{Array, ArrayRef};
-use arrow::datatypes::{Schema, SchemaRef};
-use ledger::{SegmentKind, SegmentMeta};
+use arrow::datatypes::Schema;
+use ledger::SegmentMeta;
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::writer::SerializedFileWriter;
@@ -24,117 +28,133 @@ pub(crate) const CHECK_LEN: usize = 16;
 /// Size of the length and the magic at the end of a Parquet file.
 pub(crate) const TAIL_LEN: usize = 8;
 
-/// Writes one segment file into memory.
+/// One column of all row groups, encoded.
 #[derive(Debug)]
-pub struct SegmentWriter {
-    columns: Vec<Column>,
-    schema: SchemaRef,
-    kind: SegmentKind,
-    writer: SerializedFileWriter<Vec<u8>>,
-    factory: ArrowRowGroupWriterFactory,
-    groups: Vec<RowGroup>,
+pub struct EncodedColumn {
+    column: Column,
+    chunks: Vec<ArrowColumnChunk>,
 }
 
-impl SegmentWriter {
-    /// A file with these columns.
-    pub fn new(kind: SegmentKind, columns: Vec<Column>) -> Result<SegmentWriter> {
-        let fail = |e: ParquetError| StoreError::encode("(new)", e);
-        let schema = Arc::new(Schema::new(columns.iter().map(Column::field).collect::<Vec<_>>()));
-        let parquet = ArrowSchemaConverter::new().convert(&schema).map_err(fail)?;
-        let properties = Arc::new(layout::properties(&schema, &columns));
-        let writer =
-            SerializedFileWriter::new(Vec::new(), parquet.root_schema_ptr(), properties).map_err(fail)?;
-        let factory = ArrowRowGroupWriterFactory::new(&writer, Arc::clone(&schema));
-        Ok(SegmentWriter { columns, schema, kind, writer, factory, groups: Vec::new() })
+impl EncodedColumn {
+    /// Encodes a column. `array` makes the values of each of the `groups` row groups, in order; they must have the
+    /// column's type.
+    pub fn encode(
+        column: Column,
+        groups: usize,
+        mut array: impl FnMut(usize) -> Result<ArrayRef>,
+    ) -> Result<EncodedColumn> {
+        let name = column.file_name();
+        let fail = |e: ParquetError| StoreError::encode(&name, e);
+        let columns = [column];
+        // The encoders of the library come from a file; this one never gets any content.
+        let (writer, factory) = new_file(&columns).map_err(fail)?;
+        let mut chunks = Vec::with_capacity(groups);
+        for group in 0..groups {
+            let values = array(group)?;
+            if *values.data_type() != columns[0].data_type() {
+                return Err(StoreError::encode(
+                    &name,
+                    format!("{} is not the column's type", values.data_type()),
+                ));
+            }
+            let mut encoders = factory.create_column_writers(group).map_err(fail)?;
+            let mut encoder = encoders.pop().ok_or_else(|| StoreError::encode(&name, "no encoder"))?;
+            for leaf in compute_leaves(&columns[0].field(), &values).map_err(fail)? {
+                encoder.write(&leaf).map_err(fail)?;
+            }
+            chunks.push(encoder.close().map_err(fail)?);
+        }
+        drop(writer);
+        let [column] = columns;
+        Ok(EncodedColumn { column, chunks })
     }
 
-    /// The columns, in file order.
-    pub fn columns(&self) -> &[Column] {
-        &self.columns
+    /// Which column.
+    pub fn column(&self) -> &Column {
+        &self.column
     }
+}
 
-    /// Appends a row group. `array` makes each column when it is needed; it must have `group.rows` rows and the
-    /// type of the column.
-    pub fn group(
-        &mut self,
-        group: RowGroup,
-        mut array: impl FnMut(usize, &Column) -> Result<ArrayRef>,
-    ) -> Result<()> {
-        let fail = |e: ParquetError| StoreError::encode("(row group)", e);
-        let writers = self.factory.create_column_writers(self.groups.len()).map_err(fail)?;
-        let mut out = self.writer.next_row_group().map_err(fail)?;
-        for (nth, mut writer) in writers.into_iter().enumerate() {
-            let values = array(nth, &self.columns[nth])?;
-            if values.len() as u64 != group.rows {
-                let name = self.columns[nth].file_name();
+/// Puts a segment file together. `meta.bytes` is filled in; `overflow` = names of the properties that occur in
+/// `_overflow`, `None` = unknown.
+pub fn assemble(
+    mut meta: SegmentMeta,
+    log: LogId,
+    groups: Vec<RowGroup>,
+    encoded: Vec<EncodedColumn>,
+    overflow: Option<BTreeSet<String>>,
+) -> Result<Encoded> {
+    let rows: u64 = groups.iter().map(|g| g.rows).sum();
+    if rows == 0 {
+        return Err(StoreError::Empty);
+    }
+    if rows != meta.rows || encoded.iter().any(|c| c.chunks.len() != groups.len()) {
+        return Err(StoreError::encode(&meta.key, format!("{rows} rows encoded, {} announced", meta.rows)));
+    }
+    meta.bytes = 0;
+    let (columns, chunks): (Vec<Column>, Vec<_>) =
+        encoded.into_iter().map(|c| (c.column, c.chunks.into_iter())).unzip();
+    let fail = |e: ParquetError| StoreError::encode(&meta.key, e);
+    let (mut writer, _) = new_file(&columns).map_err(fail)?;
+    append(&mut writer, &groups, chunks).map_err(fail)?;
+    writer.flush().map_err(|e| StoreError::encode(&meta.key, e))?;
+    let data_end = writer.bytes_written();
+    let index = Index {
+        version: INDEX_VERSION,
+        log,
+        columns: columns.iter().map(Column::file_name).collect(),
+        checks: checks(&writer),
+        groups,
+        overflow: overflow.filter(|names| names.len() <= MAX_OVERFLOW_NAMES),
+    };
+    for (key, text) in [(SEGMENT_KEY, json(&meta.key, &meta)?), (INDEX_KEY, json(&meta.key, &index)?)] {
+        writer.append_key_value_metadata(KeyValue::new(key.to_owned(), text));
+    }
+    let bytes = writer.into_inner().map_err(fail)?;
+    let bytes =
+        seal(bytes, data_end).ok_or_else(|| StoreError::encode(&meta.key, "the footer is malformed"))?;
+    meta.bytes = bytes.len() as u64;
+    Ok(Encoded { meta, bytes: bytes.into() })
+}
+
+type File = SerializedFileWriter<Vec<u8>>;
+
+fn new_file(columns: &[Column]) -> parquet::errors::Result<(File, ArrowRowGroupWriterFactory)> {
+    let schema = Arc::new(Schema::new(columns.iter().map(Column::field).collect::<Vec<_>>()));
+    let parquet = ArrowSchemaConverter::new().convert(&schema)?;
+    let properties = Arc::new(layout::properties(&schema, columns));
+    let writer = SerializedFileWriter::new(Vec::new(), parquet.root_schema_ptr(), properties)?;
+    let factory = ArrowRowGroupWriterFactory::new(&writer, schema);
+    Ok((writer, factory))
+}
+
+fn append(
+    writer: &mut File,
+    groups: &[RowGroup],
+    mut columns: Vec<std::vec::IntoIter<ArrowColumnChunk>>,
+) -> parquet::errors::Result<()> {
+    for group in groups {
+        let mut out = writer.next_row_group()?;
+        for chunk in columns.iter_mut().filter_map(Iterator::next) {
+            if chunk.close().rows_written != group.rows {
                 let detail =
-                    format!("column `{name}` has {} rows, the row group {}", values.len(), group.rows);
-                return Err(StoreError::encode("(row group)", detail));
+                    format!("a column has {} rows, its group {}", chunk.close().rows_written, group.rows);
+                return Err(ParquetError::General(detail));
             }
-            for leaf in compute_leaves(self.schema.field(nth), &values).map_err(fail)? {
-                writer.write(&leaf).map_err(fail)?;
-            }
-            writer.close().and_then(|chunk| chunk.append_to_row_group(&mut out)).map_err(fail)?;
+            chunk.append_to_row_group(&mut out)?;
         }
-        out.close().map_err(fail)?;
-        self.groups.push(group);
-        Ok(())
+        out.close()?;
     }
+    Ok(())
+}
 
-    /// Bytes written so far.
-    pub fn bytes(&self) -> usize {
-        self.writer.bytes_written()
-    }
-
-    /// Completes the file. `overflow` = names of the properties that occur in `_overflow`.
-    pub fn finish(
-        mut self,
-        mut meta: SegmentMeta,
-        log: LogId,
-        overflow: BTreeSet<String>,
-    ) -> Result<Encoded> {
-        let rows: u64 = self.groups.iter().map(|g| g.rows).sum();
-        if rows == 0 {
-            return Err(StoreError::Empty);
-        }
-        if rows != meta.rows || self.kind != meta.kind {
-            let detail = format!("{rows} rows written, {} announced", meta.rows);
-            return Err(StoreError::encode(&meta.key, detail));
-        }
-        meta.bytes = 0;
-        let fail = |e: ParquetError| StoreError::encode(&meta.key, e);
-        let data_end = self.flush(&meta.key)?;
-        let index = Index {
-            version: INDEX_VERSION,
-            log,
-            columns: self.columns.iter().map(Column::file_name).collect(),
-            checks: self.checks(),
-            groups: std::mem::take(&mut self.groups),
-            overflow: (overflow.len() <= MAX_OVERFLOW_NAMES).then_some(overflow),
-        };
-        for (key, text) in [(SEGMENT_KEY, json(&meta.key, &meta)?), (INDEX_KEY, json(&meta.key, &index)?)] {
-            self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), text));
-        }
-        let bytes = self.writer.into_inner().map_err(fail)?;
-        let bytes =
-            seal(bytes, data_end).ok_or_else(|| StoreError::encode(&meta.key, "the footer is malformed"))?;
-        meta.bytes = bytes.len() as u64;
-        Ok(Encoded { meta, bytes: bytes.into() })
-    }
-
-    fn flush(&mut self, key: &str) -> Result<usize> {
-        self.writer.flush().map_err(|e| StoreError::encode(key, e))?;
-        Ok(self.writer.bytes_written())
-    }
-
-    fn checks(&self) -> Vec<String> {
-        let bytes = self.writer.inner();
-        let chunk_crc = |column: &parquet::file::metadata::ColumnChunkMetaData| {
-            let (from, len) = column.byte_range();
-            format!("{:08x}", crc32c::crc32c(&bytes[from as usize..(from + len) as usize]))
-        };
-        self.writer.flushed_row_groups().iter().map(|g| g.columns().iter().map(chunk_crc).collect()).collect()
-    }
+fn checks(writer: &File) -> Vec<String> {
+    let bytes = writer.inner();
+    let chunk_crc = |column: &parquet::file::metadata::ColumnChunkMetaData| {
+        let (from, len) = column.byte_range();
+        format!("{:08x}", crc32c::crc32c(&bytes[from as usize..(from + len) as usize]))
+    };
+    writer.flushed_row_groups().iter().map(|g| g.columns().iter().map(chunk_crc).collect()).collect()
 }
 
 fn json<T: serde::Serialize>(key: &str, value: &T) -> Result<String> {

@@ -10,6 +10,7 @@ mod bootstrap;
 mod error;
 mod layout;
 mod limits;
+mod ports;
 mod roles;
 mod supervisor;
 mod telemetry;

@@ -1,8 +1,9 @@
 //! The roles of one binary. Each opens its own backends and runs until its standard input closes or a signal
 //! arrives.
 
-mod backlog;
 mod collect;
+mod measure;
+mod open;
 mod process;
 mod web;
 

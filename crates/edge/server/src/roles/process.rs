@@ -1,0 +1,42 @@
+//! `process`: the log becomes segments, segments become fewer.
+
+use super::{measure, open};
+use crate::{Layout, ServerError};
+use std::sync::Arc;
+use tallymark_catalog::sqlite::OpenMode;
+use tallymark_log::LogReader;
+use tokio_util::sync::CancellationToken;
+
+/// Runs processor and compactor until told to stop.
+pub async fn run(layout: &Layout, stop: CancellationToken) -> Result<(), ServerError> {
+    measure::publish(layout, "process", stop.clone());
+    let Some(log) = open::log_when_there(layout, &stop).await else { return Ok(()) };
+    let catalog = open::catalog(layout, OpenMode::Create).await?;
+    catalog.bind_log(log.id()).await?;
+    let catalog = Arc::new(catalog);
+    let store = open::store(layout)?;
+    let compacting = tokio::spawn(compact(layout.clone(), catalog.clone(), store.clone(), log.id(), stop.clone()));
+    let config = tallymark_processor::ProcessorConfig::new(layout.state());
+    let mut deps = tallymark_processor::Deps::new(log, catalog, store);
+    deps.failpoint = Arc::new(tallymark_processor::EnvFailpoint::from_env());
+    let worked = tallymark_processor::run(config, deps, stop.clone()).await;
+    stop.cancel();
+    // The compactor ends at its next step; a panic in it was logged and must not hide the processor's answer.
+    let _ = compacting.await;
+    worked.map_err(|e| ServerError::Role { role: "process", why: e.to_string() })
+}
+
+/// Compaction makes charts faster, never right or wrong: its failures are logged and tried again.
+async fn compact(
+    layout: Layout,
+    catalog: Arc<tallymark_catalog::sqlite::SqliteCatalog>,
+    store: tallymark_store::ObjectStore,
+    log: tallymark_model::LogId,
+    stop: CancellationToken,
+) {
+    let config = tallymark_compactor::CompactorConfig::default();
+    let deps = tallymark_compactor::Deps { catalog, store, log, checkpoints: layout.state() };
+    if let Err(error) = tallymark_compactor::run(config, deps, stop).await {
+        tracing::error!(%error, "compactor stopped");
+    }
+}

@@ -11,6 +11,7 @@
 
 mod assemble;
 mod error;
+pub mod file;
 pub mod memory;
 mod port;
 pub mod record;

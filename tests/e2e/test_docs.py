@@ -1,0 +1,45 @@
+"""The commands that the documentation shows, run as they stand."""
+
+import gzip
+import os
+import re
+import shlex
+import subprocess
+
+import pytest
+from conftest import BINARY, ROOT
+
+PAGES = ["docs/import.md", "docs/operating.md"]
+
+
+def commands(page):
+    for block in re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text(), re.S):
+        for line in block.splitlines():
+            line = line.split(" #")[0].strip()
+            if line.startswith("tallymark "):
+                yield line
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_of_a_page(server, tmp_path, page):
+    shown = list(commands(page))
+    assert shown, f"{page} shows no command"
+    (tmp_path / "events.ndjson").write_text('{"event":"a","user_id":"u1"}\n{"event":"b","user_id":"u2"}\n')
+    with gzip.open(tmp_path / "orders.csv.gz", "wt") as file:
+        file.write("id,customer,total\n1,c1,9.5\n2,c2,12\n")
+    (tmp_path / "mapping.toml").write_text("event = \"'order'\"\nuser_id = \"row.customer\"\n[properties]\ntotal = \"num.total\"\n")
+    server.settle()
+    for line in shown:
+        words = [str(server.data) if w == "DIR" else w for w in shlex.split(line)]
+        done = subprocess.run([str(BINARY), *words[1:]], cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "TALLYMARK_DATA": str(server.data)})
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+        server.settle()
+
+
+def test_the_readme_names_only_what_exists():
+    text = (ROOT / "README.md").read_text()
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / target).exists(), f"README links to {target}, which does not exist"
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"^make (\w+)", text, re.M):
+        assert re.search(rf"^{target}:", makefile, re.M), f"README shows `make {target}`"

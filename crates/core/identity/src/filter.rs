@@ -72,8 +72,8 @@ impl OpFilter {
                 self.before(graph, op.device.0, op.seq).map(|l| l.mark) != Some(Mark::User(op.user.0))
             }
             Action::Reset => {
-                !op.device.is_none()
-                    && self.before(graph, op.device.0, op.seq).map(|l| l.mark) != Some(Mark::Freed)
+                let freed = self.before(graph, op.device.0, op.seq).map(|l| l.mark) == Some(Mark::Freed);
+                (!op.device.is_none() && !freed) || self.earlier_sight(graph, op.user, op.seq)
             }
             Action::Seen => self.sight_is_news(graph, op),
         };
@@ -84,16 +84,15 @@ impl OpFilter {
     }
 
     fn sight_is_news(&self, graph: &Graph, op: &IdentityOp) -> bool {
-        let subject = op.speaker().0;
-        if subject == 0 {
-            return false;
-        }
-        let known = graph.first_sight(subject);
-        let pending = self.sights.get(&subject).copied().unwrap_or(known);
-        if op.seq < known.min(pending) {
-            return true;
-        }
-        !op.device.is_none() && self.before(graph, subject, op.seq).map(|l| l.mark) == Some(Mark::Freed)
+        let freed = || self.before(graph, op.device.0, op.seq).map(|l| l.mark) == Some(Mark::Freed);
+        self.earlier_sight(graph, op.speaker(), op.seq) || (!op.device.is_none() && freed())
+    }
+
+    /// Whether `subject` is seen earlier in the log than anything recorded says.
+    fn earlier_sight(&self, graph: &Graph, subject: SubjectId, seq: Seq) -> bool {
+        let known = graph.first_sight(subject.0);
+        let pending = self.sights.get(&subject.0).copied().unwrap_or(known);
+        !subject.is_none() && seq < known.min(pending)
     }
 
     fn before(&self, graph: &Graph, device: u32, seq: Seq) -> Option<Last> {

@@ -130,19 +130,17 @@ impl Fold {
         match op.action {
             Action::Seen | Action::Pair => self.event(op, notes),
             Action::Reset => {
-                let device = op.device.0 as usize;
-                if op.device.is_none() || self.at[device] == 0 {
-                    return false;
-                }
-                self.at[device] = 0;
-                true
+                let user = op.user.0;
+                let news = user != 0 && self.seen(user, SubjectKind::User, op.seq);
+                let owned = self.at[op.device.0 as usize] != 0;
+                self.at[op.device.0 as usize] = 0;
+                news || owned
             }
             Action::Alias | Action::Merge => {
                 let joined = self.join(op, notes);
-                // An event that carries both ids also pairs them; after the join, so that a user who was
-                // unknown until now joins the other's person instead of adopting the device first.
-                let paired = !op.device.is_none() && !op.user.is_none() && self.event(op, notes);
-                joined || paired
+                // It is also an event with its ids; after the join, so that a user who was unknown until now
+                // joins the other's person instead of adopting the device first.
+                self.event(op, notes) || joined
             }
         }
     }

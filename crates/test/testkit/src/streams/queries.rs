@@ -1,0 +1,218 @@
+//! Random queries over the random worlds, within what the reference computes.
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::{Value, json};
+
+fn texts(list: &[&'static str]) -> impl Strategy<Value = Value> + use<> {
+    select(list.to_vec()).prop_map(Value::from)
+}
+
+/// A property of the random worlds: (scope, name).
+fn property() -> impl Strategy<Value = (&'static str, &'static str)> {
+    select(vec![
+        ("event", "mixed"),
+        ("event", "amount"),
+        ("event", "colour"),
+        ("event", "mixed.inner"),
+        ("event", "missing"),
+        ("user", "plan"),
+        ("user", "score"),
+        ("user", "tags"),
+        ("person", "plan"),
+        ("person", "tags"),
+    ])
+}
+
+fn operand() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        texts(&["red", "blue", "e", "1", "true", "2.5", "", "gre"]),
+        (-4..20i32).prop_map(|q| json!(f64::from(q) * 0.5)),
+        (-4..20i32).prop_map(Value::from),
+    ]
+}
+
+fn test() -> impl Strategy<Value = Value> {
+    let scalar = (
+        texts(&["is", "is_not", "contains", "not_contains", "starts_with", "ends_with"]),
+        prop_oneof![3 => operand(), 1 => prop::collection::vec(operand(), 1..3).prop_map(Value::Array)],
+    );
+    let number = (texts(&["gt", "gte", "lt", "lte"]), operand());
+    let between = (Just(json!("between")), (-2..5i32, 2..8i32).prop_map(|(a, b)| json!([a, b])));
+    let regex = (texts(&["regex", "not_regex"]), texts(&["^r", "e$", "[bg]", "^$", "(?i)RED"]));
+    let instants = texts(&["2025-10-26", "2025-11-02T01:00:00-05:00"]);
+    let instant = (texts(&["before", "after"]), instants);
+    let set = (texts(&["is_set", "is_not_set"]), Just(Value::Null));
+    (property(), prop_oneof![4 => scalar, 2 => number, 1 => between, 1 => regex, 1 => instant, 1 => set])
+        .prop_map(|((scope, property), (op, value))| {
+            json!({"scope": scope, "property": property, "op": op, "value": value})
+        })
+}
+
+fn condition() -> impl Strategy<Value = Value> {
+    test().prop_recursive(2, 6, 3, |inner| {
+        let list = prop::collection::vec(inner.clone(), 0..3);
+        prop_oneof![
+            list.clone().prop_map(|l| json!({"all": l})),
+            list.prop_map(|l| json!({"any": l})),
+            inner.prop_map(|c| json!({"not": c})),
+        ]
+    })
+}
+
+fn conditions() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        2 => Just(json!([])),
+        1 => prop::collection::vec(condition(), 1..3).prop_map(Value::Array),
+    ]
+}
+
+fn selector() -> impl Strategy<Value = Value> {
+    let event = prop_oneof![
+        5 => texts(&["view", "cart", "buy", "absent"]),
+        1 => Just(json!("*")),
+        1 => Just(json!("$active")),
+        1 => Just(json!(["view", "buy"])),
+    ];
+    (event, conditions()).prop_map(|(event, conditions)| json!({"event": event, "where": conditions}))
+}
+
+fn range() -> impl Strategy<Value = Value> {
+    let dates = (24..31u32, 1..8u32)
+        .prop_map(|(from, to)| json!({"from": format!("2025-10-{from}"), "to": format!("2025-11-0{to}")}));
+    let instants = (24..31u32, 0..24u32, 1..8u32).prop_map(|(from, hour, to)| {
+        json!({"from": format!("2025-10-{from}T{hour:02}:30:00Z"), "to": format!("2025-11-0{to}T12:00:00-05:00")})
+    });
+    let last = (1..12u32, texts(&["day", "week", "month"]), any::<bool>())
+        .prop_map(|(n, unit, exclude)| json!({"last": n, "unit": unit, "exclude_current": exclude}));
+    prop_oneof![2 => dates, 1 => instants, 1 => last]
+}
+
+fn common() -> impl Strategy<Value = Value> {
+    let as_of = texts(&["2025-11-03T05:00:00Z", "2025-11-06T17:30:00Z", "2025-12-01T00:00:00Z"]);
+    let count_by = prop_oneof![
+        6 => Just(json!("person")),
+        1 => texts(&["device", "group:team", "event.colour", "user.plan"]),
+    ];
+    (range(), as_of, count_by, conditions()).prop_map(|(range, as_of, count_by, segment)| {
+        json!({"range": range, "as_of": as_of, "count_by": count_by, "segment": segment})
+    })
+}
+
+fn with(mut query: Value, more: &Value) -> Value {
+    for (key, value) in more.as_object().into_iter().flatten() {
+        query[key] = value.clone();
+    }
+    query
+}
+
+fn dimension() -> impl Strategy<Value = Value> {
+    let bins = prop::option::weighted(0.3, Just(json!([0, 2.5, 5])));
+    (property(), bins).prop_map(|((scope, property), bins)| {
+        let mut by = json!({"scope": scope, "property": property});
+        if let Some(bins) = bins {
+            by["bins"] = bins;
+        }
+        by
+    })
+}
+
+/// `limit` and `other`, often so small that there is a rest.
+fn limits() -> impl Strategy<Value = Value> {
+    (1..6u32, prop::bool::weighted(0.8)).prop_map(|(limit, other)| json!({"limit": limit, "other": other}))
+}
+
+/// A segmentation query.
+pub fn segmentation() -> impl Strategy<Value = Value> {
+    let measure = texts(&[
+        "uniques", "uniques", "totals", "average", "sum", "avg", "min", "max", "median", "p90", "distinct",
+    ]);
+    let property = texts(&["amount", "mixed"]);
+    let series = (selector(), measure, property).prop_map(|(mut series, measure, property)| {
+        if !["uniques", "totals", "average"].iter().any(|m| measure == *m) {
+            series["property"] = property;
+        }
+        series["measure"] = measure;
+        series
+    });
+    let interval = prop_oneof![
+        4 => Just(json!("day")),
+        4 => texts(&["hour", "week", "month", "quarter", "year", "none"]),
+    ];
+    let breakdown = prop_oneof![1 => Just(vec![]), 1 => prop::collection::vec(dimension(), 1..3)];
+    let series = prop::collection::vec(series, 1..3);
+    (common(), series, interval, breakdown, limits()).prop_map(
+        |(common, series, interval, breakdown, limits)| {
+            let query = json!({"type": "segmentation", "series": series, "interval": interval});
+            let query = with(query, &common);
+            if breakdown.is_empty() {
+                query
+            } else {
+                with(with(query, &limits), &json!({"breakdown": breakdown}))
+            }
+        },
+    )
+}
+
+/// A funnel query: `this_order`, uniques, broken down by the first step or not.
+pub fn funnel() -> impl Strategy<Value = Value> {
+    let steps = prop::collection::vec(selector(), 1..5);
+    let window = (1..60i64, texts(&["hour", "day"])).prop_map(|(n, unit)| json!({"n": n, "unit": unit}));
+    let rules = (
+        select(vec![0i64, 0, 0, 3_600_000, 7_200_000]),
+        any::<bool>(),
+        any::<bool>(),
+        prop_oneof![3 => Just(json!("best")), 1 => texts(&["first_entry", "tightest"])],
+    )
+        .prop_map(|(tolerance, strict, confine, attempt)| {
+            json!({"tie_tolerance_ms": tolerance, "strict_increase": strict && tolerance == 0,
+                   "confine_to_range": confine, "attempt": attempt})
+        });
+    let breakdown = prop::option::of(dimension());
+    (common(), steps, window, rules, breakdown, limits()).prop_map(
+        |(common, steps, window, rules, breakdown, limits)| {
+            let query = json!({"type": "funnel", "order": "this_order", "steps": steps, "window": window});
+            let query = with(with(query, &common), &rules);
+            let Some(mut by) = breakdown else { return query };
+            by["at"] = json!("step:1");
+            with(with(query, &limits), &json!({"breakdown": by}))
+        },
+    )
+}
+
+/// A retention query.
+pub fn retention() -> impl Strategy<Value = Value> {
+    let rules = (
+        texts(&["day", "week", "month", "hour"]),
+        0..6u32,
+        texts(&["calendar", "rolling"]),
+        texts(&["on", "on_or_after"]),
+        texts(&["any", "first_time", "first_in_range"]),
+        texts(&["size", "returned"]),
+        1..3u32,
+    )
+        .prop_map(|(interval, periods, mode, kind, cohort_by, day0, min)| {
+            json!({"interval": interval, "periods": periods, "mode": mode, "kind": kind, "cohort_by": cohort_by,
+                   "day0": day0, "min_returns": min})
+        });
+    let breakdown = prop::option::weighted(0.3, dimension());
+    (common(), selector(), selector(), rules, breakdown, limits()).prop_map(
+        |(common, start, back, rules, breakdown, limits)| {
+            let mut query =
+                with(with(json!({"type": "retention", "start": start, "return": back}), &common), &rules);
+            // Hour cohorts of two weeks are many and say nothing that two days do not.
+            if query["interval"] == "hour" {
+                query["range"] = json!({"from": "2025-11-01", "to": "2025-11-02"});
+            }
+            match breakdown {
+                Some(by) => with(with(query, &limits), &json!({"breakdown": by})),
+                None => query,
+            }
+        },
+    )
+}
+
+/// Any of the three.
+pub fn query() -> impl Strategy<Value = Value> {
+    prop_oneof![segmentation(), funnel(), retention()]
+}

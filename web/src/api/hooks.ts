@@ -6,7 +6,7 @@ import {
   useQuery,
   useQueryClient,
 } from '@tanstack/react-query';
-import { type Params, api } from './client';
+import { api, type Params } from './client';
 import type { Query } from './types';
 
 export const sessionQuery = queryOptions({

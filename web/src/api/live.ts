@@ -1,5 +1,5 @@
 /** The live tail of a project's events, over server-sent events. */
-import { projectPath, type Params } from './client';
+import { type Params, projectPath } from './client';
 import type { EventItem } from './types';
 
 export type LiveState = 'connecting' | 'open' | 'lost';

@@ -8,7 +8,10 @@
 export type Cell = string | number | boolean | null | undefined;
 
 export function toCsv(rows: Cell[][]): string {
-  return rows.map((row) => row.map(field).join(',')).join('\r\n').concat('\r\n');
+  return rows
+    .map((row) => row.map(field).join(','))
+    .join('\r\n')
+    .concat('\r\n');
 }
 
 function field(cell: Cell): string {

@@ -94,7 +94,10 @@ describe('times', () => {
     expect(first).not.toBe(second);
     expect(first).toContain('01:00');
   });
-  it('returns a label it cannot read as it is', () => expect(bucket('total', 'none')).toBe('total'));
+  it('returns a label it cannot read as it is', () => {
+    expect(bucket('total', 'none')).toBe('total');
+    expect(bucket('Week 1', 'week')).toBe('Week 1');
+  });
   it('says how long ago', () => {
     const now = Date.parse('2026-11-21T00:00:00Z');
     expect(ago(now - 1000, now)).toBe('just now');

@@ -77,6 +77,8 @@ export function shiftDate(date: string, days: number): string {
 
 /** Label of a bucket: dates as "21 Nov", hours as "21 Nov 14:00"; with `long`, the year too. */
 export function bucket(label: string, interval: string, long = false): string {
+  // Other labels (offsets, names) stay as they are; browsers read dates into the oddest texts.
+  if (!/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}.*)?$/.test(label)) return label;
   const hourly = label.includes('T');
   const at = new Date(hourly ? `${label.slice(0, 16)}:00Z` : `${label}T00:00:00Z`);
   if (Number.isNaN(at.getTime())) return label;

@@ -77,8 +77,7 @@ function readSegmentation(s: ChartSearch): StateOf<'segmentation'> {
   const series = list(s.series).slice(0, LIMIT.series).map(readSeries).filter(present);
   return {
     kind: 'segmentation',
-    series:
-      s.series === undefined ? [{ event: ANY_EVENT, where: [], measure: 'uniques' } as Series] : series,
+    series: s.series === undefined ? [{ event: ANY_EVENT, where: [], measure: 'uniques' } as Series] : series,
     interval: oneOf(INTERVALS, s.interval, 'day'),
     view: oneOf(['line', 'bar'] as const, s.view, 'line'),
     ...readCommon(s, { last: 30, unit: 'day' }),

@@ -1,0 +1,113 @@
+import { NumberInput, Select } from '@mantine/core';
+import type { Duration } from '../../../api/types';
+import type { FunnelState, Step } from '../state/types';
+import classes from './builder.module.css';
+import { CommonSections, Section } from './Common';
+import { EventPicker } from './EventPicker';
+import { moved, removed, replaced } from './lists';
+import { StepCard } from './StepCard';
+
+interface Props {
+  project: string;
+  state: FunnelState;
+  onChange: (state: FunnelState) => void;
+}
+
+const STEPS_MAX = 20;
+
+const orders = [
+  { value: 'this_order', label: 'In this order' },
+  { value: 'exact_order', label: 'In this order, nothing between' },
+  { value: 'any_order', label: 'In any order' },
+];
+
+export function FunnelBuilder({ project, state, onChange }: Props) {
+  const put = (steps: Step[]) => onChange({ ...state, steps });
+  const { steps } = state;
+  return (
+    <>
+      <Section title="Steps">
+        <ol className={classes.steps}>
+          {steps.map((s, i) => (
+            <StepCard
+              // biome-ignore lint/suspicious/noArrayIndexKey: a step is named by its place
+              key={i}
+              project={project}
+              mark={String(i + 1)}
+              step={s}
+              onChange={(step) => put(replaced(steps, i, step))}
+              onRemove={() => put(removed(steps, i))}
+              onUp={i > 0 ? () => put(moved(steps, i, -1)) : undefined}
+              onDown={i < steps.length - 1 ? () => put(moved(steps, i, 1)) : undefined}
+            />
+          ))}
+        </ol>
+        {steps.length < STEPS_MAX && (
+          <EventPicker
+            project={project}
+            label={`Add step ${steps.length + 1}`}
+            add={steps.length === 0 ? 'Choose the first step' : 'Add step'}
+            value={null}
+            onChange={(event) => put([...steps, { event, where: [] }])}
+          />
+        )}
+      </Section>
+      <Section title="How">
+        <Select
+          size="xs"
+          label="Order"
+          data={orders}
+          value={state.order}
+          allowDeselect={false}
+          onChange={(o) => o && onChange({ ...state, order: o as FunnelState['order'] })}
+        />
+        <WindowInput value={state.window} onChange={(window) => onChange({ ...state, window })} />
+      </Section>
+      <CommonSections
+        project={project}
+        state={state}
+        events={steps.map((s) => s.event)}
+        segmentNote="Applies to the first step: who enters the funnel."
+        breakdownNote="The value on the first step decides the group."
+        onChange={onChange}
+      />
+    </>
+  );
+}
+
+interface WindowProps {
+  value: Duration;
+  onChange: (d: Duration) => void;
+}
+
+/** Time that one attempt may take, from its first step. */
+function WindowInput({ value, onChange }: WindowProps) {
+  return (
+    <div className={classes.window}>
+      <NumberInput
+        size="xs"
+        label="Within"
+        min={1}
+        max={366}
+        allowDecimal={false}
+        clampBehavior="strict"
+        value={value.n}
+        onChange={(n) => typeof n === 'number' && n >= 1 && onChange({ ...value, n })}
+      />
+      <Select
+        size="xs"
+        label="of the first step"
+        aria-label="Unit of the time window"
+        data={[
+          { value: 'minute', label: 'minutes' },
+          { value: 'hour', label: 'hours' },
+          { value: 'day', label: 'days' },
+          { value: 'week', label: 'weeks' },
+        ]}
+        value={value.unit}
+        allowDeselect={false}
+        onChange={(u) => u && onChange({ ...value, unit: u as Duration['unit'] })}
+      />
+    </div>
+  );
+}

@@ -1,0 +1,33 @@
+import type { Ledger } from '../../api/types';
+import { Ago } from '../../ui/Ago';
+import { Figure } from '../../ui/Figure';
+import { number } from '../../ui/format/number';
+import { instant } from '../../ui/format/time';
+import classes from './ledger.module.css';
+
+/** Up to when charts are whole. */
+export function Freshness({ ledger, zone }: { ledger: Ledger; zone: string }) {
+  return (
+    <section className={classes.figures} aria-label="Freshness">
+      <Figure
+        label="Complete through"
+        value={<Ago at={ledger.complete_through} zone={zone} />}
+        note={
+          ledger.complete_through
+            ? `${instant(ledger.complete_through, zone)}: everything received before is counted`
+            : 'no event has been counted yet'
+        }
+      />
+      <Figure
+        label="Waiting to be counted"
+        value={number(ledger.lanes.reduce((n, l) => n + l.pending, 0))}
+        note="records after the cursors, all lanes"
+      />
+      <Figure
+        label="Gaps"
+        value={number(ledger.gaps.length)}
+        note={ledger.gaps.length ? 'see below' : 'the log has no hole'}
+      />
+    </section>
+  );
+}

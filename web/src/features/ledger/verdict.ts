@@ -1,0 +1,51 @@
+/** Does the identity hold? One judgement for the badge, the overview and the ledger page. */
+import type { Identity, Ledger } from '../../api/types';
+
+export interface Verdict {
+  state: 'good' | 'waiting' | 'bad';
+  /** For the badge. */
+  short: string;
+  /** For the page. */
+  long: string;
+}
+
+/** The right side of the identity. */
+export function accounted(i: Identity): number {
+  return i.visible + i.duplicate + i.filtered + i.dead + i.pending;
+}
+
+/** acknowledged − everything that became of it: 0 when the books close. */
+export function difference(i: Identity): number {
+  return i.acknowledged - accounted(i);
+}
+
+export function verdict(ledger: Pick<Ledger, 'identity' | 'gaps'>): Verdict {
+  const i = ledger.identity;
+  const off = difference(i);
+  if (!i.balanced || off !== 0) {
+    return {
+      state: 'bad',
+      short: 'Does not balance',
+      long: `The books do not close: ${off === 0 ? 'the server reports an imbalance' : `${Math.abs(off)} events ${off > 0 ? 'are missing from' : 'too many on'} the right side`}. Run “tallymark verify” on the server.`,
+    };
+  }
+  if (ledger.gaps.length > 0) {
+    return {
+      state: 'bad',
+      short: `${ledger.gaps.length} ${ledger.gaps.length === 1 ? 'gap' : 'gaps'} in the log`,
+      long: 'The books close, but part of the log could not be read. Each gap is listed below with its cause.',
+    };
+  }
+  if (i.pending > 0) {
+    return {
+      state: 'waiting',
+      short: 'All accounted for',
+      long: 'Balanced. What is pending is safe on disk and will be visible within seconds.',
+    };
+  }
+  return {
+    state: 'good',
+    short: 'All accounted for',
+    long: 'Balanced. Everything that was acknowledged has been given its place.',
+  };
+}

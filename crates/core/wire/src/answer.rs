@@ -208,15 +208,15 @@ impl Refusal {
 }
 
 impl Parsed {
-    /// The answer once the events are durable. `receipt` and `visible` are told in the native dialect only.
-    pub fn answer(&self, receipt: &str, visible: Option<bool>, now: Millis) -> Answer {
+    /// The answer once `accepted` events are durable. `receipt` and `visible` are told in the native dialect only.
+    pub fn answer(&self, accepted: usize, receipt: &str, visible: Option<bool>, now: Millis) -> Answer {
         if self.beacon {
             return Answer { status: 204, content_type: "", body: Vec::new(), retry_after_s: None };
         }
         match self.dialect {
             Dialect::Native => {
                 let mut body = json!({
-                    "accepted": self.envelopes.len(), "rejected": self.rejected, "receipt": receipt,
+                    "accepted": accepted, "rejected": self.rejected, "receipt": receipt,
                 });
                 if let Some(visible) = visible {
                     body["durable"] = json!(true);
@@ -227,7 +227,7 @@ impl Parsed {
             Dialect::Amplitude => json_answer(
                 200,
                 &json!({
-                    "code": 200, "events_ingested": self.envelopes.len(),
+                    "code": 200, "events_ingested": accepted,
                     "payload_size_bytes": self.payload_bytes, "server_upload_time": now,
                 }),
             ),

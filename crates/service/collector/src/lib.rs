@@ -1,1 +1,35 @@
-//! HTTP in, admission, append, receipts.
+//! HTTP in: takes events in every protocol of `tallymark-wire`, and answers only when the log has them safe.
+//!
+//! This process owns the public port. It serves ingestion by itself and passes every other path to the web
+//! process over a Unix socket; when that one is down, ingestion goes on and the others get a clear 503.
+//!
+//! Guarantees: a success answer means every event it counts is durable in the log (I1); a refusal means none of
+//! the request was taken, in the words of the vendor's protocol; memory and time per request are bounded.
+//! Deliberately not here: projects and keys (any well-formed key is accepted, the processor resolves it), what
+//! events mean, and every store but the log.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod admission;
+mod answers;
+mod body;
+mod clock;
+mod config;
+mod connection;
+mod cors;
+mod health;
+mod ingest;
+mod names;
+mod proxy;
+mod receipt;
+mod refused;
+mod reply;
+mod route;
+mod serve;
+mod visibility;
+
+pub use config::CollectorConfig;
+pub use names::describe_metrics;
+pub use receipt::{ReceiptError, decode_receipt, encode_receipt};
+pub use route::{Collector, router};
+pub use serve::serve;
+pub use visibility::VisibilityProbe;

@@ -3,6 +3,7 @@
 //! They are complete and valid in every version that SDKs ask for, so that clients start and capture events;
 //! an error here would stop autocapture in browsers and raise exceptions in server SDKs.
 
+use crate::json::Doc;
 use serde_json::{Map, Value, json};
 use tallymark_model::Millis;
 
@@ -68,6 +69,13 @@ pub fn config_script(token: &str) -> String {
         "(function(){{var c=window._POSTHOG_REMOTE_CONFIG=window._POSTHOG_REMOTE_CONFIG||{{}};\
          c[{name}]={{config:{config},siteApps:[]}};}})();"
     )
+}
+
+/// The token in the body of a flags request.
+pub fn token(body: &[u8]) -> Option<String> {
+    let doc = Doc::parse(body).ok()?;
+    let object = doc.object().ok()?;
+    ["token", "api_key", "$token"].iter().find_map(|name| object.str(name)).map(str::to_owned)
 }
 
 /// JSON that cannot end a script element.

@@ -1,0 +1,229 @@
+//! One ingestion request, from its head to the answer after the log has its events safe.
+//!
+//! Order: method, declared size, state of the log, room, body, unpacking, protocol, append, answer. Whatever is
+//! refused is refused as a whole and in the sender's protocol.
+
+use crate::route::Collector;
+use crate::{body, cors, names, receipt, reply, visibility};
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName};
+use http::request::Parts;
+use http::{Method, Request};
+use std::sync::Arc;
+use std::time::Instant;
+use tallymark_log::AppendError;
+use tallymark_model::Record;
+use tallymark_wire::answer::Problem;
+use tallymark_wire::body::{self as packed, Packing};
+use tallymark_wire::{Call, Dialect, Parsed, Refusal};
+
+/// Larger bodies are unpacked and parsed beside the threads that serve connections.
+const INLINE_BYTES: usize = 64 * 1024;
+
+/// Takes one request and answers it.
+pub(crate) async fn handle(collector: Arc<Collector>, call: Call, request: Request<Body>) -> Response {
+    let started = Instant::now();
+    if cors::is_preflight(request.method(), request.headers()) {
+        return cors::preflight(request.headers());
+    }
+    let ip = collector.client_ip(&request).map(|ip| ip.to_string());
+    let (parts, body) = request.into_parts();
+    let dialect = call.dialect();
+    let response = match accept(&collector, call, &parts, ip, body).await {
+        Ok(response) => response,
+        Err(refusal) => {
+            tracing::debug!(path = parts.uri.path(), problem = %refusal.problem, "refused");
+            collector.refused.count(&refusal, collector.clock.now());
+            reply::of_answer(refusal.answer())
+        }
+    };
+    let status = response.status().as_str().to_owned();
+    metrics::counter!(names::REQUESTS, "protocol" => label(dialect), "status" => status).increment(1);
+    metrics::histogram!(names::REQUEST_SECONDS).record(started.elapsed().as_secs_f64());
+    cors::allow(&parts.headers, response)
+}
+
+async fn accept(
+    collector: &Collector,
+    call: Call,
+    parts: &Parts,
+    ip: Option<String>,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let dialect = call.dialect();
+    let refuse = |problem| Refusal::new(dialect, problem);
+    let is_get = parts.method == Method::GET && call.allows_get();
+    if parts.method != Method::POST && !is_get {
+        return Err(refuse(Problem::Method));
+    }
+    let limit = call.wire_limit();
+    let place = if declared_length(&parts.headers).is_some_and(|length| length > limit) {
+        Err(Problem::TooLarge { limit, decoded: false })
+    } else {
+        collector.admission.enter(collector.log.as_ref())
+    };
+    let mut place = match place {
+        Ok(place) => place,
+        Err(problem) => return Err(refuse(turn_away(collector, parts, body, problem).await)),
+    };
+    let query = parts.uri.query().unwrap_or("");
+    let raw = if is_get {
+        Bytes::copy_from_slice(query.as_bytes())
+    } else {
+        let read = body::read(body, limit, collector.config.body_timeout, &collector.admission, &mut place);
+        match read.await {
+            Ok(raw) => raw,
+            Err((problem, rest)) => return Err(refuse(turn_away(collector, parts, rest, problem).await)),
+        }
+    };
+    let received_at = collector.clock.now();
+    let heavy = raw.len() > INLINE_BYTES;
+    let arrived = Arrived {
+        call,
+        is_get,
+        headers: parts.headers.clone(),
+        query: query.to_owned(),
+        ip,
+        raw,
+        received_at,
+    };
+    let mut parsed = if heavy {
+        let turn = collector.admission.heavy().await;
+        let work = tokio::task::spawn_blocking(move || {
+            let parsed = arrived.understand();
+            drop(turn);
+            parsed
+        });
+        // A panic there is a bug of ours; the client may send again.
+        work.await.map_err(|_| refuse(Problem::Uncertain("the request could not be read".into())))??
+    } else {
+        arrived.understand()?
+    };
+    let reserve = collector.admission.reserve(&mut place, parsed.payload_bytes);
+    reserve.map_err(|problem| {
+        Refusal { dialect: parsed.dialect, ..refuse(problem) }.of(parsed.token, parsed.envelopes.len())
+    })?;
+    metrics::counter!(names::BODY_BYTES).increment(parsed.payload_bytes as u64);
+    let accepted = parsed.envelopes.len();
+    let receipt = append(collector, &mut parsed).await?;
+    let visible = wait_visible(collector, parts, &parsed, &receipt).await;
+    drop(place);
+    Ok(reply::of_answer(parsed.answer(accepted, &receipt, visible, received_at)))
+}
+
+/// A refusal before the body was read: the client is allowed to finish sending, so that it sees the answer.
+async fn turn_away(collector: &Collector, parts: &Parts, body: Body, problem: Problem) -> Problem {
+    if !parts.headers.contains_key(header::EXPECT) {
+        body::discard(body, collector.config.body_timeout).await;
+    }
+    problem
+}
+
+/// Appends the events; returns once they are durable, with their receipt.
+async fn append(collector: &Collector, parsed: &mut Parsed) -> Result<String, Refusal> {
+    let count = parsed.envelopes.len();
+    if !parsed.rejected.is_empty() {
+        let rejected = parsed.rejected.len() as u64;
+        collector.refused.add(parsed.token, collector.clock.now(), rejected, "invalid_event");
+        metrics::counter!(names::REJECTED).increment(rejected);
+    }
+    if count == 0 {
+        return Ok(receipt::encode_receipt(&[]));
+    }
+    let started = Instant::now();
+    let records: Vec<Record> = std::mem::take(&mut parsed.envelopes).into_iter().map(Record::Event).collect();
+    let receipt = collector.log.append(records).await.map_err(|error| {
+        tracing::warn!(%error, events = count, "the log refused a request");
+        Refusal::new(parsed.dialect, problem_of(error)).of(parsed.token, count)
+    })?;
+    metrics::histogram!(names::APPEND_SECONDS).record(started.elapsed().as_secs_f64());
+    metrics::counter!(names::EVENTS, "lane" => parsed.lane.name()).increment(count as u64);
+    Ok(receipt::encode_receipt(&receipt.ranges))
+}
+
+fn problem_of(error: AppendError) -> Problem {
+    match error {
+        AppendError::Full { .. } => Problem::Unavailable("the disk of the log is full".into()),
+        AppendError::TooLarge { max_bytes, .. } => {
+            Problem::TooLarge { limit: usize::try_from(max_bytes).unwrap_or(usize::MAX), decoded: true }
+        }
+        AppendError::Poisoned { .. } => Problem::Uncertain("the log failed while writing".into()),
+        AppendError::Unavailable { .. } => Problem::Overloaded("the log cannot take more now".into()),
+    }
+}
+
+/// `?wait=visible` of the native protocol; `None` if the client did not ask.
+async fn wait_visible(collector: &Collector, parts: &Parts, parsed: &Parsed, receipt: &str) -> Option<bool> {
+    if parsed.dialect != Dialect::Native {
+        return None;
+    }
+    let mut parameters = parts.uri.query().unwrap_or("").split('&');
+    if !parameters.any(|p| p == "wait=visible") {
+        return None;
+    }
+    let Some(probe) = &collector.probe else { return Some(false) };
+    let authorization = text(&parts.headers, header::AUTHORIZATION);
+    Some(
+        visibility::wait(probe.as_ref(), receipt, authorization.as_deref(), collector.config.visible_timeout)
+            .await,
+    )
+}
+
+/// A request that is complete but not yet understood.
+struct Arrived {
+    call: Call,
+    is_get: bool,
+    headers: HeaderMap,
+    query: String,
+    ip: Option<String>,
+    raw: Bytes,
+    received_at: i64,
+}
+
+impl Arrived {
+    fn understand(self) -> Result<Parsed, Refusal> {
+        let content_encoding = if self.is_get { None } else { all(&self.headers, header::CONTENT_ENCODING) };
+        let packing = Packing { content_encoding: content_encoding.as_deref(), query: &self.query };
+        let decoded = packed::decode(self.raw, packing, self.call.decoded_limit())
+            .map_err(|error| Refusal::new(self.call.dialect(), error.problem()))?;
+        let authorization = text(&self.headers, header::AUTHORIZATION);
+        let sent_at = text(&self.headers, HeaderName::from_static("sentat"));
+        let user_agent = text(&self.headers, header::USER_AGENT);
+        tallymark_wire::read(&tallymark_wire::Request {
+            call: self.call,
+            query: &self.query,
+            authorization: authorization.as_deref(),
+            sent_at: sent_at.as_deref(),
+            user_agent: user_agent.as_deref(),
+            form_key: decoded.form_key,
+            ip: self.ip,
+            body: decoded.body,
+            received_at: self.received_at,
+        })
+    }
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    headers.get(name).map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned())
+}
+
+fn all(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    let values: Vec<&str> = headers.get_all(name).iter().filter_map(|v| v.to_str().ok()).collect();
+    (!values.is_empty()).then(|| values.join(","))
+}
+
+fn label(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Native => "native",
+        Dialect::Amplitude | Dialect::AmplitudeText => "amplitude",
+        Dialect::Posthog => "posthog",
+        Dialect::Segment => "segment",
+        Dialect::Shared => "batch",
+    }
+}

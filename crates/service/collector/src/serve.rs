@@ -1,0 +1,84 @@
+//! The accept loop, and stopping without losing anybody's batch.
+
+use crate::config::CollectorConfig;
+use crate::connection::{self, Stop};
+use crate::names;
+use crate::route::{Collector, router};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tallymark_log::LogWriter;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Pause after the system could not accept (no file descriptors left).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves the public port until `shutdown`; then takes no more connections, lets requests finish, and returns.
+pub async fn serve(
+    listener: TcpListener,
+    log: Arc<dyn LogWriter>,
+    config: CollectorConfig,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    serve_collector(listener, Arc::new(Collector::new(log, config)), shutdown).await
+}
+
+/// The same with a collector that was built before.
+pub(crate) async fn serve_collector(
+    listener: TcpListener,
+    collector: Arc<Collector>,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    let stop = Stop { drain: shutdown.clone(), close: CancellationToken::new() };
+    let connections = TaskTracker::new();
+    let places = Arc::new(Semaphore::new(collector.config.connections_max));
+    let writer = tokio::spawn(write_refused_regularly(Arc::clone(&collector), shutdown.clone()));
+    let routes = router(Arc::clone(&collector));
+    loop {
+        let place = tokio::select! {
+            () = shutdown.cancelled() => break,
+            place = Arc::clone(&places).acquire_owned() => place.ok(),
+        };
+        let accepted = tokio::select! {
+            () = shutdown.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let _ = stream.set_nodelay(true);
+        let (collector, routes, stop) = (Arc::clone(&collector), routes.clone(), stop.clone());
+        connections.spawn(async move {
+            metrics::gauge!(names::CONNECTIONS).increment(1);
+            connection::run(stream, peer, routes, &collector.config, stop).await;
+            metrics::gauge!(names::CONNECTIONS).decrement(1);
+            drop(place);
+        });
+    }
+    drop(listener);
+    connections.close();
+    let _ = tokio::time::timeout(collector.config.drain_timeout, connections.wait()).await;
+    stop.close.cancel();
+    connections.wait().await;
+    let _ = writer.await;
+    collector.write_refused().await;
+    Ok(())
+}
+
+async fn write_refused_regularly(collector: Arc<Collector>, shutdown: CancellationToken) {
+    let mut every = tokio::time::interval(collector.config.refused_interval);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = every.tick() => collector.write_refused().await,
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Projects.
+//!
+//! Guarantees: a secret key sees its own project and no other; a new project's secret key is shown once.
+//! Deliberately not here: keys (`keys`), data.
+
+use crate::access::Access;
+use crate::extract::Body;
+use crate::schemas::{ErrorBody, ProjectBody, ProjectsBody};
+use crate::{ApiError, ApiState, codes, time};
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use tallymark_catalog::{CreatedProject, NewProject, Project, WeekStart};
+use utoipa::ToSchema;
+
+/// What a project is to be.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewProjectBody {
+    /// Unique; not only digits.
+    name: String,
+    /// IANA zone; default UTC.
+    timezone: Option<String>,
+    /// `monday` (default), `sunday` or `saturday`.
+    #[schema(value_type = Option<String>)]
+    week_start: Option<WeekStart>,
+    identity: Option<IdentityOptions>,
+    /// Names that do not make anybody active.
+    inactive_events: Option<Vec<String>>,
+}
+
+/// How identity is decided in a project.
+#[derive(Debug, Deserialize, serde::Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IdentityOptions {
+    /// What happens when a second user appears on a device.
+    shared_device: Option<String>,
+}
+
+impl NewProjectBody {
+    /// Everything that can be judged here is judged here.
+    pub fn checked(self) -> Result<NewProject, ApiError> {
+        let timezone = self.timezone.filter(|z| !z.is_empty()).unwrap_or_else(|| "UTC".to_owned());
+        if TimeZone::get(&timezone).is_err() {
+            return Err(ApiError::new(&codes::BAD_TIMEZONE, format!("`timezone`: {timezone:?} is unknown")));
+        }
+        let mut settings = Map::new();
+        if let Some(identity) = self.identity {
+            settings.insert("identity".to_owned(), json!(identity));
+        }
+        if let Some(names) = self.inactive_events {
+            settings.insert("inactive_events".to_owned(), json!(names));
+        }
+        Ok(NewProject {
+            name: self.name,
+            timezone,
+            week_start: self.week_start.unwrap_or_default(),
+            settings: Value::Object(settings),
+            write_key: None,
+            secret_key: None,
+        })
+    }
+}
+
+/// The projects the caller may see.
+#[utoipa::path(get, path = "/api/v1/projects", tag = "projects", responses((status = 200, body = ProjectsBody)))]
+pub(crate) async fn list(
+    State(state): State<ApiState>,
+    access: Access,
+) -> Result<Json<ProjectsBody>, ApiError> {
+    let own = access.principal.confined_to();
+    let all = state.parts.catalog.projects().await?;
+    let projects = all.into_iter().filter(|p| own.is_none_or(|own| own == p.id)).map(body_of).collect();
+    Ok(Json(ProjectsBody { projects }))
+}
+
+/// Creates a project with its first write and secret key.
+#[utoipa::path(post, path = "/api/v1/projects", tag = "projects", request_body = NewProjectBody, responses(
+    (status = 201, body = ProjectBody), (status = 409, body = ErrorBody)))]
+pub(crate) async fn create(
+    State(state): State<ApiState>,
+    access: Access,
+    Body(new): Body<NewProjectBody>,
+) -> Result<(StatusCode, Json<ProjectBody>), ApiError> {
+    let created = state.parts.catalog.create_project(new.checked()?).await?;
+    state.parts.catalog.audit(&access.principal.actor(), "project.create", &created.project.name).await?;
+    Ok((StatusCode::CREATED, Json(body_of_created(created))))
+}
+
+/// One project, by id or name.
+#[utoipa::path(get, path = "/api/v1/projects/{project}", tag = "projects", responses((status = 200, body = ProjectBody)))]
+pub(crate) async fn get(access: Access) -> Result<Json<ProjectBody>, ApiError> {
+    Ok(Json(body_of(access.project()?.clone())))
+}
+
+pub(crate) fn body_of_created(created: CreatedProject) -> ProjectBody {
+    ProjectBody { secret_key: Some(created.secret_key), ..body_of(created.project) }
+}
+
+fn body_of(project: Project) -> ProjectBody {
+    let week_start = match project.week_start {
+        WeekStart::Monday => "monday",
+        WeekStart::Sunday => "sunday",
+        WeekStart::Saturday => "saturday",
+    };
+    ProjectBody {
+        id: project.id.to_string(),
+        name: project.name,
+        timezone: project.timezone,
+        week_start: week_start.to_owned(),
+        write_key: project.write_key,
+        created_at: time::iso(project.created_at),
+        settings: project.settings.as_object().cloned().unwrap_or_default(),
+        secret_key: None,
+    }
+}

@@ -1,0 +1,123 @@
+//! Queries: run, explain, with progress.
+//!
+//! Guarantees: a query stops soon after its caller disconnects; a stream ends with exactly one `result` or
+//! `error`.
+//! Deliberately not here: the query language.
+
+use crate::access::Access;
+use crate::asking::analyse;
+use crate::extract::{Body, Params, accepts};
+use crate::schemas::ErrorBody;
+use crate::{ApiError, ApiState};
+use axum::Json;
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::convert::Infallible;
+use std::time::Duration;
+use tallymark_insights::QueryContext;
+use tallymark_model::ProjectId;
+use tokio::sync::mpsc::{Sender, channel};
+use tokio::time::interval;
+use tokio_stream::wrappers::ReceiverStream;
+
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
+
+/// A query in the URL, for links.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct QueryParams {
+    /// The query object as JSON.
+    q: String,
+}
+
+/// Runs a query. `Accept: text/event-stream` gives `progress` events, then `result` or `error`.
+#[utoipa::path(post, path = "/api/v1/projects/{project}/query", tag = "data", request_body = Object, responses(
+    (status = 200, body = Object), (status = 400, body = ErrorBody), (status = 422, body = ErrorBody)))]
+pub(crate) async fn run(
+    State(state): State<ApiState>,
+    access: Access,
+    headers: HeaderMap,
+    Body(query): Body<Value>,
+) -> Result<Response, ApiError> {
+    answer(state, access.project()?.id, query, &headers).await
+}
+
+/// The same for links.
+#[utoipa::path(get, path = "/api/v1/projects/{project}/query", tag = "data", params(QueryParams), responses(
+    (status = 200, body = Object), (status = 400, body = ErrorBody), (status = 422, body = ErrorBody)))]
+pub(crate) async fn run_link(
+    State(state): State<ApiState>,
+    access: Access,
+    headers: HeaderMap,
+    Params(params): Params<QueryParams>,
+) -> Result<Response, ApiError> {
+    let query =
+        serde_json::from_str(&params.q).map_err(|e| ApiError::parameter("q", format!("not JSON: {e}")))?;
+    answer(state, access.project()?.id, query, &headers).await
+}
+
+/// Shows what a query would read.
+#[utoipa::path(post, path = "/api/v1/projects/{project}/query/explain", tag = "data", request_body = Object,
+    responses((status = 200, body = Object), (status = 400, body = ErrorBody)))]
+pub(crate) async fn explain(
+    State(state): State<ApiState>,
+    access: Access,
+    Body(query): Body<Value>,
+) -> Result<Json<Value>, ApiError> {
+    let id = access.project()?.id;
+    let context = state.context();
+    Ok(Json(analyse(&state, id, context, move |q, context| q.explain(id, &query, context)).await?))
+}
+
+async fn answer(
+    state: ApiState,
+    id: ProjectId,
+    query: Value,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let context = state.context();
+    if !accepts(headers, "text/event-stream") {
+        let result = analyse(&state, id, context, move |q, context| q.run(id, &query, context)).await?;
+        return Ok(Json(result).into_response());
+    }
+    let (sender, receiver) = channel(8);
+    tokio::spawn(async move { stream(&state, id, query, context, &sender).await });
+    let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
+    Ok(Sse::new(ReceiverStream::new(receiver)).keep_alive(keep_alive).into_response())
+}
+
+async fn stream(
+    state: &ApiState,
+    id: ProjectId,
+    query: Value,
+    context: QueryContext,
+    out: &Sender<Result<Event, Infallible>>,
+) {
+    let progress = context.progress.clone();
+    let running = analyse(state, id, context, move |q, context| q.run(id, &query, context));
+    tokio::pin!(running);
+    let mut ticks = interval(PROGRESS_INTERVAL);
+    let last = loop {
+        tokio::select! {
+            result = &mut running => break match result {
+                Ok(value) => message("result", &value),
+                Err(error) => message("error", &error.body()),
+            },
+            // Dropping `running` cancels the query.
+            () = out.closed() => return,
+            _ = ticks.tick() => {
+                let _ = out.send(Ok(message("progress", &json!(progress.read())))).await;
+            }
+        }
+    };
+    let _ = out.send(Ok(last)).await;
+}
+
+fn message(kind: &str, data: &Value) -> Event {
+    Event::default().event(kind).data(data.to_string())
+}

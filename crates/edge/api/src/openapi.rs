@@ -1,0 +1,113 @@
+//! The API description, from the handlers' own annotations.
+//!
+//! Guarantees: every operation names the credential it needs and the shape of its errors; a test compares it with
+//! the route table and with the committed `openapi.json`.
+//! Deliberately not here: ingestion paths, which the collector documents.
+
+use crate::access::Action;
+use crate::handlers::{books, events, keys, operations, people, persons, projects, query, receipts};
+use crate::routes::route_table;
+use crate::schemas::{ErrorBody, EventBody};
+use crate::{codes, docs};
+use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
+use utoipa::openapi::{
+    Content, ObjectBuilder, OpenApi as Document, Ref, RefOr, Required, ResponseBuilder, Type,
+};
+use utoipa::{Modify, OpenApi};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Tallymark",
+        description = "Product analytics whose books balance. Keys go into `Authorization: Bearer KEY`; people use \
+                       the session cookie and send `x-csrf-token` with writes."
+    ),
+    paths(
+        people::session, people::set_up, people::log_in, people::log_out,
+        projects::list, projects::create, projects::get,
+        keys::list, keys::create, keys::revoke, keys::list_admin, keys::create_admin, keys::revoke_admin,
+        events::list, events::schema, persons::list, persons::get, persons::timeline,
+        query::run, query::run_link, query::explain,
+        books::ledger, books::dead_letters, receipts::get,
+        operations::audit, operations::status, operations::metrics, operations::live, operations::ready,
+        docs::openapi, docs::browse, docs::errors, docs::error,
+    ),
+    components(schemas(ErrorBody, EventBody)),
+    modifiers(&Common),
+)]
+struct Api;
+
+/// The API description.
+pub fn document() -> Document {
+    Api::openapi()
+}
+
+/// What all operations share.
+struct Common;
+
+impl Modify for Common {
+    fn modify(&self, document: &mut Document) {
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("key", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+        let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("tallymark_session")));
+        components.add_security_scheme("session", cookie);
+        for route in route_table() {
+            let Some(item) = document.paths.paths.get_mut(route.path) else { continue };
+            let slot = match method(route.method) {
+                HttpMethod::Get => &mut item.get,
+                HttpMethod::Post => &mut item.post,
+                _ => &mut item.delete,
+            };
+            if let Some(operation) = slot {
+                complete(operation, route.path, route.action);
+            }
+        }
+    }
+}
+
+fn method(name: &str) -> HttpMethod {
+    match name {
+        "GET" => HttpMethod::Get,
+        "POST" => HttpMethod::Post,
+        _ => HttpMethod::Delete,
+    }
+}
+
+fn complete(operation: &mut Operation, path: &str, action: Action) {
+    let parameters = operation.parameters.get_or_insert_default();
+    for name in path.split('{').skip(1).filter_map(|rest| rest.split('}').next()) {
+        if !parameters.iter().any(|p| matches!(p, RefOr::T(p) if p.name == name)) {
+            parameters.insert(0, RefOr::T(path_parameter(name)));
+        }
+    }
+    if action.is_public() {
+        return;
+    }
+    let needs = |scheme: &str| SecurityRequirement::new(scheme, Vec::<String>::new());
+    operation.security = Some(vec![needs("key"), needs("session")]);
+    let error = ResponseBuilder::new()
+        .description(format!("A documented error, such as {}", codes::NOT_SIGNED_IN.code))
+        .content("application/json", Content::new(Some(Ref::from_schema_name("ErrorBody"))))
+        .build();
+    operation.responses.responses.insert("default".to_owned(), error.into());
+}
+
+fn path_parameter(name: &str) -> Parameter {
+    let description = match name {
+        "project" => "Id or name of the project",
+        "person" => "Person id, user id or device id",
+        "receipt" => "`receipt` of an answer to POST /api/v1/events",
+        "code" => "Error code such as TM0201",
+        _ => "Number from the list",
+    };
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .description(Some(description))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .build()
+}

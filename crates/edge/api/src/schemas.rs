@@ -1,0 +1,310 @@
+//! Shapes of answers, for the handlers that make them and for the API description of those that pass them on.
+//!
+//! Guarantees: the shapes that the query engine makes are written down here too, and a test compares a real
+//! answer with them.
+//! Deliberately not here: query objects (their language is described in the documents).
+#![allow(missing_docs, reason = "the fields are the wire format; meanings stand in the type's comment")]
+
+use serde::{Deserialize, Serialize};
+use tallymark_model::Properties;
+use utoipa::ToSchema;
+
+/// Every error.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ErrorBody {
+    pub error: ErrorDetail,
+}
+
+/// What is wrong, where, what to do, and where to read more.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ErrorDetail {
+    pub code: String,
+    pub message: String,
+    pub hint: String,
+    pub docs: String,
+}
+
+/// Who is logged in. `csrf` goes into the header `x-csrf-token` of writes.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct SessionBody {
+    pub user: Option<UserBody>,
+    pub setup_required: bool,
+    pub csrf: Option<String>,
+    pub demo: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct UserBody {
+    pub email: String,
+    pub name: String,
+}
+
+/// A project. Instants are ISO-8601 with `Z`.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ProjectBody {
+    pub id: String,
+    pub name: String,
+    pub timezone: String,
+    pub week_start: String,
+    pub write_key: String,
+    pub created_at: String,
+    /// Further settings such as `identity` and `inactive_events`.
+    #[serde(default, skip_serializing_if = "Properties::is_empty")]
+    #[schema(value_type = Object)]
+    pub settings: Properties,
+    /// Only in the answer to its creation; it is not shown again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_key: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ProjectsBody {
+    pub projects: Vec<ProjectBody>,
+}
+
+/// A key. `value` is shown once for secret and admin keys, always for write keys.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct KeyBody {
+    pub id: String,
+    pub kind: String,
+    pub name: String,
+    pub prefix: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    pub created_at: String,
+    pub revoked_at: Option<String>,
+    pub last_used_at: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct KeysBody {
+    pub keys: Vec<KeyBody>,
+}
+
+/// One stored event. `seq` orders the events of an instance; `person` is null if no usable id came with it.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct EventBody {
+    pub event: String,
+    pub time: String,
+    pub seq: serde_json::Value,
+    pub person: Option<String>,
+    pub user_id: Option<String>,
+    pub device_id: Option<String>,
+    pub session_id: Option<String>,
+    pub insert_id: Option<String>,
+    #[schema(value_type = Object)]
+    pub properties: Properties,
+    #[schema(value_type = Object)]
+    pub groups: Properties,
+    pub received_at: String,
+    pub annotations: Vec<String>,
+}
+
+/// A page of events; `next` is the `cursor` of the following page.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct EventsBody {
+    pub events: Vec<EventBody>,
+    pub next: Option<String>,
+}
+
+/// A person with all ids that belong to them.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct PersonBody {
+    pub person: String,
+    pub user_ids: Vec<String>,
+    pub device_ids: Vec<String>,
+    #[schema(value_type = Object)]
+    pub properties: Properties,
+    pub first_seen: Option<String>,
+    pub last_seen: Option<String>,
+    pub events: u64,
+    /// How the ids came together; only when one person is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merges: Option<Vec<MergeBody>>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct MergeBody {
+    pub at: String,
+    pub kind: String,
+    pub detail: serde_json::Value,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct PersonsBody {
+    pub persons: Vec<PersonBody>,
+    pub next: Option<String>,
+}
+
+/// Names that occur in the project's events.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct SchemaBody {
+    pub events: Vec<SchemaEventBody>,
+    pub properties: Vec<SchemaPropertyBody>,
+}
+
+/// `operation`: the name changes identity or properties and is never counted.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct SchemaEventBody {
+    pub name: String,
+    pub count: u64,
+    pub first_seen: Option<String>,
+    pub last_seen: Option<String>,
+    pub operation: bool,
+}
+
+/// `scope`: `event` or `user`; `types`: `string`, `number`, `boolean`, `list`.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct SchemaPropertyBody {
+    pub name: String,
+    pub scope: String,
+    pub types: Vec<String>,
+    pub count: u64,
+    pub examples: Vec<serde_json::Value>,
+    pub events: Vec<String>,
+}
+
+/// What was acknowledged and what became of it:
+/// `acknowledged = visible + duplicate + filtered + dead + pending`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct IdentityBody {
+    pub acknowledged: u64,
+    pub visible: u64,
+    pub duplicate: u64,
+    pub filtered: u64,
+    pub dead: u64,
+    pub pending: u64,
+    /// False if the books of the instance do not add up to its log.
+    pub balanced: bool,
+    /// False if the backlog was too long to be read, so that `pending` of one project is a lower bound.
+    pub pending_exact: bool,
+}
+
+/// One partition of one lane. `watermark`: everything received up to then is processed.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct LaneBody {
+    pub lane: String,
+    pub partition: u16,
+    pub start: u64,
+    pub end: u64,
+    pub cursor: u64,
+    pub pending: u64,
+    pub watermark: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct TallyBody {
+    pub visible: u64,
+    pub duplicate: u64,
+    pub filtered: u64,
+    pub dead: u64,
+    pub control: u64,
+    pub hole: u64,
+}
+
+/// A row of the ledger; the tally is the project's part. `status`: `accounted`, `skipped`, `lost`.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct IntervalBody {
+    pub lane: String,
+    pub partition: u16,
+    pub from: u64,
+    pub to: u64,
+    pub received_from: String,
+    pub received_to: String,
+    pub status: String,
+    pub tally: TallyBody,
+    pub fingerprint: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A range of the log that could not be read.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct GapBody {
+    pub lane: String,
+    pub partition: u16,
+    pub from: u64,
+    pub to: u64,
+    pub cause: String,
+    pub evidence: String,
+}
+
+/// The books of a project. `complete_through`: everything received up to then is counted.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct LedgerBody {
+    pub log: Option<String>,
+    pub commit: u64,
+    pub as_of: String,
+    pub complete_through: Option<String>,
+    pub identity: IdentityBody,
+    pub lanes: Vec<LaneBody>,
+    /// Newest rows at the end; at most 2,000 unless a span is given.
+    pub intervals: Vec<IntervalBody>,
+    pub intervals_left_out: u64,
+    pub gaps: Vec<GapBody>,
+    /// The same over all projects; for people and admin keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<IdentityBody>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ReasonBody {
+    pub code: String,
+    pub message: String,
+}
+
+/// A record that could not be stored, with the bytes that were sent.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct DeadLetterBody {
+    pub lane: String,
+    pub partition: u16,
+    pub offset: u64,
+    pub received_at: String,
+    pub reason: ReasonBody,
+    pub body: String,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct DeadLettersBody {
+    pub dead: Vec<DeadLetterBody>,
+    pub next: Option<String>,
+}
+
+/// What became of the events of one request.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ReceiptBody {
+    pub positions: u64,
+    pub outcomes: ReceiptOutcomes,
+    pub durable: bool,
+    /// True once nothing is pending.
+    pub visible: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ReceiptOutcomes {
+    pub visible: u64,
+    pub duplicate: u64,
+    pub filtered: u64,
+    pub dead: u64,
+    pub pending: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct StatusBody {
+    pub components: Vec<crate::Component>,
+    pub commit: u64,
+    pub version: String,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct AuditBody {
+    pub entries: Vec<AuditEntryBody>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct AuditEntryBody {
+    pub at: String,
+    pub actor: String,
+    pub action: String,
+    pub subject: String,
+}

@@ -1,0 +1,126 @@
+//! What handlers share.
+//!
+//! Guarantees: cheap to clone; holds no backend, only ports.
+//! Deliberately not here: opening anything.
+
+use crate::access::LoginLimits;
+use crate::admission::Admission;
+use crate::{Backlog, Catalog, Components, Outcomes, Questions};
+use std::sync::Arc;
+use std::time::Duration;
+use tallymark_query::{Budget, Cancel, Context, Progress};
+use tokio::sync::Semaphore;
+
+/// How much the API may use at one time.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Queries that compute at one time.
+    pub queries_max: usize,
+    /// Of these, for one project.
+    pub queries_per_project_max: usize,
+    /// Queries that may wait for their turn; one more is refused.
+    pub queries_waiting_max: usize,
+    /// Live tails at one time.
+    pub(crate) tails_max: usize,
+    /// Memory that all running queries share.
+    pub query_memory_bytes: u64,
+    /// Longest time a query may compute.
+    pub query_time: Duration,
+    /// How often a live tail looks for new commits.
+    pub tail_interval: Duration,
+    /// How often a stream checks that its credential is still valid.
+    pub recheck_interval: Duration,
+    /// Idle sessions end after this.
+    pub session_idle: Duration,
+    /// All sessions end after this.
+    pub session_max: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Limits {
+            queries_max: cores.max(2) * 2,
+            queries_per_project_max: cores.max(2),
+            queries_waiting_max: 256,
+            tails_max: 64,
+            query_memory_bytes: Budget::DEFAULT_BYTES,
+            query_time: Duration::from_secs(120),
+            tail_interval: Duration::from_millis(400),
+            recheck_interval: Duration::from_secs(4),
+            session_idle: Duration::from_secs(14 * 86_400),
+            session_max: Duration::from_secs(60 * 86_400),
+        }
+    }
+}
+
+/// What the server hands over.
+pub struct ApiParts {
+    /// Commits to read, projects, keys, people.
+    pub catalog: Arc<dyn Catalog>,
+    /// The query engine.
+    pub questions: Arc<dyn Questions>,
+    /// What is pending.
+    pub backlog: Arc<dyn Backlog>,
+    /// What became of single records.
+    pub outcomes: Arc<dyn Outcomes>,
+    /// Health of the instance.
+    pub components: Arc<dyn Components>,
+    /// Prometheus text of everything measured.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// True if the instance shows demo data.
+    pub demo: bool,
+    /// How much may be used.
+    pub limits: Limits,
+}
+
+/// Shared state of the API. Cheap to clone.
+#[derive(Clone)]
+pub struct ApiState(Arc<Inner>);
+
+/// Not nameable outside; reached through [`ApiState`].
+pub struct Inner {
+    pub(crate) parts: ApiParts,
+    pub(crate) logins: LoginLimits,
+    /// Analyses: long, many row groups.
+    pub(crate) queries: Admission,
+    /// Lists and lookups: short; a queue of analyses must not hold them up.
+    pub(crate) lookups: Admission,
+    pub(crate) tails: Arc<Semaphore>,
+    pub(crate) hashing: Semaphore,
+    budget: Budget,
+}
+
+impl ApiState {
+    /// State over these parts.
+    pub fn new(parts: ApiParts) -> ApiState {
+        let limits = &parts.limits;
+        let waiting = limits.queries_waiting_max;
+        ApiState(Arc::new(Inner {
+            logins: LoginLimits::default(),
+            queries: Admission::new(limits.queries_max, limits.queries_per_project_max, waiting),
+            lookups: Admission::new(limits.queries_max * 2, limits.queries_per_project_max * 2, waiting),
+            tails: Arc::new(Semaphore::new(limits.tails_max)),
+            // One password hash takes 19 MiB and tens of ms of a core: a flood of logins must not take both.
+            hashing: Semaphore::new(2),
+            budget: Budget::of(limits.query_memory_bytes),
+            parts,
+        }))
+    }
+
+    /// A context for one query: own cancellation and time, shared memory.
+    pub(crate) fn context(&self) -> Context {
+        Context {
+            cancel: Cancel::within(self.parts.limits.query_time),
+            progress: Progress::default(),
+            budget: self.0.budget.clone(),
+        }
+    }
+}
+
+impl std::ops::Deref for ApiState {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}

@@ -68,7 +68,8 @@ fn print_books(books: &Value, identity: &Value, balanced: bool) {
         if balanced { "balanced" } else { "DOES NOT BALANCE" },
     );
     let keys = ["lane", "partition", "start", "cursor", "end", "pending", "watermark"];
-    let rows = books["lanes"].as_array().into_iter().flatten().map(|l| keys.iter().map(|k| cell(&l[k])).collect());
+    let rows =
+        books["lanes"].as_array().into_iter().flatten().map(|l| keys.iter().map(|k| cell(&l[k])).collect());
     println!("{}", table(&keys, rows.collect()));
     for gap in books["gaps"].as_array().into_iter().flatten() {
         println!("gap: {gap}");

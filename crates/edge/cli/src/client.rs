@@ -139,9 +139,15 @@ impl Client {
         }
     }
 
-    async fn once(&self, method: reqwest::Method, path: &str, body: Option<Vec<u8>>) -> Result<Value, ClientError> {
+    async fn once(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+    ) -> Result<Value, ClientError> {
         let url = format!("{}{path}", self.url);
-        let unreachable = |e: reqwest::Error| ClientError::Unreachable { url: url.clone(), why: root_cause(&e) };
+        let unreachable =
+            |e: reqwest::Error| ClientError::Unreachable { url: url.clone(), why: root_cause(&e) };
         let mut request = self.http.request(method, &url).bearer_auth(&self.key);
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body);
@@ -181,8 +187,8 @@ fn local_details(data: &Path) -> Result<(String, String), ClientError> {
     let shown = path.display().to_string();
     let text = std::fs::read_to_string(&path)
         .map_err(|_| ClientError::Unknown { path: shown.clone(), data: data.display().to_string() })?;
-    let found: Value =
-        serde_json::from_str(&text).map_err(|e| ClientError::Details { path: shown.clone(), why: e.to_string() })?;
+    let found: Value = serde_json::from_str(&text)
+        .map_err(|e| ClientError::Details { path: shown.clone(), why: e.to_string() })?;
     match (found["url"].as_str(), found["admin_key"].as_str()) {
         (Some(url), Some(key)) => Ok((url.to_owned(), key.to_owned())),
         _ => Err(ClientError::Details { path: shown, why: "url or admin_key is missing".to_owned() }),

@@ -90,12 +90,14 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Serve(args) => serve::serve(args).await,
         Command::Role(args) => serve::role(args).await,
         Command::Demo { args, project, connect } => {
-            let client = if args.out.is_some() { None } else { Some(project_client(&connect, &project).await?) };
+            let client =
+                if args.out.is_some() { None } else { Some(project_client(&connect, &project).await?) };
             demo::run(&args, client.as_ref(), show::bar("days")).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Import { args, json, connect } => {
-            let client = if args.dry_run { None } else { Some(project_client(&connect, &args.project).await?) };
+            let client =
+                if args.dry_run { None } else { Some(project_client(&connect, &args.project).await?) };
             let bar = if json { indicatif::ProgressBar::hidden() } else { show::bytes_bar() };
             let report = import::run(&args, client.as_ref(), bar).await?;
             show::import_report(&report, json)?;

@@ -92,9 +92,13 @@ fn series_table(answer: &Value) -> (Vec<String>, Vec<Vec<String>>) {
     let mut rows: Vec<Vec<String>> = list(&answer["buckets"])
         .iter()
         .enumerate()
-        .map(|(i, b)| std::iter::once(show::cell(b)).chain(series.iter().map(|s| show::cell(&s["values"][i]))).collect())
+        .map(|(i, b)| {
+            std::iter::once(show::cell(b)).chain(series.iter().map(|s| show::cell(&s["values"][i]))).collect()
+        })
         .collect();
-    rows.push(std::iter::once("total".to_owned()).chain(series.iter().map(|s| show::cell(&s["total"]))).collect());
+    rows.push(
+        std::iter::once("total".to_owned()).chain(series.iter().map(|s| show::cell(&s["total"]))).collect(),
+    );
     (header, rows)
 }
 
@@ -107,10 +111,19 @@ fn funnel_table(answer: &Value) -> (Vec<String>, Vec<Vec<String>>) {
     for (name, group) in groups {
         let counts: Vec<f64> = list(&group["counts"]).iter().filter_map(Value::as_f64).collect();
         for (i, count) in counts.iter().enumerate() {
-            let share = |base: f64| if base > 0.0 { format!("{:.1}%", 100.0 * count / base) } else { "–".to_owned() };
+            let share = |base: f64| {
+                if base > 0.0 { format!("{:.1}%", 100.0 * count / base) } else { "–".to_owned() }
+            };
             let before = if i == 0 { *count } else { counts[i - 1] };
             let median = if i == 0 { Value::Null } else { group["step_times"][i - 1]["median_s"].clone() };
-            rows.push(vec![name.clone(), (i + 1).to_string(), show::group(*count as u64), share(before), share(counts[0]), show::cell(&median)]);
+            rows.push(vec![
+                name.clone(),
+                (i + 1).to_string(),
+                show::group(*count as u64),
+                share(before),
+                share(counts[0]),
+                show::cell(&median),
+            ]);
         }
     }
     let header = ["group", "step", "people", "of previous", "of first", "median s"];
@@ -120,7 +133,10 @@ fn funnel_table(answer: &Value) -> (Vec<String>, Vec<Vec<String>>) {
 fn retention_table(answer: &Value) -> (Vec<String>, Vec<Vec<String>>) {
     let cohorts = list(&answer["cohorts"]);
     let periods = cohorts.iter().map(|c| list(&c["values"]).len()).max().unwrap_or(0);
-    let header = ["cohort".to_owned(), "size".to_owned()].into_iter().chain((0..periods).map(|k| k.to_string())).collect();
+    let header = ["cohort".to_owned(), "size".to_owned()]
+        .into_iter()
+        .chain((0..periods).map(|k| k.to_string()))
+        .collect();
     let rows = cohorts
         .iter()
         .map(|c| {

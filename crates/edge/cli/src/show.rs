@@ -40,7 +40,7 @@ pub fn import_report(report: &ImportReport, json: bool) -> Result<(), serde_json
 /// A plain table; number columns are right-aligned.
 pub fn table(header: &[&str], rows: Vec<Vec<String>>) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header.iter().map(ToString::to_string));
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header.iter().map(ToString::to_string));
     let numeric: Vec<bool> = (0..header.len())
         .map(|i| !rows.is_empty() && rows.iter().all(|r| r.get(i).is_some_and(|c| looks_numeric(c))))
         .collect();
@@ -108,7 +108,10 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped() {
-        assert_eq!((group(0), group(999), group(1000), group(1234567)), ("0".into(), "999".into(), "1,000".into(), "1,234,567".into()));
+        assert_eq!(
+            (group(0), group(999), group(1000), group(1234567)),
+            ("0".into(), "999".into(), "1,000".into(), "1,234,567".into())
+        );
     }
 
     #[test]

@@ -97,8 +97,13 @@ async fn demo_project(catalog: &SqliteCatalog) -> Result<String, ServerError> {
 }
 
 /// The key the CLI on this machine uses: kept from the last start, given, or made now.
-async fn admin_key(layout: &Layout, catalog: &SqliteCatalog, given: Option<&str>) -> Result<String, ServerError> {
-    let kept = std::fs::read_to_string(layout.local()).ok().and_then(|t| serde_json::from_str::<Value>(&t).ok());
+async fn admin_key(
+    layout: &Layout,
+    catalog: &SqliteCatalog,
+    given: Option<&str>,
+) -> Result<String, ServerError> {
+    let kept =
+        std::fs::read_to_string(layout.local()).ok().and_then(|t| serde_json::from_str::<Value>(&t).ok());
     if let Some(key) = kept.as_ref().and_then(|k| k["admin_key"].as_str()) {
         if catalog.verify_key(key).await?.is_some_and(|v| v.kind == KeyKind::Admin) {
             return Ok(key.to_owned());
@@ -133,7 +138,10 @@ mod tests {
     fn set_up_codes_are_readable_and_differ() {
         let code = setup_code();
         assert_eq!(code.len(), 14);
-        assert!(code.chars().all(|c| c == '-' || (c.is_ascii_alphanumeric() && !"IO01".contains(c))), "{code}");
+        assert!(
+            code.chars().all(|c| c == '-' || (c.is_ascii_alphanumeric() && !"IO01".contains(c))),
+            "{code}"
+        );
         assert_ne!(code, setup_code());
     }
 

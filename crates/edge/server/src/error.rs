@@ -14,7 +14,9 @@ pub enum ServerError {
         why: std::io::Error,
     },
     /// Another server uses the folder.
-    #[error("{0} is in use by another `tallymark serve`; stop that one, or choose another folder with --data")]
+    #[error(
+        "{0} is in use by another `tallymark serve`; stop that one, or choose another folder with --data"
+    )]
     InUse(PathBuf),
     /// The public port.
     #[error("cannot listen on {address}: {why}; choose another address with --listen")]
@@ -25,7 +27,9 @@ pub enum ServerError {
         why: std::io::Error,
     },
     /// A configured key is too weak.
-    #[error("{variable} is shorter than 16 characters; use a longer random key, for example from `openssl rand -hex 24`")]
+    #[error(
+        "{variable} is shorter than 16 characters; use a longer random key, for example from `openssl rand -hex 24`"
+    )]
     WeakKey {
         /// The environment variable.
         variable: &'static str,

@@ -41,5 +41,7 @@ fn machine_memory() -> u64 {
     const FALLBACK: u64 = 4 << 30;
     let Ok(text) = std::fs::read_to_string("/proc/meminfo") else { return FALLBACK };
     let total = text.lines().find_map(|l| l.strip_prefix("MemTotal:"));
-    total.and_then(|t| t.trim().trim_end_matches("kB").trim().parse::<u64>().ok()).map_or(FALLBACK, |kb| kb << 10)
+    total
+        .and_then(|t| t.trim().trim_end_matches("kB").trim().parse::<u64>().ok())
+        .map_or(FALLBACK, |kb| kb << 10)
 }

@@ -58,7 +58,14 @@ impl<'a> Visit<'a> {
     }
 
     /// A visit that begins at an instant; `key` makes its insert ids unique.
-    pub fn at(world: &'a World, person: &'a Person, day: u32, time: i64, chance: Chance, key: String) -> Visit<'a> {
+    pub fn at(
+        world: &'a World,
+        person: &'a Person,
+        day: u32,
+        time: i64,
+        chance: Chance,
+        key: String,
+    ) -> Visit<'a> {
         let known = person.signs_up && day > person.first_day;
         Visit { world, person, day, time, chance, count: 0, device: 0, known, session: time, key }
     }
@@ -79,19 +86,31 @@ impl<'a> Visit<'a> {
         if first {
             self.arrive(out);
         } else {
-            self.send(out, "App Opened", json!({"source": if self.chance.clone().happens(0.3) {"push"} else {"icon"}}));
+            self.send(
+                out,
+                "App Opened",
+                json!({"source": if self.chance.clone().happens(0.3) {"push"} else {"icon"}}),
+            );
         }
         if self.person.signs_up || !first {
             self.listen(out);
         }
         self.upgrade(out);
         if self.day == self.person.last_day && self.person.signs_up && self.chance.happens(0.6) {
-            self.send(out, "Account Cancelled", json!({"reason": *self.chance.clone().ranked(&["price", "catalogue", "not using it"])}));
+            self.send(
+                out,
+                "Account Cancelled",
+                json!({"reason": *self.chance.clone().ranked(&["price", "catalogue", "not using it"])}),
+            );
         }
     }
 
     fn arrive(&mut self, out: &mut Vec<DemoEvent>) {
-        let referrer = if self.person.campaign { "influencer" } else { *self.chance.ranked(&["search", "direct", "friend", "blog"]) };
+        let referrer = if self.person.campaign {
+            "influencer"
+        } else {
+            *self.chance.ranked(&["search", "direct", "friend", "blog"])
+        };
         self.send(out, "Page Viewed", json!({"page": "/", "referrer": referrer}));
         if self.chance.happens(0.6) {
             self.send(out, "Page Viewed", json!({"page": "/pricing", "referrer": referrer}));
@@ -99,7 +118,12 @@ impl<'a> Visit<'a> {
         if self.person.signs_up {
             self.known = true;
             let set = json!({"plan": "Free", "country": self.person.country, "signed_up_via": referrer});
-            self.send_with(out, "Signed Up", json!({"method": *self.chance.clone().ranked(&["email", "apple", "google"])}), Some(set));
+            self.send_with(
+                out,
+                "Signed Up",
+                json!({"method": *self.chance.clone().ranked(&["email", "apple", "google"])}),
+                Some(set),
+            );
             if self.person.playlist {
                 self.send(out, "Playlist Created", json!({"songs": 5 + self.chance.clone().below(30)}));
             }
@@ -112,12 +136,24 @@ impl<'a> Visit<'a> {
         }
         let songs = 1 + self.chance.exponential(2.6) as u32;
         for _ in 0..songs.min(20) {
-            let genre = if self.chance.happens(0.7) { self.person.genre } else { self.chance.ranked(&["pop", "rock", "electronic"]) };
+            let genre = if self.chance.happens(0.7) {
+                self.person.genre
+            } else {
+                self.chance.ranked(&["pop", "rock", "electronic"])
+            };
             let seconds = (25.0 + self.chance.exponential(140.0)).min(900.0) as u64;
-            self.send(out, "Song Played", json!({"genre": genre, "seconds": seconds, "offline": self.chance.clone().happens(0.15)}));
+            self.send(
+                out,
+                "Song Played",
+                json!({"genre": genre, "seconds": seconds, "offline": self.chance.clone().happens(0.15)}),
+            );
         }
         if self.chance.happens(0.06) {
-            self.send(out, "Song Shared", json!({"channel": *self.chance.clone().ranked(&["link", "story", "message"])}));
+            self.send(
+                out,
+                "Song Shared",
+                json!({"channel": *self.chance.clone().ranked(&["link", "story", "message"])}),
+            );
         }
     }
 
@@ -140,7 +176,12 @@ impl<'a> Visit<'a> {
             self.send(out, "Payment Failed", json!({"plan": plan, "reason": reason}));
         } else if self.day == due || self.chance.happens(0.4) {
             let set = json!({"plan": plan});
-            self.send_with(out, "Upgraded", json!({"plan": plan, "revenue": price, "currency": "EUR"}), Some(set));
+            self.send_with(
+                out,
+                "Upgraded",
+                json!({"plan": plan, "revenue": price, "currency": "EUR"}),
+                Some(set),
+            );
         }
     }
 
@@ -188,7 +229,8 @@ mod tests {
     #[test]
     fn a_seed_gives_the_same_product_again() {
         let world = World::sized(7, 30, 3_000);
-        let day = |w: &World| events_of_day(w, 20, 0).into_iter().map(|e| e.body.to_string()).collect::<Vec<_>>();
+        let day =
+            |w: &World| events_of_day(w, 20, 0).into_iter().map(|e| e.body.to_string()).collect::<Vec<_>>();
         assert_eq!(day(&world), day(&world));
         assert_ne!(day(&world), day(&World { seed: 8, ..world }));
     }

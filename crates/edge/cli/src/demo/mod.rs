@@ -137,7 +137,12 @@ fn write_history(
 }
 
 /// Visits that happen while you watch: a random regular starts a visit every few seconds.
-async fn trickle(world: &World, client: &Client, rate: f64, stop_after: Option<u64>) -> Result<(), DemoError> {
+async fn trickle(
+    world: &World,
+    client: &Client,
+    rate: f64,
+    stop_after: Option<u64>,
+) -> Result<(), DemoError> {
     let started = std::time::Instant::now();
     let mut chance = Chance::new(&[world.seed, now_ms() as u64]);
     let mut queue: Vec<DemoEvent> = Vec::new();

@@ -54,7 +54,13 @@ impl World {
         let platform = *c.ranked(&["ios", "android", "web"]);
         let signs_up = c.happens(if campaign { 0.55 } else { 0.72 });
         let playlist = signs_up && c.happens(0.34);
-        let loyalty = if campaign { 3.0 } else if playlist { 48.0 } else { 15.0 };
+        let loyalty = if campaign {
+            3.0
+        } else if playlist {
+            48.0
+        } else {
+            15.0
+        };
         let life_days = c.exponential(loyalty) + 1.0;
         let wants_upgrade = signs_up && !campaign && c.happens(if playlist { 0.42 } else { 0.16 });
         Person {
@@ -67,8 +73,8 @@ impl World {
             activity: 0.18 + 0.75 * c.unit(),
             upgrade_day: wants_upgrade.then(|| first_day + 1 + c.below(14) as u32),
             platform,
-            country: if campaign { "BR" } else { c.ranked(&COUNTRIES) },
-            genre: c.ranked(&GENRES),
+            country: if campaign { "BR" } else { *c.ranked::<&str>(&COUNTRIES) },
+            genre: *c.ranked::<&str>(&GENRES),
             second_device: signs_up && c.happens(0.18),
             plan: if c.happens(0.7) { ("Premium", 9.99) } else { ("Family", 15.99) },
         }

@@ -74,7 +74,9 @@ pub enum MappingError {
         why: String,
     },
     /// No expression for the event name.
-    #[error("the mapping names no event: add `event = \"…\"` (a text constant is written with inner quotes: event = \"'purchase'\")")]
+    #[error(
+        "the mapping names no event: add `event = \"…\"` (a text constant is written with inner quotes: event = \"'purchase'\")"
+    )]
     NoEvent,
     /// The time zone is unknown.
     #[error("unknown time zone {0:?}; use an IANA name such as Europe/London")]
@@ -87,7 +89,9 @@ impl MappingText {
         let mut text = MappingText::default();
         for argument in arguments {
             match argument.split_once('=') {
-                Some((key, expression)) if !Path::new(argument).exists() => text.set(key.trim(), expression.trim())?,
+                Some((key, expression)) if !Path::new(argument).exists() => {
+                    text.set(key.trim(), expression.trim())?
+                }
                 _ => text = read_file(Path::new(argument))?,
             }
         }
@@ -144,7 +148,8 @@ pub struct Row {
 impl Mapping {
     /// Compiles every expression.
     pub fn compile(text: &MappingText) -> Result<Mapping, MappingError> {
-        let optional = |name: &str, e: &Option<String>| e.as_ref().map(|e| Field::compile(name, e)).transpose();
+        let optional =
+            |name: &str, e: &Option<String>| e.as_ref().map(|e| Field::compile(name, e)).transpose();
         let table = |scope: &str, t: &BTreeMap<String, String>| {
             t.iter()
                 .map(|(k, e)| Ok((k.clone(), Field::compile(&format!("{scope}.{k}"), e)?)))
@@ -238,7 +243,8 @@ impl Field {
             Field::Constant(text) => Ok(text.clone().into()),
             Field::Program { name, program } => {
                 let value = program.execute(&scope.context).map_err(|e| format!("{name}: {e}"))?;
-                to_json(&value).ok_or_else(|| format!("{name}: the expression gives no text, number, bool or list"))
+                to_json(&value)
+                    .ok_or_else(|| format!("{name}: the expression gives no text, number, bool or list"))
             }
         }
     }
@@ -260,7 +266,8 @@ impl<'a> Scope<'a> {
         // Values that serialise are always accepted: these are plain JSON.
         let _ = context.add_variable("row", &row.fields);
         let _ = context.add_variable("num", &numbers);
-        context.add_function("without_suffix", |text: Arc<String>, suffix: Arc<String>| -> String {
+        // The name is an identifier, which is all that can be wrong with a registration.
+        let _ = context.add_function("without_suffix", |text: Arc<String>, suffix: Arc<String>| -> String {
             text.strip_suffix(suffix.as_str()).unwrap_or(&text).to_owned()
         });
         Scope { row, context }
@@ -299,7 +306,9 @@ impl Clock {
     fn read(&self, value: &Value) -> Result<i64, String> {
         let number = |n: f64| if n.abs() < 1e11 { (n * 1000.0) as i64 } else { n as i64 };
         let text = match value {
-            Value::Number(n) => return n.as_f64().map(number).ok_or_else(|| format!("time: {n} is out of range")),
+            Value::Number(n) => {
+                return n.as_f64().map(number).ok_or_else(|| format!("time: {n} is out of range"));
+            }
             Value::String(s) => s.trim(),
             other => return Err(format!("time: expected text or a number, got {other}")),
         };
@@ -349,7 +358,9 @@ mod tests {
 
     #[test]
     fn a_row_becomes_an_event() {
-        let line = row(json!({"InvoiceNo": "C12", "Quantity": "-2", "UnitPrice": "1.25", "InvoiceDate": "2011-07-01 10:00:00", "CustomerID": "17850.0", "Country": "France"}));
+        let line = row(
+            json!({"InvoiceNo": "C12", "Quantity": "-2", "UnitPrice": "1.25", "InvoiceDate": "2011-07-01 10:00:00", "CustomerID": "17850.0", "Country": "France"}),
+        );
         let event = retail().apply(&line, "fallback").unwrap();
         assert_eq!(
             event,
@@ -360,13 +371,17 @@ mod tests {
 
     #[test]
     fn a_row_without_a_user_stays_anonymous() {
-        let line = row(json!({"InvoiceNo": "1", "Quantity": "1", "UnitPrice": "1", "InvoiceDate": "2010-12-01 08:26:00", "CustomerID": "", "Country": ""}));
+        let line = row(
+            json!({"InvoiceNo": "1", "Quantity": "1", "UnitPrice": "1", "InvoiceDate": "2010-12-01 08:26:00", "CustomerID": "", "Country": ""}),
+        );
         assert!(retail().apply(&line, "x").unwrap().get("user_id").is_none());
     }
 
     #[test]
     fn a_bad_row_names_the_field() {
-        let line = row(json!({"InvoiceNo": "1", "Quantity": "many", "UnitPrice": "1", "InvoiceDate": "yesterday", "CustomerID": "", "Country": ""}));
+        let line = row(
+            json!({"InvoiceNo": "1", "Quantity": "many", "UnitPrice": "1", "InvoiceDate": "yesterday", "CustomerID": "", "Country": ""}),
+        );
         let why = retail().apply(&line, "x").unwrap_err();
         assert!(why.starts_with("event:") && why.contains("Quantity"), "{why}");
     }

@@ -77,7 +77,9 @@ pub enum ImportError {
         why: std::io::Error,
     },
     /// CSV needs a mapping.
-    #[error("{0} needs a mapping: add --map mapping.toml, or --map event=… --map time=… (see docs/import.md)")]
+    #[error(
+        "{0} needs a mapping: add --map mapping.toml, or --map event=… --map time=… (see docs/import.md)"
+    )]
     NoMapping(String),
     /// The server did not take the rows.
     #[error("stopped after {done} rows; run the same command again to go on there: {why}")]
@@ -90,7 +92,11 @@ pub enum ImportError {
 }
 
 /// Runs the import. `client` must carry the project's write key; it may be `None` for a dry run.
-pub async fn run(args: &ImportArgs, client: Option<&Client>, bar: ProgressBar) -> Result<ImportReport, ImportError> {
+pub async fn run(
+    args: &ImportArgs,
+    client: Option<&Client>,
+    bar: ProgressBar,
+) -> Result<ImportReport, ImportError> {
     let shown = args.file.display().to_string();
     let on_file = |why| ImportError::File { path: shown.clone(), why };
     let mapping = match (args.map.is_empty(), shown.contains(".csv")) {
@@ -100,7 +106,8 @@ pub async fn run(args: &ImportArgs, client: Option<&Client>, bar: ProgressBar) -
     };
     let size = std::fs::metadata(&args.file).map_err(on_file)?.len();
     bar.set_length(size);
-    let mut progress = Progress::open(&args.state, &args.file, size, &args.map, &args.project).map_err(on_file)?;
+    let mut progress =
+        Progress::open(&args.state, &args.file, size, &args.map, &args.project).map_err(on_file)?;
     let resume_at = if args.again { 0 } else { progress.done() };
     let mut report = ImportReport::default();
     let rows = Rows::open(&args.file).map_err(on_file)?;
@@ -123,7 +130,9 @@ pub async fn run(args: &ImportArgs, client: Option<&Client>, bar: ProgressBar) -
                 }
             }
             Ok(event) => batch.push((numbered.line, event)),
-            Err(why) => reject(&mut report, &mut progress, args.dry_run, numbered.line, why).map_err(on_file)?,
+            Err(why) => {
+                reject(&mut report, &mut progress, args.dry_run, numbered.line, why).map_err(on_file)?
+            }
         }
         if batch.len() == BATCH {
             send(client, &mut batch, &mut report, &mut progress).await?;
@@ -153,12 +162,17 @@ async fn send(
     };
     let events: Vec<&Value> = batch.iter().map(|(_, e)| e).collect();
     let done = progress.done();
-    let answer = client.send_events(&events, Some("bulk")).await.map_err(|why| ImportError::Send { done, why })?;
+    let answer =
+        client.send_events(&events, Some("bulk")).await.map_err(|why| ImportError::Send { done, why })?;
     let refused = answer["rejected"].as_array().cloned().unwrap_or_default();
     for r in &refused {
         let index = r["index"].as_u64().unwrap_or_default() as usize;
         let line = batch.get(index).map_or(0, |(line, _)| *line);
-        let why = format!("{} {}", r["code"].as_str().unwrap_or_default(), r["message"].as_str().unwrap_or_default());
+        let why = format!(
+            "{} {}",
+            r["code"].as_str().unwrap_or_default(),
+            r["message"].as_str().unwrap_or_default()
+        );
         reject(report, progress, false, line, why)
             .map_err(|why| ImportError::File { path: "the rejects file".into(), why })?;
     }

@@ -97,7 +97,9 @@ impl Iterator for Rows {
                 let line = self.line;
                 let record = match record {
                     Ok(record) => record,
-                    Err(e) => return Some(NumberedRow { line, row: Err(e.to_string()), insert_id: String::new() }),
+                    Err(e) => {
+                        return Some(NumberedRow { line, row: Err(e.to_string()), insert_id: String::new() });
+                    }
                 };
                 let row = if record.len() == header.len() {
                     let fields = header.iter().zip(&record).map(|(h, v)| (h.clone(), Value::String(text(v))));
@@ -116,7 +118,9 @@ impl Iterator for Rows {
                 match got {
                     Ok(0) => return None,
                     Ok(_) => {}
-                    Err(e) => return Some(NumberedRow { line, row: Err(e.to_string()), insert_id: String::new() }),
+                    Err(e) => {
+                        return Some(NumberedRow { line, row: Err(e.to_string()), insert_id: String::new() });
+                    }
                 }
                 let trimmed = bytes.trim_ascii();
                 if trimmed.is_empty() {

@@ -39,7 +39,8 @@ impl Backlog for LogBacklog {
         let mut by_project: HashMap<ProjectId, u64> = HashMap::new();
         for (token, events) in by_token {
             let owner = self.settings.resolve(token).await.map_err(|e| port("resolving a key", e))?;
-            *by_project.entry(owner.map_or(ProjectId::UNKNOWN, |(project, _)| project)).or_default() += events;
+            *by_project.entry(owner.map_or(ProjectId::UNKNOWN, |(project, _)| project)).or_default() +=
+                events;
         }
         Ok(BacklogReading { bounds, by_project, exact })
     }

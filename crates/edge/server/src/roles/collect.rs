@@ -17,7 +17,11 @@ pub async fn run(layout: &Layout, config: &RoleConfig, stop: CancellationToken) 
         .map_err(|e| ServerError::Log(e.to_string()))?;
     let listen = |why| ServerError::Listen { address: config.listen, why };
     let listener = tokio::net::TcpListener::bind(config.listen).await.map_err(listen)?;
-    let collector = tallymark_collector::CollectorConfig { web: Some(layout.web_socket()), components: Some(layout.components()), ..Default::default() };
+    let collector = tallymark_collector::CollectorConfig {
+        web: Some(layout.web_socket()),
+        components: Some(layout.components()),
+        ..Default::default()
+    };
     tallymark_collector::serve(listener, Arc::new(writer), collector, stop)
         .await
         .map_err(|why| ServerError::Role { role: "collect", why: why.to_string() })

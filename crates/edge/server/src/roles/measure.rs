@@ -52,7 +52,11 @@ fn labelled(text: &str, role: &str) -> String {
         match line.split_once(|c| c == '{' || c == ' ') {
             Some((name, rest)) if !line.starts_with('#') => {
                 let inside = line.as_bytes().get(name.len()) == Some(&b'{');
-                let (open, separator) = if inside { (format!("{{role=\"{role}\""), ",") } else { (format!("{{role=\"{role}\"}} "), "") };
+                let (open, separator) = if inside {
+                    (format!("{{role=\"{role}\""), ",")
+                } else {
+                    (format!("{{role=\"{role}\"}} "), "")
+                };
                 out.extend([name, &open, separator, rest, "\n"]);
             }
             _ => out.extend([line, "\n"]),

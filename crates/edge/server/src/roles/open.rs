@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 /// The object store.
 pub fn store(layout: &Layout) -> Result<ObjectStore, ServerError> {
-    tallymark_store::open(&layout.objects_url()).map_err(|e| ServerError::Role { role: "object store", why: e.to_string() })
+    tallymark_store::open(&layout.objects_url())
+        .map_err(|e| ServerError::Role { role: "object store", why: e.to_string() })
 }
 
 /// The catalog. The supervisor makes it; a role that is quicker waits for it.

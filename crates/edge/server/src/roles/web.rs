@@ -36,7 +36,11 @@ pub async fn run(layout: &Layout, stop: CancellationToken) -> Result<(), ServerE
         .map_err(ServerError::at(&socket))
 }
 
-async fn api_state(layout: &Layout, catalog: SqliteCatalog, stop: &CancellationToken) -> Result<ApiState, ServerError> {
+async fn api_state(
+    layout: &Layout,
+    catalog: SqliteCatalog,
+    stop: &CancellationToken,
+) -> Result<ApiState, ServerError> {
     let own = measure::start();
     let store = open::store(layout)?;
     let catalog = Arc::new(WebCatalog::new(catalog));
@@ -48,7 +52,8 @@ async fn api_state(layout: &Layout, catalog: SqliteCatalog, stop: &CancellationT
     let engine = tallymark_insights::Engine::new(Arc::new(source), limits::query_threads());
     let log_at = layout.clone();
     let open_log = move || {
-        let opened = open::log(&log_at).map_err(|e| PortError { what: "opening the log", detail: e.to_string() })?;
+        let opened =
+            open::log(&log_at).map_err(|e| PortError { what: "opening the log", detail: e.to_string() })?;
         Ok(opened as Arc<dyn LogReader>)
     };
     let demo = tallymark_catalog::Settings::project(catalog.as_ref(), DEMO_PROJECT).await?.is_some();

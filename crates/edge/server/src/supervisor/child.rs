@@ -1,7 +1,7 @@
 //! One child process: started, watched, started again.
 
-use super::components::Components;
 use super::DRAIN;
+use super::components::Components;
 use crate::{Layout, Role};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,7 +38,10 @@ impl Child {
     /// The generator of demo data.
     pub fn demo(events: u64, layout: &Layout) -> Child {
         let data = layout.root().display().to_string();
-        Child::new("demo", &["demo", "--events", &events.to_string(), "--live", "3", "--project", "demo", "--data", &data])
+        Child::new(
+            "demo",
+            &["demo", "--events", &events.to_string(), "--live", "3", "--project", "demo", "--data", &data],
+        )
     }
 
     fn new(name: &'static str, arguments: &[&str]) -> Child {
@@ -57,8 +60,14 @@ impl Child {
                 if stop.is_cancelled() {
                     break;
                 }
-                backoff = if started.elapsed() > STEADY { BACKOFF_MIN } else { (backoff * 2).min(BACKOFF_MAX) };
-                tracing::warn!(role = self.name, end, retry_in_ms = backoff.as_millis() as u64, "process ended");
+                backoff =
+                    if started.elapsed() > STEADY { BACKOFF_MIN } else { (backoff * 2).min(BACKOFF_MAX) };
+                tracing::warn!(
+                    role = self.name,
+                    end,
+                    retry_in_ms = backoff.as_millis() as u64,
+                    "process ended"
+                );
                 components.down(self.name, &end);
                 tokio::select! {
                     () = tokio::time::sleep(backoff) => {}

@@ -6,7 +6,11 @@ use std::net::SocketAddr;
 
 /// Says where everything is, and how to get in the first time.
 pub fn greet(layout: &Layout, address: SocketAddr, admin: &Admin) {
-    let host = if address.ip().is_unspecified() { format!("127.0.0.1:{}", address.port()) } else { address.to_string() };
+    let host = if address.ip().is_unspecified() {
+        format!("127.0.0.1:{}", address.port())
+    } else {
+        address.to_string()
+    };
     println!("\n  Tallymark is running");
     println!("  Web          http://{host}/");
     println!("  Events       POST http://{host}/api/v1/events, or any supported SDK with this host");

@@ -36,7 +36,8 @@ pub async fn run(data: &Path) -> Result<Report, VerifyError> {
     let mut report = Report::default();
     if let Some(bound) = catalog.log_id().await? {
         if bound != log.id() {
-            report.violation(format!("the catalog belongs to log {bound}, the folder holds log {}", log.id()));
+            report
+                .violation(format!("the catalog belongs to log {bound}, the folder holds log {}", log.id()));
             return Ok(report);
         }
     }

@@ -51,7 +51,13 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "acknowledged {} = visible {} + duplicate {} + filtered {} + dead {} + lost {} + pending {}",
-            self.acknowledged, self.visible, self.duplicate, self.filtered, self.dead, self.lost, self.pending
+            self.acknowledged,
+            self.visible,
+            self.duplicate,
+            self.filtered,
+            self.dead,
+            self.lost,
+            self.pending
         )?;
         writeln!(f, "read {} commits and {} segments in {:.1} s", self.commits, self.segments, self.seconds)?;
         if self.violations.is_empty() {

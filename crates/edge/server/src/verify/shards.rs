@@ -93,7 +93,9 @@ async fn check_advance(
             }
             // A control record leaves no trace but its count.
             (None, Some(false)) => found.count(OutcomeKind::Control),
-            (None, Some(true)) => report.violation(format!("I3: {position} was acknowledged and has no outcome")),
+            (None, Some(true)) => {
+                report.violation(format!("I3: {position} was acknowledged and has no outcome"))
+            }
             // Trimmed from the log, without row or exception: the books must say control or hole.
             (None, None) => found.count(OutcomeKind::Hole),
         }
@@ -103,7 +105,9 @@ async fn check_advance(
         report.violation(format!("I3: {place}: the books say {claimed:?}, the files show {found:?}"));
     }
     if sum != *claimed_sum {
-        report.violation(format!("I4: {place}: the fingerprint of the rows is {sum}, the books say {claimed_sum}"));
+        report.violation(format!(
+            "I4: {place}: the fingerprint of the rows is {sum}, the books say {claimed_sum}"
+        ));
     }
     report.duplicate += found.duplicate;
     report.filtered += found.filtered;
@@ -140,7 +144,8 @@ impl Walk {
             if self.at >= self.to {
                 return Ok(None);
             }
-            let position = Position { lane: self.shard.lane, partition: self.shard.partition, offset: self.at };
+            let position =
+                Position { lane: self.shard.lane, partition: self.shard.partition, offset: self.at };
             let items = log.read(position, ReadLimit::default()).await?;
             if items.is_empty() {
                 return Ok(None);

@@ -99,6 +99,9 @@ fn compare(harness: &mut Harness, log: &[RefEvent], first_user: bool) -> Result<
         prop_assert_eq!(view.survivor(*ordinal), *ordinal);
         let founder = view.founder(*ordinal).expect("every person was founded by somebody");
         prop_assert!(view.members(*ordinal).contains(&founder.subject));
+        let (kind, raw) = harness.raw(founder.subject);
+        prop_assert_eq!(founder.kind, kind);
+        prop_assert_eq!((raw, kind == SubjectKind::User), expected.founder[person].clone());
     }
     let refused: Vec<(Seq, &str)> = view.refusals().iter().map(|r| (r.seq, r.reason.code())).collect();
     if harness.filter.is_none() {

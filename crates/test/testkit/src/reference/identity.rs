@@ -16,6 +16,8 @@ pub struct Replay {
     pub user_ids: HashMap<usize, BTreeSet<String>>,
     /// Per person that is left: where it began.
     pub first: HashMap<usize, Seq>,
+    /// Per person that is left: the raw id it began with, and whether that is a user id.
+    pub founder: HashMap<usize, (String, bool)>,
     /// Refused merges: where and the code.
     pub refused: Vec<(Seq, &'static str)>,
 }
@@ -27,6 +29,7 @@ struct Machine {
     parent: Vec<usize>,
     ids: Vec<BTreeSet<String>>,
     first: Vec<Seq>,
+    founder: Vec<(String, bool)>,
     users_of_device: HashMap<String, BTreeSet<String>>,
     first_user_owns_device: bool,
     refused: Vec<(Seq, &'static str)>,
@@ -41,6 +44,7 @@ pub fn replay(log: &[&RefEvent], first_user_owns_device: bool) -> Replay {
     Replay {
         user_ids: left.iter().map(|p| (*p, machine.ids[*p].clone())).collect(),
         first: left.iter().map(|p| (*p, machine.first[*p])).collect(),
+        founder: left.iter().map(|p| (*p, machine.founder[*p].clone())).collect(),
         persons,
         refused: machine.refused,
     }
@@ -54,7 +58,8 @@ impl Machine {
         person
     }
 
-    fn new_person(&mut self, seq: Seq) -> usize {
+    fn new_person(&mut self, seq: Seq, raw: &str, is_user: bool) -> usize {
+        self.founder.push((raw.to_owned(), is_user));
         self.parent.push(self.parent.len());
         self.ids.push(BTreeSet::new());
         self.first.push(seq);
@@ -73,7 +78,7 @@ impl Machine {
         if let Some(person) = self.user(id) {
             return person;
         }
-        let person = self.new_person(seq);
+        let person = self.new_person(seq, id, true);
         self.ids[person].insert(id.to_owned());
         self.users.insert(id.to_owned(), person);
         person
@@ -83,7 +88,7 @@ impl Machine {
         if let Some(person) = self.device(id) {
             return person;
         }
-        let person = self.new_person(seq);
+        let person = self.new_person(seq, id, false);
         self.owner.insert(id.to_owned(), person);
         person
     }

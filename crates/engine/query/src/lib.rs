@@ -30,3 +30,5 @@ pub use snapshot::{ProjectInfo, Snapshot, Source};
 pub use source::{CatalogSource, Watermark};
 pub use timeline::{PropertyTimeline, apply, properties_of, properties_of_many};
 pub use values::{SharedValues, ValueColumn, ValueRef};
+
+pub use tallymark_store::number_value as json_number;

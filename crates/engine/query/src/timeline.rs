@@ -10,7 +10,7 @@ use arrow::array::{Array, AsArray, StringArray};
 use arrow::datatypes::{Int32Type, Int64Type, UInt8Type, UInt32Type, UInt64Type};
 use rustc_hash::FxHashMap;
 use tallymark_ledger::SegmentKind;
-use tallymark_model::{Millis, PropertyOpKind, Value, canonical_text, number_of};
+use tallymark_model::{Millis, PropertyOpKind, Value, number_of};
 use tallymark_store::{Column, SegmentReader};
 
 /// When a value began to hold: (time, receive time, position).
@@ -352,6 +352,7 @@ pub fn apply(current: &mut Option<Value>, kind: PropertyOpKind, operand: &Value)
             *current = Some(tallymark_store::number_value(sum));
         }
         Unset | ClearAll => *current = None,
+        Remove if !matches!(current, Some(Value::Array(_))) => {}
         Append | Prepend | Remove | PostInsert | PreInsert => {
             let list = edit_list(current.take(), kind, operand);
             *current = Some(Value::Array(list));
@@ -366,14 +367,13 @@ fn edit_list(current: Option<Value>, kind: PropertyOpKind, operand: &Value) -> V
         Some(single) => vec![single],
     };
     let items: &[Value] = operand.as_array().map_or(std::slice::from_ref(operand), Vec::as_slice);
-    let same = |a: &Value, b: &Value| canonical_text(a) == canonical_text(b);
     match kind {
         PropertyOpKind::Append => list.extend(items.iter().cloned()),
         PropertyOpKind::Prepend => drop(list.splice(0..0, items.iter().cloned())),
-        PropertyOpKind::Remove => list.retain(|have| !items.iter().any(|i| same(have, i))),
+        PropertyOpKind::Remove => list.retain(|have| !items.contains(have)),
         PropertyOpKind::PostInsert => {
             for item in items {
-                if !list.iter().any(|have| same(have, item)) {
+                if !list.contains(item) {
                     list.push(item.clone());
                 }
             }
@@ -381,7 +381,7 @@ fn edit_list(current: Option<Value>, kind: PropertyOpKind, operand: &Value) -> V
         _ => {
             let mut fresh: Vec<Value> = Vec::new();
             for item in items {
-                if !list.iter().chain(&fresh).any(|have| same(have, item)) {
+                if !list.contains(item) && !fresh.contains(item) {
                     fresh.push(item.clone());
                 }
             }

@@ -1,9 +1,14 @@
 //! The façade: every question a program or a person may ask about a project's events.
 
+use crate::analyses::{Funnel, Retention, Segmentation};
+use crate::envelope;
+use crate::plan::Bound;
+use crate::query::Query;
 use crate::{Error, EventsRequest, PersonsRequest, TimelineRequest};
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::sync::Arc;
 use tallymark_model::ProjectId;
-use tallymark_query::{Context, QueryError};
+use tallymark_query::{Context, QueryError, Source};
 
 /// What a running question shares with its asker: cancellation, progress, budget.
 pub type QueryContext = Context;
@@ -11,20 +16,57 @@ pub type QueryContext = Context;
 /// Answers questions. All methods block; call them from a blocking thread. Cloning is cheap.
 #[derive(Clone)]
 pub struct Engine {
-    _private: (),
+    source: Arc<dyn Source>,
+    threads: usize,
 }
 
 impl Engine {
+    /// Over a source of snapshots; queries use as many threads as there are processors.
+    pub fn new(source: Arc<dyn Source>) -> Engine {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Engine { source, threads }
+    }
+
+    /// With this many threads per query.
+    pub fn with_threads(mut self, threads: usize) -> Engine {
+        self.threads = threads.max(1);
+        self
+    }
+
     /// Runs one query object of the contract; the answer is the result envelope with the query's own keys.
     pub fn run(&self, project: ProjectId, query: &Value, context: &QueryContext) -> Result<Value, Error> {
-        let _ = (query, context);
-        Err(QueryError::NoProject(project).into())
+        let parsed = Query::parse(query)?;
+        let snapshot = self.source.pin(project)?;
+        let bound = Bound::new(&snapshot, parsed.common(), context, self.threads)?;
+        let own = match &parsed {
+            Query::Segmentation(q) => Segmentation::new(q, &bound)?.run()?,
+            Query::Funnel(q) => Funnel::new(q, &bound).run()?,
+            Query::Retention(q) => Retention::new(q, &bound)?.run()?,
+        };
+        Ok(envelope::wrap(query, &bound, own, false))
     }
+
     /// Shows what `run` would read, without computing.
     pub fn explain(&self, project: ProjectId, query: &Value, context: &QueryContext) -> Result<Value, Error> {
-        let _ = (query, context);
-        Err(QueryError::NoProject(project).into())
+        let parsed = Query::parse(query)?;
+        let snapshot = self.source.pin(project)?;
+        let bound = Bound::new(&snapshot, parsed.common(), context, self.threads)?;
+        let scan = match &parsed {
+            Query::Segmentation(q) => Segmentation::new(q, &bound)?.scan,
+            Query::Funnel(q) => Funnel::new(q, &bound).scan,
+            Query::Retention(q) => Retention::new(q, &bound)?.scan,
+        };
+        let plan = scan.plan(&snapshot, context)?;
+        Ok(json!({
+            "snapshot": snapshot.seq.0,
+            "range": {"from": envelope::iso(bound.range.0), "to": envelope::iso(bound.range.1)},
+            "as_of": envelope::iso(bound.as_of),
+            "selectors": scan.selectors.iter().map(|s| format!("{s:?}")).collect::<Vec<_>>(),
+            "scan": plan,
+            "threads": self.threads,
+        }))
     }
+
     /// `{events:[…], next}`, newest first.
     pub fn events(
         &self,

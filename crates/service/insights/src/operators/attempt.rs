@@ -169,7 +169,9 @@ impl Workspace {
         let earliest = rules.earliest(previous);
         let list = &self.hits[step];
         let from = list.partition_point(|i| hits[*i as usize].time < earliest);
-        let Some(first) = list[from..].iter().copied().find(|i| !used.contains(i)) else { return Ok((step, None)) };
+        let Some(first) = list[from..].iter().copied().find(|i| !used.contains(i)) else {
+            return Ok((step, None));
+        };
         let time = hits[first as usize].time;
         if time - start > rules.window {
             return Ok((step, None));
@@ -229,7 +231,13 @@ fn reusable(hits: &[Hit], used: &[u32], earliest: Millis) -> Vec<u32> {
 mod tests {
     use super::*;
 
-    fn depth(hits: &[(Millis, u32)], steps: usize, window: Millis, tolerance: Millis, strict: bool) -> (usize, usize) {
+    fn depth(
+        hits: &[(Millis, u32)],
+        steps: usize,
+        window: Millis,
+        tolerance: Millis,
+        strict: bool,
+    ) -> (usize, usize) {
         let hits: Vec<Hit> = hits.iter().map(|&(time, mask)| Hit { time, mask }).collect();
         let rules = Rules { steps, window, tolerance, strict };
         let found = best(&hits, &rules, &mut Workspace::default(), &Cancel::default()).unwrap();
@@ -280,19 +288,28 @@ mod tests {
     #[test]
     fn a_hopeless_tie_is_not_searched_for_ever() {
         // 19 steps match all of 30 simultaneous events, the last matches nothing.
-        let masks: Vec<(Millis, u32)> = (0..30u32).map(|i| (5, ((1 << 19) - 1) & !(1 << (1 + i % 18)))).collect();
+        let masks: Vec<(Millis, u32)> =
+            (0..30u32).map(|i| (5, ((1 << 19) - 1) & !(1 << (1 + i % 18)))).collect();
         assert_eq!(depth(&masks[..14], 20, 100, 0, false).0, 14);
     }
 
     /// The rule of the semantics, word for word, without any of the shortcuts.
     fn reference(hits: &[Hit], rules: &Rules) -> Option<(usize, usize)> {
-        fn go(hits: &[Hit], rules: &Rules, step: usize, start: Millis, previous: Millis, used: &mut Vec<usize>) -> usize {
+        fn go(
+            hits: &[Hit],
+            rules: &Rules,
+            step: usize,
+            start: Millis,
+            previous: Millis,
+            used: &mut Vec<usize>,
+        ) -> usize {
             if step == rules.steps {
                 return step;
             }
             let fits = |i: &usize| {
                 let h = &hits[*i];
-                let after = if rules.strict { h.time > previous } else { h.time >= previous - rules.tolerance };
+                let after =
+                    if rules.strict { h.time > previous } else { h.time >= previous - rules.tolerance };
                 !used.contains(i) && h.mask & (1 << step) != 0 && after && h.time - start <= rules.window
             };
             let candidates: Vec<usize> = (0..hits.len()).filter(fits).collect();

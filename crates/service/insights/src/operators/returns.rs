@@ -65,46 +65,44 @@ pub(crate) struct Visit {
     pub inside: bool,
 }
 
-/// Calls `found(cohort, first start, returned)` for every cohort of the actor; `returned[k]` for k up to the
-/// periods. `visits` are sorted by (time, log order).
-pub(crate) fn cohorts(visits: &[Visit], rules: &Rules, returned: &mut Vec<bool>, mut found: impl FnMut(u32, usize, &[bool])) {
-    let mut at = 0;
-    while at < visits.len() {
-        let visit = &visits[at];
-        if !visit.start || !visit.inside {
-            if visit.start && rules.cohort_by == CohortBy::FirstTime {
-                return; // started before the range
+/// The starts that count: (cohort, index among the visits), ascending. `visits` are sorted by (time, log order).
+pub(crate) fn counting_starts(visits: &[Visit], rules: &Rules, starts: &mut Vec<(u32, usize)>) {
+    starts.clear();
+    for (i, visit) in visits.iter().enumerate().filter(|(_, v)| v.start) {
+        if !visit.inside {
+            match rules.cohort_by {
+                CohortBy::FirstTime => return, // its first start ever is not in the range
+                CohortBy::Any | CohortBy::FirstInRange => continue,
             }
-            at += 1;
-            continue;
         }
-        let end = at + visits[at..].partition_point(|v| v.bucket == visit.bucket);
-        returned.clear();
-        returned.resize(rules.periods + 1, false);
-        match rules.mode {
-            Mode::Calendar => after_calendar(visits, at, rules, returned),
-            Mode::Rolling(unit) if rules.cohort_by == CohortBy::Any => {
-                let starts = (at..end).filter(|i| visits[*i].start && visits[*i].inside);
-                starts.for_each(|i| after_rolling(visits, i, unit, rules, returned));
-            }
-            Mode::Rolling(unit) => after_rolling(visits, at, unit, rules, returned),
+        let again = starts.last().is_some_and(|(cohort, _)| *cohort == visit.bucket);
+        // By the calendar only the first start of an interval counts.
+        if !again || matches!(rules.mode, Mode::Rolling(_)) {
+            starts.push((visit.bucket, i));
         }
-        found(visit.bucket, at, returned);
         if rules.cohort_by != CohortBy::Any {
             return;
         }
-        at = end;
     }
 }
 
-fn after_calendar(visits: &[Visit], start: usize, rules: &Rules, returned: &mut [bool]) {
-    let first = visits[start].bucket;
-    offsets(&visits[start + 1..], |v| (v.bucket - first) as usize, rules, returned);
-}
-
-fn after_rolling(visits: &[Visit], start: usize, unit: Millis, rules: &Rules, returned: &mut [bool]) {
-    let first = visits[start].time;
-    offsets(&visits[start + 1..], |v| ((v.time - first) / unit) as usize, rules, returned);
+/// Marks the offsets, up to the periods, at which the actor returned after any of these starts of one cohort.
+pub(crate) fn returned(
+    visits: &[Visit],
+    starts: impl Iterator<Item = usize>,
+    rules: &Rules,
+    marks: &mut Vec<bool>,
+) {
+    marks.clear();
+    marks.resize(rules.periods + 1, false);
+    for start in starts {
+        let first = &visits[start];
+        let later = &visits[start + 1..];
+        match rules.mode {
+            Mode::Calendar => offsets(later, |v| (v.bucket - first.bucket) as usize, rules, marks),
+            Mode::Rolling(unit) => offsets(later, |v| ((v.time - first.time) / unit) as usize, rules, marks),
+        }
+    }
 }
 
 /// Marks the offsets at which there are enough returns. Offsets never decrease along the visits.
@@ -146,7 +144,12 @@ mod tests {
 
     fn run(visits: &[Visit], rules: Rules) -> Vec<(u32, Vec<bool>)> {
         let mut out = Vec::new();
-        cohorts(visits, &rules, &mut Vec::new(), |c, _, r| out.push((c, r.to_vec())));
+        let (mut starts, mut marks) = (Vec::new(), Vec::new());
+        counting_starts(visits, &rules, &mut starts);
+        for part in starts.chunk_by(|a, b| a.0 == b.0) {
+            returned(visits, part.iter().map(|s| s.1), &rules, &mut marks);
+            out.push((part[0].0, marks.clone()));
+        }
         out
     }
 
@@ -178,7 +181,8 @@ mod tests {
         let visits = [visit(0, true, false), visit(20, true, false), visit(45, false, true)];
         // 45 h after the first start (day 1), 25 h after the second (day 1 too).
         assert_eq!(run(&visits, rules(Mode::Rolling(DAY), Kind::On))[0].1, [false, true, false, false]);
-        let visits = [visit(0, true, false), visit(22, true, false), visit(45, false, true), visit(49, false, true)];
+        let visits =
+            [visit(0, true, false), visit(22, true, false), visit(45, false, true), visit(49, false, true)];
         assert_eq!(run(&visits, rules(Mode::Rolling(DAY), Kind::On))[0].1, [true, true, true, false]);
     }
 
@@ -188,7 +192,8 @@ mod tests {
         assert_eq!(run(&visits, rules(Mode::Calendar, Kind::On))[0].1, [false; 4]);
         assert_eq!(run(&visits, rules(Mode::Calendar, Kind::OnOrAfter))[0].1, [false, true, true, true]);
         // Two returns on different days do not make two at one offset.
-        let visits = [visit(0, true, false), visit(24, false, true), visit(48, false, true), visit(49, false, true)];
+        let visits =
+            [visit(0, true, false), visit(24, false, true), visit(48, false, true), visit(49, false, true)];
         let two = Rules { min_returns: 2, ..rules(Mode::Calendar, Kind::OnOrAfter) };
         assert_eq!(run(&visits, two)[0].1, [false, true, true, false]);
         let two = Rules { min_returns: 2, ..rules(Mode::Calendar, Kind::On) };

@@ -1,0 +1,187 @@
+//! Events of a scan by actor: scattered into partitions while scanning, grouped within each afterwards.
+//!
+//! Guarantees: every actor's events end in one partition and come out together, sorted by (time, log order).
+//! Costs two counting passes instead of one great sort.
+
+use tallymark_model::Millis;
+use tallymark_query::{Batch, Context, Prepared, QueryError, Reservation, in_parallel};
+
+const PARTITIONS: usize = 256;
+
+/// An event of an actor.
+pub(crate) trait Record: Copy + Send + Sync {
+    /// Whose; never 0.
+    fn actor(&self) -> u32;
+    /// Replaces the actor by its number within the partition.
+    fn set_actor(&mut self, actor: u32);
+    /// Whether the actor is of interest because of this event; actors without any such event are left out.
+    fn opens(&self) -> bool;
+    /// Orders the events of one actor.
+    fn order(&self) -> impl Ord;
+}
+
+/// An event without its place in the log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plain {
+    pub actor: u32,
+    pub mask: u32,
+    pub time: Millis,
+}
+
+/// An event with its place in the log and the groups of its breakdown.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Placed {
+    pub actor: u32,
+    pub mask: u32,
+    pub time: Millis,
+    pub received: Millis,
+    pub position: u64,
+    /// Number of a set of groups.
+    pub set: u32,
+}
+
+impl Placed {
+    /// A row of a batch that was read with its place in the log.
+    pub fn new(batch: &Batch, row: usize, actor: u32, mask: u32, set: u32) -> Placed {
+        let (received, position) = (batch.received[row], batch.positions[row]);
+        Placed { actor, mask, time: batch.times[row], received, position, set }
+    }
+}
+
+impl Record for Plain {
+    fn actor(&self) -> u32 {
+        self.actor
+    }
+    fn set_actor(&mut self, actor: u32) {
+        self.actor = actor;
+    }
+    fn opens(&self) -> bool {
+        self.mask & 1 != 0
+    }
+    fn order(&self) -> impl Ord {
+        self.time
+    }
+}
+
+impl Record for Placed {
+    fn actor(&self) -> u32 {
+        self.actor
+    }
+    fn set_actor(&mut self, actor: u32) {
+        self.actor = actor;
+    }
+    fn opens(&self) -> bool {
+        self.mask & 1 != 0
+    }
+    fn order(&self) -> impl Ord {
+        (self.time, self.received, self.position)
+    }
+}
+
+/// One thread's records, by partition.
+pub(crate) struct Scattered<R> {
+    partitions: Vec<Vec<R>>,
+    held: Reservation,
+    rows: u64,
+}
+
+impl<R: Record> Scattered<R> {
+    /// Empty.
+    pub fn new(context: &Context) -> Scattered<R> {
+        let partitions = (0..PARTITIONS).map(|_| Vec::new()).collect();
+        Scattered { partitions, held: context.budget.reservation(), rows: 0 }
+    }
+
+    /// Adds a record; those of nobody are dropped.
+    #[inline]
+    pub fn push(&mut self, mut record: R) {
+        let actor = record.actor();
+        if actor != 0 {
+            record.set_actor(actor / PARTITIONS as u32);
+            self.partitions[actor as usize % PARTITIONS].push(record);
+            self.rows += 1;
+        }
+    }
+
+    /// Counts the memory of what was added.
+    pub fn count(&mut self) -> Result<(), QueryError> {
+        // Half again for the vectors' spare room, and once more for grouping a few partitions.
+        self.held.grow_to(self.rows * size_of::<R>() as u64 * 3 / 2)
+    }
+}
+
+/// Scans into partitions.
+pub(crate) fn scatter<R: Record>(
+    prepared: &Prepared<'_>,
+    context: &Context,
+    threads: usize,
+    collect: impl Fn(&mut Scattered<R>, &Batch) -> Result<(), QueryError> + Sync,
+) -> Result<Vec<Scattered<R>>, QueryError> {
+    prepared.run(
+        threads,
+        || Scattered::new(context),
+        |scattered, batch| {
+            collect(scattered, &batch)?;
+            scattered.count()
+        },
+    )
+}
+
+/// Folds every actor's events: `fold(state, events)`; one state per partition, in order of partitions.
+pub(crate) fn by_actor<R: Record, S: Send>(
+    mut scattered: Vec<Scattered<R>>,
+    context: &Context,
+    threads: usize,
+    new: impl Fn() -> S + Sync,
+    fold: impl Fn(&mut S, &[R]) -> Result<(), QueryError> + Sync,
+) -> Result<Vec<S>, QueryError> {
+    let parts: Vec<Vec<Vec<R>>> = (0..PARTITIONS)
+        .map(|p| scattered.iter_mut().map(|s| std::mem::take(&mut s.partitions[p])).collect())
+        .collect();
+    in_parallel(threads, parts, |part| {
+        context.cancel.check()?;
+        let bytes = part.iter().map(Vec::len).sum::<usize>() * size_of::<R>();
+        let _held = context.budget.reserve(bytes as u64)?;
+        let mut state = new();
+        group(part, |events| fold(&mut state, events))?;
+        Ok(state)
+    })
+}
+
+/// Counting sort by actor, then a small sort by time; actors that no event opens are skipped.
+fn group<R: Record>(
+    part: Vec<Vec<R>>,
+    mut each: impl FnMut(&[R]) -> Result<(), QueryError>,
+) -> Result<(), QueryError> {
+    let all = || part.iter().flatten();
+    let bound = all().map(Record::actor).max().map_or(0, |a| a as usize + 1);
+    let mut starts = vec![0u32; bound + 1];
+    let mut opened = vec![false; bound];
+    for record in all() {
+        opened[record.actor() as usize] |= record.opens();
+    }
+    for record in all().filter(|r| opened[r.actor() as usize]) {
+        starts[record.actor() as usize + 1] += 1;
+    }
+    for i in 0..bound {
+        starts[i + 1] += starts[i];
+    }
+    let Some(&filler) = all().next() else { return Ok(()) };
+    let mut sorted = vec![filler; starts[bound] as usize];
+    let mut next = starts.clone();
+    for record in all().filter(|r| opened[r.actor() as usize]) {
+        let at = &mut next[record.actor() as usize];
+        sorted[*at as usize] = *record;
+        *at += 1;
+    }
+    drop(part);
+    for ends in starts.windows(2) {
+        let events = &mut sorted[ends[0] as usize..ends[1] as usize];
+        if events.is_empty() {
+            continue;
+        }
+        events.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
+        each(events)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! Partial aggregates of one series, group and bucket.
+//!
+//! Guarantees: merging is exact and does not depend on order, so threads, batches and compaction change no digit.
+
+use super::idset::IdSet;
+use super::sum::ExactSum;
+
+/// What a cell keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CellKind {
+    /// Events.
+    Count,
+    /// Distinct actors.
+    Actors,
+    /// Events with an actor, and distinct actors.
+    PerActor,
+    /// Numbers: their sum and count.
+    Sum,
+    /// Numbers: smallest and largest.
+    Extremes,
+    /// All numbers.
+    Values,
+    /// Distinct values.
+    Distinct,
+}
+
+/// One partial aggregate.
+#[derive(Debug, Clone)]
+pub(crate) struct Cell {
+    /// Events seen.
+    pub events: u64,
+    /// What else is kept.
+    pub state: State,
+}
+
+/// What a cell keeps besides the number of events.
+#[derive(Debug, Clone)]
+pub(crate) enum State {
+    Count,
+    Actors(IdSet),
+    PerActor { with_actor: u64, actors: IdSet },
+    Sum { numbers: u64, sum: Box<ExactSum> },
+    Extremes { numbers: u64, min: f64, max: f64 },
+    Values(Vec<f64>),
+    Distinct(IdSet),
+}
+
+impl Cell {
+    /// An empty one.
+    pub fn new(kind: CellKind) -> Cell {
+        let state = match kind {
+            CellKind::Count => State::Count,
+            CellKind::Actors => State::Actors(IdSet::default()),
+            CellKind::PerActor => State::PerActor { with_actor: 0, actors: IdSet::default() },
+            CellKind::Sum => State::Sum { numbers: 0, sum: Box::default() },
+            CellKind::Extremes => State::Extremes { numbers: 0, min: f64::INFINITY, max: f64::NEG_INFINITY },
+            CellKind::Values => State::Values(Vec::new()),
+            CellKind::Distinct => State::Distinct(IdSet::default()),
+        };
+        Cell { events: 0, state }
+    }
+
+    /// Counts an event of an actor (0 = nobody).
+    #[inline]
+    pub fn add_actor(&mut self, actor: u32) {
+        self.events += 1;
+        match &mut self.state {
+            State::Actors(actors) if actor != 0 => actors.insert(actor),
+            State::PerActor { with_actor, actors } if actor != 0 => {
+                *with_actor += 1;
+                actors.insert(actor);
+            }
+            _ => {}
+        }
+    }
+
+    /// Counts an event with the number of its property, if it has one.
+    #[inline]
+    pub fn add_number(&mut self, number: Option<f64>) {
+        self.events += 1;
+        let Some(n) = number else { return };
+        match &mut self.state {
+            State::Sum { numbers, sum } => {
+                *numbers += 1;
+                sum.add(n);
+            }
+            State::Extremes { numbers, min, max } => {
+                *numbers += 1;
+                *min = min.min(n);
+                *max = max.max(n);
+            }
+            State::Values(values) => values.push(n),
+            _ => {}
+        }
+    }
+
+    /// Counts an event with the distinct values of its property.
+    pub fn add_values(&mut self, values: &[u32]) {
+        self.events += 1;
+        if let State::Distinct(set) = &mut self.state {
+            values.iter().for_each(|v| set.insert(*v));
+        }
+    }
+
+    /// Adds another cell of the same kind.
+    pub fn merge(&mut self, other: &Cell) {
+        self.events += other.events;
+        match (&mut self.state, &other.state) {
+            (State::Actors(a), State::Actors(b)) | (State::Distinct(a), State::Distinct(b)) => a.merge(b),
+            (State::PerActor { with_actor, actors }, State::PerActor { with_actor: n, actors: b }) => {
+                *with_actor += n;
+                actors.merge(b);
+            }
+            (State::Sum { numbers, sum }, State::Sum { numbers: n, sum: b }) => {
+                *numbers += n;
+                sum.merge(b);
+            }
+            (State::Extremes { numbers, min, max }, State::Extremes { numbers: n, min: a, max: b }) => {
+                *numbers += n;
+                *min = min.min(*a);
+                *max = max.max(*b);
+            }
+            (State::Values(a), State::Values(b)) => a.extend_from_slice(b),
+            _ => {}
+        }
+    }
+
+    /// Bytes it holds.
+    pub fn bytes(&self) -> usize {
+        let inner = match &self.state {
+            State::Count | State::Extremes { .. } => 0,
+            State::Actors(set) | State::Distinct(set) | State::PerActor { actors: set, .. } => set.bytes(),
+            State::Sum { .. } => 64,
+            State::Values(values) => values.capacity() * 8,
+        };
+        size_of::<Cell>() + 16 + inner
+    }
+}
+
+/// Percentile `p` (0 to 100) by linear interpolation at rank (n-1)·p/100; sorts the values.
+pub(crate) fn percentile(values: &mut [f64], p: f64) -> Option<f64> {
+    if values.is_empty() {
+        return None;
+    }
+    values.sort_unstable_by(f64::total_cmp);
+    let rank = (values.len() - 1) as f64 * p / 100.0;
+    let (below, above) = (values[rank.floor() as usize], values[rank.ceil() as usize]);
+    Some(below + (above - below) * (rank - rank.floor()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_interpolate() {
+        assert_eq!(percentile(&mut [], 50.0), None);
+        assert_eq!(percentile(&mut [7.0], 90.0), Some(7.0));
+        assert_eq!(percentile(&mut [4.0, 1.0, 3.0, 2.0], 50.0), Some(2.5));
+        assert_eq!(percentile(&mut [10.0, 20.0, 30.0, 40.0, 50.0], 90.0), Some(46.0));
+    }
+}

@@ -1,0 +1,86 @@
+//! Binding: a query meets a snapshot. Zone, range, `as_of`, buckets, selectors.
+
+use crate::Error;
+use crate::query::{Common, CountBy, NamesSpec, SelectorSpec, both};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tallymark_model::Millis;
+use tallymark_predicate::Expr;
+use tallymark_query::{Actor, Buckets, Calendar, Context, Names, Scan, Selector, Snapshot, Unit};
+
+/// What all analyses need once a query meets a snapshot.
+pub(crate) struct Bound<'a> {
+    pub snapshot: &'a Snapshot,
+    pub context: &'a Context,
+    pub threads: usize,
+    pub calendar: Calendar,
+    /// Events later than this do not exist.
+    pub as_of: Millis,
+    /// The range, half-open.
+    pub range: (Millis, Millis),
+}
+
+impl<'a> Bound<'a> {
+    /// Resolves range and zone.
+    pub fn new(
+        snapshot: &'a Snapshot,
+        common: &Common,
+        context: &'a Context,
+        threads: usize,
+    ) -> Result<Bound<'a>, Error> {
+        let calendar = snapshot.project.calendar()?;
+        let as_of = common.as_of.unwrap_or_else(now);
+        let range = common.range.resolve(&calendar, as_of)?;
+        Ok(Bound { snapshot, context, threads, calendar, as_of, range })
+    }
+
+    /// The first instant after `end` that the query may not see.
+    pub fn until(&self, end: Millis) -> Millis {
+        end.min(self.as_of.saturating_add(1))
+    }
+
+    /// Buckets of the range; one for everything if there is no interval.
+    pub fn buckets(&self, interval: Option<Unit>) -> Result<Buckets, Error> {
+        let (from, to) = self.range;
+        Ok(match interval {
+            Some(unit) => Buckets::covering(&self.calendar, unit, from, to)?,
+            None => Buckets::single(from, to),
+        })
+    }
+
+    /// True if a stretch of time that ends at `end` may still change.
+    pub fn open(&self, end: Millis) -> bool {
+        end > self.as_of || self.snapshot.complete_through.is_some_and(|through| end > through)
+    }
+
+    /// A selector of the scan.
+    pub fn selector(&self, spec: &SelectorSpec, segment: Option<&Expr>) -> Selector {
+        let names = match &spec.names {
+            NamesSpec::Any => Names::Any,
+            NamesSpec::Active => Names::Except(self.snapshot.project.inactive_events.clone()),
+            NamesSpec::Of(names) => Names::Of(names.clone()),
+        };
+        Selector { names, filter: both(segment.cloned(), spec.filter.clone()) }
+    }
+
+    /// A scan of `[from, to)` for these actors; columns for the actor come first.
+    pub fn scan(&self, selectors: Vec<Selector>, from: Millis, to: Millis, count_by: &CountBy) -> Scan {
+        Scan {
+            selectors,
+            from,
+            to: self.until(to),
+            columns: match count_by {
+                CountBy::Property(property) => vec![property.clone()],
+                CountBy::Person | CountBy::Device => Vec::new(),
+            },
+            actor: if *count_by == CountBy::Device { Actor::Device } else { Actor::Person },
+            as_of: self.as_of,
+            ..Scan::default()
+        }
+    }
+}
+
+/// The clock of queries that name no `as_of`.
+pub(crate) fn now() -> Millis {
+    // Before 1970 only a broken clock is.
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as Millis)
+}

@@ -1,0 +1,288 @@
+//! Parts that several query types share: ranges, durations, conditions, selectors, breakdowns, actors.
+
+use super::reader::{Reader, kind};
+use crate::Error;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use tallymark_model::{Millis, canonical_text, number_of};
+use tallymark_predicate::{Condition, Expr, PropertyRef, Scope, instant_of};
+use tallymark_query::{Range, Unit};
+
+/// Longest duration of a window: 366 days.
+const WINDOW_MAX_MS: Millis = 366 * 86_400_000;
+
+/// Keys every query type has.
+#[derive(Debug, Clone)]
+pub(crate) struct Common {
+    pub range: Range,
+    pub as_of: Option<Millis>,
+    pub segment: Option<Expr>,
+    pub count_by: CountBy,
+}
+
+/// Who is counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CountBy {
+    Person,
+    Device,
+    Property(PropertyRef),
+}
+
+/// Which events, by name and condition.
+#[derive(Debug, Clone)]
+pub(crate) struct SelectorSpec {
+    pub names: NamesSpec,
+    pub filter: Option<Expr>,
+}
+
+/// Which names; `$active` depends on the project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NamesSpec {
+    Any,
+    Active,
+    Of(BTreeSet<String>),
+}
+
+/// One dimension of a breakdown.
+#[derive(Debug, Clone)]
+pub(crate) struct BreakdownSpec {
+    pub property: PropertyRef,
+    pub bins: Option<Vec<f64>>,
+}
+
+impl Common {
+    /// Reads the common keys and refuses the options of the language that no query type computes yet.
+    pub fn read(query: &Reader<'_>) -> Result<Common, Error> {
+        use serde_json::json;
+        query.get("type");
+        query.refuse(&[
+            ("preset", &[]),
+            ("microscope", &[]),
+            ("segment_scope", &[json!("first")]),
+            ("edge", &[json!("clip")]),
+            ("empty_string", &[json!("none")]),
+            ("user_props", &[json!("as_of")]),
+            ("merge_props", &[json!("timeline")]),
+            ("approx", &[json!(false)]),
+            ("div_zero", &[]),
+        ])?;
+        Ok(Common {
+            range: range(query)?,
+            as_of: as_of(query)?,
+            segment: condition(query, "segment")?,
+            count_by: count_by(query)?,
+        })
+    }
+}
+
+fn range(query: &Reader<'_>) -> Result<Range, Error> {
+    let hint = r#"{"from":"2025-01-01","to":"2025-01-31"} or {"last":30,"unit":"day"}"#;
+    let Some(value) = query.get("range") else { return Err(query.missing("range", hint)) };
+    let range = Reader::new(value, "range")?;
+    let last = range.integer("last", 1, 100_000)?;
+    let found = match last {
+        Some(n) => {
+            let unit = range.choice("unit", &units())?.ok_or_else(|| range.missing("unit", hint))?;
+            let exclude_current = range.flag("exclude_current")?.unwrap_or(false);
+            Range::Last { n: n as u32, unit, exclude_current }
+        }
+        None => {
+            let text = |key| range.text(key)?.map(str::to_owned).ok_or_else(|| range.missing(key, hint));
+            Range::Between { from: text("from")?, to: text("to")? }
+        }
+    };
+    range.finish()?;
+    Ok(found)
+}
+
+fn as_of(query: &Reader<'_>) -> Result<Option<Millis>, Error> {
+    let Some(value) = query.get("as_of") else { return Ok(None) };
+    let hint = "an instant such as 2025-03-01T00:00:00Z, or epoch seconds or milliseconds";
+    match instant_of(value).filter(|t| t.abs() < 1e15) {
+        Some(ms) => Ok(Some(ms.floor() as Millis)),
+        None => Err(query.wrong("as_of", format!("{value} is not an instant"), hint)),
+    }
+}
+
+fn count_by(query: &Reader<'_>) -> Result<CountBy, Error> {
+    let Some(text) = query.text("count_by")? else { return Ok(CountBy::Person) };
+    let property = |scope, path: &str| Ok(CountBy::Property(PropertyRef { scope, path: path.to_owned() }));
+    match text {
+        "person" => Ok(CountBy::Person),
+        "device" => Ok(CountBy::Device),
+        "person_at_ingest" => Err(Error::unsupported("count_by", "`person_at_ingest`")),
+        _ => match (text.strip_prefix("event."), text.strip_prefix("user."), text.strip_prefix("group:")) {
+            (Some(path), ..) if !path.is_empty() => property(Scope::Event, path),
+            (_, Some(path), _) if !path.is_empty() => property(Scope::User, path),
+            (.., Some(_)) => Err(Error::unsupported("count_by", format!("counting groups (`{text}`)"))),
+            _ => Err(query.wrong(
+                "count_by",
+                format!("{text:?} is not known"),
+                "use person, device, event.<property> or user.<property>",
+            )),
+        },
+    }
+}
+
+/// Names of units for [`Reader::choice`].
+pub(crate) fn units() -> Vec<(&'static str, Unit)> {
+    Unit::ALL.into_iter().map(|u| (u.name(), u)).collect()
+}
+
+/// `interval` of charts: a unit, or `none` for one bucket.
+pub(crate) fn interval(query: &Reader<'_>, default: Unit) -> Result<Option<Unit>, Error> {
+    let mut choices: Vec<(&str, Option<Unit>)> = units().into_iter().map(|(n, u)| (n, Some(u))).collect();
+    choices.push(("none", None));
+    Ok(query.choice("interval", &choices)?.unwrap_or(Some(default)))
+}
+
+/// A duration `{"n","unit"}`: elapsed time.
+pub(crate) fn duration(query: &Reader<'_>, key: &'static str) -> Result<Option<Millis>, Error> {
+    let Some(value) = query.get(key) else { return Ok(None) };
+    let hint = r#"{"n":7,"unit":"day"}, at most 366 days"#;
+    let duration = Reader::new(value, &query.at(key))?;
+    let number = duration.get("n").ok_or_else(|| duration.missing("n", hint))?;
+    let mut choices: Vec<(&str, Millis)> = Unit::ALL.into_iter().map(|u| (u.name(), u.millis())).collect();
+    choices.extend([("second", 1000), ("millisecond", 1), ("ms", 1)]);
+    let unit = duration.choice("unit", &choices)?.ok_or_else(|| duration.missing("unit", hint))?;
+    duration.finish()?;
+    let ms = number.as_f64().map(|n| n * unit as f64).filter(|ms| *ms >= 0.0 && *ms <= WINDOW_MAX_MS as f64);
+    ms.map(|ms| Some(ms.round() as Millis))
+        .ok_or_else(|| query.wrong(key, format!("{value} is not allowed"), hint))
+}
+
+/// A condition or a list of them.
+pub(crate) fn condition(query: &Reader<'_>, key: &'static str) -> Result<Option<Expr>, Error> {
+    let Some(value) = query.get(key) else { return Ok(None) };
+    let at = query.at(key);
+    let wrong = |e: tallymark_predicate::PredicateError| match e.kind {
+        tallymark_predicate::ErrorKind::Unsupported { feature } => Error::unsupported(e.path, feature),
+        kind => Error::malformed(e.path, kind.to_string(), ""),
+    };
+    let expr = Condition::parse(value, &at).and_then(|c| c.compile()).map_err(wrong)?;
+    for property in expr.properties() {
+        supported_scope(&property, &at)?;
+    }
+    // An empty list is no condition.
+    Ok(Some(expr).filter(|e| !matches!(e, Expr::All(list) if list.is_empty())))
+}
+
+/// Both conditions.
+pub(crate) fn both(a: Option<Expr>, b: Option<Expr>) -> Option<Expr> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(Expr::All(vec![a, b])),
+        (a, b) => a.or(b),
+    }
+}
+
+fn supported_scope(property: &PropertyRef, at: &str) -> Result<(), Error> {
+    match &property.scope {
+        Scope::Group(_) | Scope::GroupLatest(_) => {
+            Err(Error::unsupported(at, format!("scope `{}`", property.scope)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `event`, `where`, `nth`, `nth_of` of a selector.
+pub(crate) fn selector(from: &Reader<'_>) -> Result<SelectorSpec, Error> {
+    let hint = r#"a name, a list of names, "*" or "$active""#;
+    let names = match from.get("event") {
+        None => return Err(from.missing("event", hint)),
+        Some(Value::String(name)) => match name.as_str() {
+            "*" => NamesSpec::Any,
+            "$active" => NamesSpec::Active,
+            _ => NamesSpec::Of([name.clone()].into()),
+        },
+        Some(Value::Array(list)) => {
+            let names: Option<BTreeSet<String>> =
+                list.iter().map(|v| v.as_str().map(str::to_owned)).collect();
+            match names.filter(|n| !n.is_empty()) {
+                Some(names) => NamesSpec::Of(names),
+                None => return Err(from.wrong("event", "must list at least one name, and only names", hint)),
+            }
+        }
+        Some(other) => return Err(from.wrong("event", format!("must be text, not {}", kind(other)), hint)),
+    };
+    from.refuse(&[("nth", &[]), ("nth_of", &[])])?;
+    Ok(SelectorSpec { names, filter: condition(from, "where")? })
+}
+
+/// `scope` and `property`.
+pub(crate) fn property(from: &Reader<'_>) -> Result<PropertyRef, Error> {
+    let scope = match from.text("scope")? {
+        None => Scope::Event,
+        Some(name) => Scope::from_name(name).ok_or_else(|| {
+            from.wrong("scope", format!("{name:?} is not known"), "use event, user or person")
+        })?,
+    };
+    let path = from.text("property")?.filter(|p| !p.is_empty());
+    let path = path.ok_or_else(|| from.missing("property", "the name of a property"))?;
+    let found = PropertyRef { scope, path: path.to_owned() };
+    supported_scope(&found, &from.at("scope"))?;
+    Ok(found)
+}
+
+/// `breakdown`: one dimension or a list of them.
+pub(crate) fn breakdowns(query: &Reader<'_>) -> Result<Vec<BreakdownSpec>, Error> {
+    const DIMENSIONS_MAX: usize = 5;
+    let list = match query.get("breakdown") {
+        None => return Ok(Vec::new()),
+        Some(Value::Array(list)) => list.as_slice(),
+        Some(single) => std::slice::from_ref(single),
+    };
+    if list.len() > DIMENSIONS_MAX {
+        return Err(query.wrong("breakdown", "has too many dimensions", format!("at most {DIMENSIONS_MAX}")));
+    }
+    let one = |(i, value): (usize, &Value)| {
+        let from = Reader::new(value, &format!("breakdown[{i}]"))?;
+        from.refuse(&[("attribution", &[]), ("items", &[serde_json::json!("distinct")])])?;
+        let found = BreakdownSpec { property: property(&from)?, bins: bins(&from)? };
+        from.finish()?;
+        Ok(found)
+    };
+    list.iter().enumerate().map(one).collect()
+}
+
+/// A breakdown by one property, at the first step or start.
+pub(crate) fn single_breakdown(query: &Reader<'_>) -> Result<Option<BreakdownSpec>, Error> {
+    let value = match query.get("breakdown") {
+        None => return Ok(None),
+        Some(Value::Array(list)) => match list.as_slice() {
+            [] => return Ok(None),
+            [single] => single,
+            _ => return Err(Error::unsupported("breakdown", "a breakdown by several properties")),
+        },
+        Some(single) => single,
+    };
+    let from = Reader::new(value, "breakdown")?;
+    from.refuse(&[("at", &[serde_json::json!("step:1")]), ("attribution", &[])])?;
+    let found = BreakdownSpec { property: property(&from)?, bins: bins(&from)? };
+    from.finish()?;
+    Ok(Some(found))
+}
+
+/// `limit`: rows of a breakdown.
+pub(crate) fn limit(query: &Reader<'_>) -> Result<usize, Error> {
+    const MAX: i64 = 10_000;
+    const DEFAULT: i64 = 100;
+    Ok(query.integer("limit", 1, MAX)?.unwrap_or(DEFAULT) as usize)
+}
+
+fn bins(from: &Reader<'_>) -> Result<Option<Vec<f64>>, Error> {
+    const BINS_MAX: usize = 1000;
+    let hint = "ascending numbers such as [0, 10, 100]";
+    let Some(list) = from.list("bins")? else { return Ok(None) };
+    let bounds: Option<Vec<f64>> = list.iter().map(number_of).collect();
+    let bounds = bounds.filter(|b| !b.is_empty() && b.len() <= BINS_MAX && b.windows(2).all(|w| w[0] < w[1]));
+    bounds.map(Some).ok_or_else(|| from.wrong("bins", "must be ascending numbers", hint))
+}
+
+/// Labels of bins (chapter 1.7).
+pub(crate) fn bin_labels(bounds: &[f64]) -> Vec<String> {
+    let text = |n: &f64| canonical_text(&Value::from(*n));
+    let mut labels: Vec<String> = bounds.first().map(|b| format!("< {}", text(b))).into_iter().collect();
+    labels.extend(bounds.windows(2).map(|w| format!("[{}, {})", text(&w[0]), text(&w[1]))));
+    labels.extend(bounds.last().map(|b| format!(">= {}", text(b))));
+    labels
+}

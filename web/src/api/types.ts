@@ -144,6 +144,8 @@ export interface Ledger {
   identity: Identity;
   lanes: LaneRow[];
   intervals: LedgerInterval[];
+  /** Older intervals that the answer does not list. */
+  intervals_left_out?: number;
   gaps: LedgerGap[];
   instance?: Identity | null;
 }
@@ -220,7 +222,7 @@ export interface Envelope {
 
 export interface SegmentationSeries {
   key: string | number;
-  /** One value per breakdown dimension, or a single text. */
+  /** A text, or one text per dimension. */
   breakdown?: string | string[] | null;
   values: (number | null)[];
   total: number | null;
@@ -241,6 +243,7 @@ export interface StepTime {
 export interface FunnelGroup {
   breakdown?: string | string[] | null;
   counts: number[];
+  /** One per step; null for the first, to which no time leads. */
   step_times?: (StepTime | null)[];
   total_time?: (StepTime & Record<string, unknown>) | null;
 }

@@ -9,6 +9,8 @@ export interface Column<Row> {
   numeric?: boolean;
   /** The column that names the row. */
   heading?: boolean;
+  /** Left out on narrow screens. */
+  wide?: boolean;
 }
 
 interface Props<Row> {
@@ -32,7 +34,7 @@ export function DataTable<Row>({ caption, columns, rows, rowKey, captioned = fal
         <thead>
           <tr>
             {columns.map((c) => (
-              <th key={c.key} scope="col" className={c.numeric ? 'tm-num' : undefined}>
+              <th key={c.key} scope="col" className={classOf(c)}>
                 {c.head}
               </th>
             ))}
@@ -47,7 +49,7 @@ export function DataTable<Row>({ caption, columns, rows, rowKey, captioned = fal
                     {c.cell(row, i)}
                   </th>
                 ) : (
-                  <td key={c.key} className={c.numeric ? 'tm-num' : undefined}>
+                  <td key={c.key} className={classOf(c)}>
                     {c.cell(row, i)}
                   </td>
                 ),
@@ -58,4 +60,8 @@ export function DataTable<Row>({ caption, columns, rows, rowKey, captioned = fal
       </table>
     </div>
   );
+}
+
+function classOf<Row>(c: Column<Row>): string | undefined {
+  return [c.numeric && 'tm-num', c.wide && classes.wide].filter(Boolean).join(' ') || undefined;
 }

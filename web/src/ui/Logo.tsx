@@ -4,10 +4,13 @@ interface Props {
   size?: number;
   /** Draws the strokes one after the other, for loading. */
   animated?: boolean;
+  /** How far the count has come, 1 to 5. */
+  strokes?: number;
+  weight?: number;
 }
 
 /** The mark: four strokes and the slash that completes a count of five. */
-export function TallyMark({ size = 24, animated = false }: Props) {
+export function TallyMark({ size = 24, animated = false, strokes = 5, weight = 3 }: Props) {
   return (
     <svg
       className={animated ? classes.drawn : undefined}
@@ -15,14 +18,14 @@ export function TallyMark({ size = 24, animated = false }: Props) {
       height={size}
       viewBox="0 0 32 32"
       fill="none"
-      strokeWidth="3"
+      strokeWidth={weight}
       strokeLinecap="round"
       aria-hidden="true"
     >
-      {[7, 13, 19, 25].map((x) => (
+      {[7, 13, 19, 25].slice(0, strokes).map((x) => (
         <path key={x} className={classes.stroke} d={`M${x} 6v20`} pathLength={1} />
       ))}
-      <path className={classes.slash} d="M3 22 29 10" pathLength={1} />
+      {strokes >= 5 && <path className={classes.slash} d="M3 22 29 10" pathLength={1} />}
     </svg>
   );
 }

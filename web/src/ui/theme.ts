@@ -27,8 +27,35 @@ const pen: MantineColorsTuple = [
   '#871930',
 ];
 
+/** Greys with the paper's tint in place of Mantine's blue ones. */
+const gray: MantineColorsTuple = [
+  '#f4f7f4',
+  '#e9efe9',
+  '#e0e7e1',
+  '#d3ddd5',
+  '#c0ccc3',
+  '#a3b1a8',
+  '#7d8c83',
+  '#43544b',
+  '#2c3a33',
+  '#14201a',
+];
+
+const dark: MantineColorsTuple = [
+  '#e7efea',
+  '#b0c0b8',
+  '#8b9d94',
+  '#5b6d64',
+  '#3c4f46',
+  '#24312b',
+  '#1a2420',
+  '#141c19',
+  '#0d1311',
+  '#0a0f0d',
+];
+
 export const theme = createTheme({
-  colors: { ledger, pen },
+  colors: { ledger, pen, gray, dark },
   primaryColor: 'ledger',
   primaryShade: { light: 7, dark: 4 },
   autoContrast: true,

@@ -29,7 +29,7 @@ export function EventDetails({ event, zone }: Props) {
 }
 
 interface ListProps {
-  title: string;
+  title?: string;
   entries: [string, Json | undefined][];
 }
 
@@ -37,7 +37,7 @@ interface ListProps {
 export function PropertyList({ title, entries }: ListProps) {
   return (
     <div>
-      <h4 className={classes.listTitle}>{title}</h4>
+      {title && <h4 className={classes.listTitle}>{title}</h4>}
       {entries.length === 0 && <p className={classes.none}>none</p>}
       <dl className={classes.list}>
         {entries.map(([name, value]) => (

@@ -21,7 +21,7 @@ export function Freshness({ ledger, zone }: { ledger: Ledger; zone: string }) {
       <Figure
         label="Waiting to be counted"
         value={number(ledger.lanes.reduce((n, l) => n + l.pending, 0))}
-        note="records after the cursors, all lanes"
+        note="records after the cursors, all projects"
       />
       <Figure
         label="Gaps"

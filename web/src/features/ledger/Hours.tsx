@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import { Fragment, useMemo, useState } from 'react';
 import type { LedgerInterval } from '../../api/types';
 import table from '../../ui/DataTable.module.css';
-import { number } from '../../ui/format/number';
+import { count, number } from '../../ui/format/number';
 import { hourMinute, instant, localDate } from '../../ui/format/time';
 import { Icon } from '../../ui/icons';
 import { Panel } from '../../ui/Panel';
@@ -10,10 +10,17 @@ import { Empty } from '../../ui/states';
 import { byHour, type Hour } from './hours';
 import classes from './ledger.module.css';
 
-const SHOWN = 24;
+const SHOWN = 12;
+
+interface Props {
+  intervals: LedgerInterval[];
+  /** Older intervals that the server did not list. */
+  leftOut: number;
+  zone: string;
+}
 
 /** Entries of the book by the hour of receipt; an hour opens to its intervals and fingerprints. */
-export function Hours({ intervals, zone }: { intervals: LedgerInterval[]; zone: string }) {
+export function Hours({ intervals, leftOut, zone }: Props) {
   const hours = useMemo(() => byHour(intervals), [intervals]);
   const [all, setAll] = useState(false);
   const most = Math.max(1, ...hours.map((h) => h.records));
@@ -60,6 +67,11 @@ export function Hours({ intervals, zone }: { intervals: LedgerInterval[]; zone: 
             </tbody>
           </table>
         </div>
+      )}
+      {leftOut > 0 && (all || hours.length <= SHOWN) && (
+        <p className={classes.leftOut}>
+          {count(leftOut, 'older interval')} not listed; the identity above counts them.
+        </p>
       )}
       {hours.length > SHOWN && (
         <div className={classes.more}>

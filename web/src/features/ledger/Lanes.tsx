@@ -23,7 +23,7 @@ export function Lanes({ lanes, zone }: { lanes: LaneRow[]; zone: string }) {
           rows={lanes}
           rowKey={(l) => `${l.lane}/${l.partition}`}
           columns={[
-            { key: 'lane', head: 'Lane', heading: true, cell: (l) => `${l.lane} ${l.partition}` },
+            { key: 'lane', head: 'Lane', heading: true, cell: (l) => `${l.lane}\u00a0${l.partition}` },
             { key: 'bar', head: 'Accounted', cell: (l) => <LaneBar lane={l} /> },
             { key: 'start', head: 'Start', numeric: true, cell: (l) => number(l.start) },
             { key: 'cursor', head: 'Cursor', numeric: true, cell: (l) => number(l.cursor) },
@@ -42,8 +42,10 @@ function LaneBar({ lane }: { lane: LaneRow }) {
   const text = lane.end === lane.start ? 'empty' : percent(done);
   return (
     <span className={classes.lane} title={`${number(lane.cursor)} of ${number(lane.end)}`}>
-      <span className={classes.laneBar} aria-hidden="true">
-        <i style={{ width: `${done * 100}%` }} data-done={done === 1 || undefined} />
+      <span className={classes.laneBar} data-empty={lane.end === lane.start || undefined} aria-hidden="true">
+        {lane.end > lane.start && (
+          <i style={{ width: `${done * 100}%` }} data-done={done === 1 || undefined} />
+        )}
       </span>
       <span className={classes.laneText}>{text}</span>
     </span>

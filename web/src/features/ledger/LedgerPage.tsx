@@ -35,7 +35,7 @@ export function LedgerPage() {
           <Freshness ledger={data} zone={zone} />
           {data.gaps.length > 0 && <Gaps gaps={data.gaps} />}
           <Lanes lanes={data.lanes} zone={zone} />
-          <Hours intervals={data.intervals} zone={zone} />
+          <Hours intervals={data.intervals} leftOut={data.intervals_left_out ?? 0} zone={zone} />
           <DeadLetters project={project} zone={zone} dead={data.identity.dead} />
         </div>
       )}

@@ -24,7 +24,7 @@ describe('hours of the ledger', () => {
     interval(0, 10, '2026-11-20T10:05:00Z'),
     interval(0, 5, '2026-11-20T10:59:59.999Z', { partition: 1 }),
     interval(10, 12, '2026-11-20T11:00:00Z', { status: 'lost', tally: null, reason: 'corrupt' }),
-    interval(12, 13, null),
+    interval(12, 20, null, { tally: { ...none(), visible: 1 } }),
   ]);
 
   it('come newest first, each summed over its partitions', () => {

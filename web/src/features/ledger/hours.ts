@@ -5,7 +5,7 @@ export interface Hour {
   /** Start of the hour, ms UTC; null for intervals that do not say when. */
   at: number | null;
   tally: Tally;
-  /** Records in all, from the offsets: independent of the tally. */
+  /** Records of this project; for what was not accounted, all offsets, since nobody knows whose they are. */
   records: number;
   intervals: LedgerInterval[];
   worst: LedgerInterval['status'];
@@ -21,7 +21,7 @@ export function byHour(intervals: LedgerInterval[]): Hour[] {
     const at = Number.isNaN(ms) ? null : Math.floor(ms / HOUR_MS) * HOUR_MS;
     const hour = hours.get(at) ?? { at, tally: none(), records: 0, intervals: [], worst: 'accounted' };
     hour.tally = sum(hour.tally, i.tally ?? none());
-    hour.records += i.to - i.from;
+    hour.records += i.status === 'accounted' ? total(i.tally ?? none()) : i.to - i.from;
     hour.intervals.push(i);
     if (rank[i.status] > rank[hour.worst]) hour.worst = i.status;
     hours.set(at, hour);
@@ -42,6 +42,10 @@ export function sum(a: Tally, b: Tally): Tally {
     control: a.control + b.control,
     hole: a.hole + b.hole,
   };
+}
+
+function total(t: Tally): number {
+  return t.visible + t.duplicate + t.filtered + t.dead + t.control + t.hole;
 }
 
 /** Where the cursor stands between start and end, 0..1; an empty lane is done. */

@@ -21,7 +21,7 @@ export function Frame({ title, lead, wide = false, children }: Props) {
         <div className={classes.count}>
           {Array.from({ length: 23 }, (_, i) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: marks on paper have no other name
-            <TallyMark key={i} size={52} />
+            <TallyMark key={i} size={52} weight={2.2} strokes={i === 22 ? 3 : 5} />
           ))}
         </div>
         <p className={classes.motto}>Every event, accounted for.</p>

@@ -1,7 +1,7 @@
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { ApiError } from '../../api/errors';
 import { usePerson, useZone } from '../../api/hooks';
-import { number } from '../../ui/format/number';
+import { count } from '../../ui/format/number';
 import { instant } from '../../ui/format/time';
 import { Page } from '../../ui/Page';
 import { Panel } from '../../ui/Panel';
@@ -46,12 +46,12 @@ export function PersonPage() {
     <Page
       title={personName(p)}
       trail={trail}
-      lead={`${p.user_ids.length ? 'Identified' : 'Anonymous'} · first seen ${instant(p.first_seen, zone)} · last seen ${instant(p.last_seen, zone)}${p.events === undefined ? '' : ` · ${number(p.events)} events`}`}
+      lead={`${p.user_ids.length ? 'Identified' : 'Anonymous'} · first seen ${instant(p.first_seen, zone)} · last seen ${instant(p.last_seen, zone)}${p.events === undefined ? '' : ` · ${count(p.events, 'event')}`}`}
     >
       <div className={classes.columns}>
         <div className={classes.stack}>
           <Panel title="Properties" note="As they are now. Charts use the value at the time of each event.">
-            <PropertyList title="User properties" entries={Object.entries(p.properties ?? {})} />
+            <PropertyList entries={Object.entries(p.properties ?? {})} />
           </Panel>
           <Panel title="Ids" note="All of these are this person.">
             <IdList title="User ids" ids={p.user_ids} />

@@ -105,9 +105,14 @@ function PersonList({ project, q }: { project: string; q: string }) {
               </Link>
             ),
           },
-          { key: 'user', head: 'User ids', cell: (p) => <Ids ids={p.user_ids} /> },
-          { key: 'device', head: 'Devices', cell: (p) => <Ids ids={p.device_ids} /> },
-          { key: 'first', head: 'First seen', cell: (p) => <Ago at={p.first_seen} zone={zone} /> },
+          { key: 'user', head: 'User ids', wide: true, cell: (p) => <Ids ids={p.user_ids} /> },
+          { key: 'device', head: 'Devices', wide: true, cell: (p) => <Ids ids={p.device_ids} /> },
+          {
+            key: 'first',
+            head: 'First seen',
+            wide: true,
+            cell: (p) => <Ago at={p.first_seen} zone={zone} />,
+          },
           { key: 'last', head: 'Last seen', cell: (p) => <Ago at={p.last_seen} zone={zone} /> },
           { key: 'events', head: 'Events', numeric: true, cell: (p) => number(p.events) },
         ]}

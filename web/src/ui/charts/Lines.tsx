@@ -22,7 +22,7 @@ export function Lines({ lines, incomplete, size, y, active }: Props) {
         return (
           <g key={line.id} stroke={line.color} className={classes.line}>
             {lines.length === 1 && order === 0 && (
-              <path className={classes.area} fill={line.color} d={area(points, y(0))} />
+              <path className={classes.area} fill={line.color} d={area(points, incomplete, y(0))} />
             )}
             <path d={paths.sure} />
             <path d={paths.unsure} className={classes.open} />
@@ -34,11 +34,12 @@ export function Lines({ lines, incomplete, size, y, active }: Props) {
   );
 }
 
-/** The tint under a single line, from its first to its last value without a gap. */
-function area(points: (Point | null)[], floor: number): string {
-  const all = points.filter((p): p is Point => p !== null);
+/** The tint under a single line without gaps, as far as it is complete. */
+function area(points: (Point | null)[], incomplete: boolean[], floor: number): string {
+  if (points.includes(null)) return '';
+  const all = points.filter((p, i): p is Point => p !== null && !incomplete[i]);
   const first = all[0];
   const last = all.at(-1);
-  if (!first || !last || all.length !== points.length || all.length < 2) return '';
+  if (!first || !last || all.length < 2) return '';
   return `M${first.x},${floor}L${all.map((p) => `${p.x},${p.y}`).join('L')}L${last.x},${floor}Z`;
 }

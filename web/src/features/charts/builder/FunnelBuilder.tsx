@@ -15,12 +15,6 @@ interface Props {
 
 const STEPS_MAX = 20;
 
-const orders = [
-  { value: 'this_order', label: 'In this order' },
-  { value: 'exact_order', label: 'In this order, nothing between' },
-  { value: 'any_order', label: 'In any order' },
-];
-
 export function FunnelBuilder({ project, state, onChange }: Props) {
   const put = (steps: Step[]) => onChange({ ...state, steps });
   const { steps } = state;
@@ -52,15 +46,7 @@ export function FunnelBuilder({ project, state, onChange }: Props) {
           />
         )}
       </Section>
-      <Section title="How">
-        <Select
-          size="xs"
-          label="Order"
-          data={orders}
-          value={state.order}
-          allowDeselect={false}
-          onChange={(o) => o && onChange({ ...state, order: o as FunnelState['order'] })}
-        />
+      <Section title="How long" note="Steps count in this order; other events may lie between them.">
         <WindowInput value={state.window} onChange={(window) => onChange({ ...state, window })} />
       </Section>
       <CommonSections

@@ -49,7 +49,8 @@ function StepNote({ step }: { step: FunnelStep }) {
   return (
     <div className={classes.note}>
       <div className={classes.count}>
-        <b>{number(step.count)}</b> <span>{percent(step.fromFirst)}</span>
+        <b>{number(step.count)}</b>
+        <span>{percent(step.fromFirst)}</span>
       </div>
       {step.dropped === null ? (
         <div className={classes.detail}>entered</div>

@@ -8,7 +8,7 @@ import classes from './results.module.css';
 export function FunnelGroups({ shapes }: { shapes: FunnelShape[] }) {
   const steps = shapes[0]?.steps ?? [];
   return (
-    <div className={classes.table}>
+    <div className={classes.groups}>
       <DataTable
         caption="Groups"
         rows={shapes}

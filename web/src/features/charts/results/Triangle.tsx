@@ -76,11 +76,12 @@ interface CellProps {
 
 function Cell({ share, text, open = false, title }: CellProps) {
   if (share === null) return <td className={classes.none}>–</td>;
-  const strong = share > 0.5;
+
   return (
     <td
       className={`${classes.cell} ${open ? classes.open : ''}`}
-      data-strong={strong || undefined}
+      data-dark={!open && share > 0.8 ? true : undefined}
+      data-light={!open && share > 0.6 ? true : undefined}
       style={{ '--heat': `${Math.round(4 + share * 92)}%` } as React.CSSProperties}
       title={title}
     >

@@ -26,7 +26,7 @@ describe('trends', () => {
   it('never call an incomplete bucket the highest', () => {
     const text = trendSummary(state, lines, result);
     expect(text).toContain('11 people did Play in the last 3 days');
-    expect(text).toContain('Fri, 20 Nov 2026 with 5');
+    expect(text).toContain('Highest: Fri, 20 Nov 2026 with 5.');
   });
 
   it('put the whole range last in the table, not a sum', () => {

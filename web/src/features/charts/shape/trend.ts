@@ -73,7 +73,7 @@ export function trendSummary(
   const peak = peakOf(first.values, result.incomplete);
   if (peak === null || result.buckets.length < 2) return text;
   const when = bucket(result.buckets[peak] ?? '', state.interval, true);
-  return `${text} The highest ${state.interval} was ${when} with ${number(first.values[peak] ?? null)}.`;
+  return `${text} Highest: ${when.replace(/^W/, 'w')} with ${number(first.values[peak] ?? null)}.`;
 }
 
 function sentence(s: Series, total: number | null): string {

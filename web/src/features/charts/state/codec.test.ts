@@ -37,7 +37,6 @@ const states: ChartState[] = [
       { event: 'Upgrade', where: [] },
     ],
     window: { n: 45, unit: 'minute' },
-    order: 'any_order',
     range: { last: 12, unit: 'month' },
     segment: [],
     by: undefined,

@@ -16,7 +16,6 @@ import {
   MEASURES,
   needsProperty,
   needsValue,
-  ORDERS,
   type Range,
   type RangeUnit,
   RETENTION_INTERVALS,
@@ -57,7 +56,6 @@ export function writeState(state: ChartState): ChartSearch {
     return {
       steps: state.steps.map(writeStep),
       window: writeDuration(state.window),
-      order: state.order === 'this_order' ? undefined : state.order,
       ...common,
     };
   }
@@ -89,7 +87,6 @@ function readFunnel(s: ChartSearch): StateOf<'funnel'> {
     kind: 'funnel',
     steps: list(s.steps).slice(0, LIMIT.steps).map(readStep).filter(present),
     window: readDuration(s.window) ?? { n: 7, unit: 'day' },
-    order: oneOf(ORDERS, s.order, 'this_order'),
     ...readCommon(s, { last: 30, unit: 'day' }),
   };
 }

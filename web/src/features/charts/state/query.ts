@@ -40,7 +40,7 @@ function funnel(s: FunnelState): Query {
     type: 'funnel',
     steps: s.steps.map(selector),
     window: s.window,
-    order: s.order,
+    order: 'this_order',
     range: range(s.range),
     ...(s.by ? { breakdown: { ...s.by, at: 'step:1' }, limit: GROUPS.funnels } : {}),
     ...segment(s.segment),

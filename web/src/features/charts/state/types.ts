@@ -59,13 +59,10 @@ export interface SegmentationState extends Common {
   view: 'line' | 'bar';
 }
 
-export const ORDERS = ['this_order', 'exact_order', 'any_order'] as const;
-
 export interface FunnelState extends Common {
   kind: 'funnel';
   steps: Step[];
   window: Duration;
-  order: (typeof ORDERS)[number];
 }
 
 export const RETENTION_INTERVALS = ['day', 'week', 'month'] as const;

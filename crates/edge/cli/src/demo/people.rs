@@ -25,7 +25,7 @@ impl World {
     /// A world whose past holds about `events` events.
     pub fn sized(seed: u64, days: u32, events: u64) -> World {
         /// Mean events per visitor over their life, measured on the generator itself.
-        const EVENTS_PER_PERSON: u64 = 46;
+        const EVENTS_PER_PERSON: u64 = 37;
         World { seed, days, people: (events / EVENTS_PER_PERSON).max(20) }
     }
 

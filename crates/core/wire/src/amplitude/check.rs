@@ -2,7 +2,7 @@
 
 use crate::answer::EventLists;
 use crate::json::{Doc, Fault, Object};
-use crate::limits;
+use crate::{ids, limits};
 
 /// Ids shorter than this are ignored unless the request's options say otherwise.
 pub(super) const MIN_ID_LENGTH: u32 = 5;
@@ -94,27 +94,26 @@ impl Checks {
     }
 
     fn ids(&mut self, index: usize, event: Object<'_>, min_id_length: u32) -> String {
-        let mut key = None;
-        let (mut present, mut short) = (false, Vec::new());
-        for field in ["device_id", "user_id"] {
+        let (mut present, mut short, mut found) = (false, Vec::new(), [None, None]);
+        for (slot, field) in ["device_id", "user_id"].into_iter().enumerate() {
             let Some(value) = event.get(field) else { continue };
             present = true;
             match value.to_text() {
                 None => self.add(INVALID, field, index),
                 Some(id) if is_forbidden(&id) => self.add(INVALID, field, index),
-                Some(id) if id.chars().count() < min_id_length as usize => short.push(field),
-                Some(id) => key = key.or(Some(id.trim().to_owned())),
+                Some(id) if id.trim().chars().count() < min_id_length as usize => short.push(field),
+                Some(id) => found[slot] = Some(id),
             }
         }
         if !present {
             self.add(MISSING, "user_id", index);
             self.add(MISSING, "device_id", index);
-        } else if key.is_none() {
+        } else if found.iter().all(Option::is_none) {
             for field in short {
                 self.add(LENGTHS, field, index);
             }
         }
-        key.unwrap_or_default()
+        ids::routing_key(found[0].as_deref(), found[1].as_deref(), min_id_length as usize)
     }
 }
 

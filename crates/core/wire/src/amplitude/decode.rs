@@ -83,7 +83,7 @@ fn build(envelope: &Envelope, doc: &Doc, event: Object<'_>, name: String) -> Res
 
 /// Members that say more about the event, under Amplitude's names.
 fn context(draft: &mut Draft<'_>, event: Object<'_>) {
-    const HANDLED: [&str; 13] = [
+    const HANDLED: [&str; 14] = [
         "event_type",
         "user_id",
         "device_id",
@@ -97,6 +97,7 @@ fn context(draft: &mut Draft<'_>, event: Object<'_>) {
         "groups",
         "group_properties",
         "$skip_user_properties_sync",
+        "api_properties",
     ];
     for (key, value) in event.iter().filter(|(key, _)| !HANDLED.contains(key)) {
         match key {

@@ -7,7 +7,7 @@ use crate::draft::missing;
 use crate::json::{Doc, Fault, Object};
 use crate::request::{Frame, Parsed, Request};
 use crate::split::{self, Outer, Piece};
-use crate::{Call, Dialect, credentials, limits, time, token_of};
+use crate::{Call, Dialect, credentials, ids, limits, time, token_of};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tallymark_model::{Lane, Millis, RequestContext, Value, WireFormat};
@@ -141,7 +141,7 @@ fn look(body: &[u8], piece: Piece, engage: bool) -> Seen {
         identity::of(event, &name)
     });
     match checked {
-        Ok(ids) => seen.key = ids.device.or(ids.user).unwrap_or_default(),
+        Ok(found) => seen.key = ids::routing_key(found.device.as_deref(), found.user.as_deref(), 1),
         Err(fault) => seen.fault = Some(fault),
     }
     seen

@@ -6,7 +6,7 @@ use crate::call::SegmentCall;
 use crate::json::{Doc, Fault};
 use crate::request::{Frame, Parsed, Request};
 use crate::split::{self, Outer, Piece};
-use crate::{Call, Dialect, credentials, limits, time, token_of};
+use crate::{Call, Dialect, credentials, ids, limits, time, token_of};
 use std::sync::Arc;
 use tallymark_model::{RequestContext, WireFormat};
 
@@ -112,6 +112,6 @@ fn routing_key(body: &[u8], piece: &Piece, path_kind: Option<&str>) -> Result<St
     }
     let doc = Doc::parse(text)?;
     let message = doc.object()?;
-    let ids = check(message, Kind::of(message, path_kind)?)?;
-    Ok(ids.device.or(ids.user).unwrap_or_default())
+    let found = check(message, Kind::of(message, path_kind)?)?;
+    Ok(ids::routing_key(found.device.as_deref(), found.user.as_deref(), 1))
 }

@@ -54,6 +54,10 @@ impl Layout {
     pub fn web_socket(&self) -> PathBuf {
         self.run().join("web.sock")
     }
+    /// The processor's socket, which says nothing but that it is there.
+    pub fn process_socket(&self) -> PathBuf {
+        self.run().join("process.sock")
+    }
     /// What the supervisor knows of its children.
     pub fn components(&self) -> PathBuf {
         self.run().join("components.json")

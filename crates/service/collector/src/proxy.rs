@@ -25,6 +25,8 @@ use tokio::net::UnixStream;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 const PROBE_BYTES_MAX: usize = 1 << 20;
+/// Names the client to the web process, which trusts it because only this process reaches its socket.
+const PEER: HeaderName = HeaderName::from_static("x-tallymark-peer");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -125,6 +127,13 @@ impl Proxy {
             [before.as_ref().and_then(|v| v.to_str().ok()).map(str::to_owned), peer.map(|ip| ip.to_string())];
         let chain = chain.into_iter().flatten().collect::<Vec<_>>().join(", ");
         parts.headers.remove(FORWARDED_FOR);
+        // Whoever the web process limits and logs: the address next to us, or the one a trusted proxy saw last.
+        let seen = before.as_ref().and_then(|v| v.to_str().ok()).and_then(|v| v.rsplit(',').next());
+        let client = seen.map(|v| v.trim().to_owned()).or_else(|| peer.map(|ip| ip.to_string()));
+        parts.headers.remove(PEER);
+        if let Some(client) = client.and_then(|c| HeaderValue::from_str(&c).ok()) {
+            parts.headers.insert(PEER, client);
+        }
         if let Ok(chain) = HeaderValue::from_str(&chain)
             && !chain.is_empty()
         {

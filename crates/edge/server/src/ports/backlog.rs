@@ -31,6 +31,11 @@ impl LogBacklog {
 
 #[async_trait]
 impl Backlog for LogBacklog {
+    async fn bounds(&self) -> Result<Vec<ShardBounds>, PortError> {
+        let log = self.log.get_or_try_init(|| async { (self.open)() }).await?;
+        bounds(log.as_ref()).await.map_err(|e| port("reading the log", e))
+    }
+
     async fn read(&self, cursors: &[(Shard, u64)]) -> Result<BacklogReading, PortError> {
         let log = self.log.get_or_try_init(|| async { (self.open)() }).await?;
         let cursors: HashMap<Shard, u64> = cursors.iter().copied().collect();
@@ -49,27 +54,35 @@ impl Backlog for LogBacklog {
 type Counted = (Vec<ShardBounds>, HashMap<ProjectToken, u64>, bool);
 
 async fn count(log: &dyn LogReader, cursors: &HashMap<Shard, u64>) -> Result<Counted, ReadError> {
-    let (mut all, mut by_token, mut read) = (Vec::new(), HashMap::new(), 0);
+    let (all, mut by_token, mut read) = (bounds(log).await?, HashMap::new(), 0);
     let mut exact = true;
+    for ShardBounds { shard, start, end } in &all {
+        let mut at = cursors.get(shard).copied().unwrap_or(0).max(*start);
+        while at < *end {
+            if read >= EXACT_MAX {
+                exact = false;
+                break;
+            }
+            let position = Position { lane: shard.lane, partition: shard.partition, offset: at };
+            let items = log.read(position, ReadLimit::default()).await?;
+            let Some(next) = tally(&items, *end, &mut by_token) else { break };
+            read += next - at;
+            at = next;
+        }
+    }
+    Ok((all, by_token, exact))
+}
+
+async fn bounds(log: &dyn LogReader) -> Result<Vec<ShardBounds>, ReadError> {
+    let mut all = Vec::new();
     for lane in Lane::ALL {
         for partition in 0..log.partitions() {
             let shard = Shard { lane, partition };
             let bounds = log.bounds(shard).await?;
             all.push(ShardBounds { shard, start: bounds.start, end: bounds.end });
-            let mut at = cursors.get(&shard).copied().unwrap_or(0).max(bounds.start);
-            while at < bounds.end {
-                if read >= EXACT_MAX {
-                    exact = false;
-                    break;
-                }
-                let items = log.read(Position { lane, partition, offset: at }, ReadLimit::default()).await?;
-                let Some(next) = tally(&items, bounds.end, &mut by_token) else { break };
-                read += next - at;
-                at = next;
-            }
         }
     }
-    Ok((all, by_token, exact))
+    Ok(all)
 }
 
 /// Counts a run below `end`; answers where the next one begins.

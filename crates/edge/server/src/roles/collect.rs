@@ -18,8 +18,8 @@ pub async fn run(layout: &Layout, config: &RoleConfig, stop: CancellationToken) 
     let listen = |why| ServerError::Listen { address: config.listen, why };
     let listener = tokio::net::TcpListener::bind(config.listen).await.map_err(listen)?;
     let collector = tallymark_collector::CollectorConfig {
-        web: Some(layout.web_socket()),
-        components: Some(layout.components()),
+        web_socket: Some(layout.web_socket()),
+        process_socket: Some(layout.process_socket()),
         ..Default::default()
     };
     tallymark_collector::serve(listener, Arc::new(writer), collector, stop)

@@ -31,7 +31,7 @@ pub async fn catalog(layout: &Layout, mode: OpenMode) -> Result<SqliteCatalog, S
 
 /// The log's reader.
 pub fn log(layout: &Layout) -> Result<Arc<FileLogReader>, OpenError> {
-    FileLog::open_reader(&layout.log(), FileLogConfig::default()).map(Arc::new)
+    FileLog::open_reader(&layout.log(), &FileLogConfig::default()).map(Arc::new)
 }
 
 /// The log's reader, once the collector has made the log; `None` if told to stop first.
@@ -47,4 +47,12 @@ pub async fn log_when_there(layout: &Layout, stop: &CancellationToken) -> Option
             () = stop.cancelled() => return None,
         }
     }
+}
+
+/// A Unix socket at this place. A file left by the last process keeps the name taken, so it goes first.
+pub fn socket(path: &std::path::Path) -> Result<tokio::net::UnixListener, ServerError> {
+    if path.exists() {
+        std::fs::remove_file(path).map_err(ServerError::at(path))?;
+    }
+    tokio::net::UnixListener::bind(path).map_err(ServerError::at(path))
 }

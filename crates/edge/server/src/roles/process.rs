@@ -10,13 +10,14 @@ use tokio_util::sync::CancellationToken;
 /// Runs processor and compactor until told to stop.
 pub async fn run(layout: &Layout, stop: CancellationToken) -> Result<(), ServerError> {
     measure::publish(layout, "process", stop.clone());
+    answer_knocks(layout)?;
     let Some(log) = open::log_when_there(layout, &stop).await else { return Ok(()) };
     let catalog = open::catalog(layout, OpenMode::Create).await?;
     catalog.bind_log(log.id()).await?;
     let catalog = Arc::new(catalog);
     let store = open::store(layout)?;
     let compacting =
-        tokio::spawn(compact(layout.clone(), catalog.clone(), store.clone(), log.id(), stop.clone()));
+        tokio::spawn(compact(layout.clone(), catalog.clone(), store.clone(), stop.clone()));
     let config = tallymark_processor::ProcessorConfig::new(layout.state());
     let mut deps = tallymark_processor::Deps::new(log, catalog, store);
     deps.failpoint = Arc::new(tallymark_processor::EnvFailpoint::from_env());
@@ -32,12 +33,23 @@ async fn compact(
     layout: Layout,
     catalog: Arc<tallymark_catalog::sqlite::SqliteCatalog>,
     store: tallymark_store::ObjectStore,
-    log: tallymark_model::LogId,
     stop: CancellationToken,
 ) {
-    let config = tallymark_compactor::CompactorConfig::default();
-    let deps = tallymark_compactor::Deps { catalog, store, log, checkpoints: layout.state() };
+    let config = tallymark_compactor::CompactorConfig {
+        // One name for every start: a compactor that was killed leaves its lease to the next one.
+        owner: "compact".to_owned(),
+        checkpoints: Some(layout.state()),
+        ..Default::default()
+    };
+    let deps = tallymark_compactor::Deps { catalog, store };
     if let Err(error) = tallymark_compactor::run(config, deps, stop).await {
         tracing::error!(%error, "compactor stopped");
     }
+}
+
+/// The collector's readiness page asks whether somebody listens here; nothing is ever said.
+fn answer_knocks(layout: &Layout) -> Result<(), ServerError> {
+    let socket = open::socket(&layout.process_socket())?;
+    tokio::spawn(async move { while socket.accept().await.is_ok() {} });
+    Ok(())
 }

@@ -24,11 +24,7 @@ pub async fn run(layout: &Layout, stop: CancellationToken) -> Result<(), ServerE
     let catalog = open::catalog(layout, OpenMode::Existing).await?;
     let state = api_state(layout, catalog, &stop).await?;
     let socket = layout.web_socket();
-    // A socket file left by the last process keeps its name taken.
-    if socket.exists() {
-        std::fs::remove_file(&socket).map_err(ServerError::at(&socket))?;
-    }
-    let listener = tokio::net::UnixListener::bind(&socket).map_err(ServerError::at(&socket))?;
+    let listener = open::socket(&socket)?;
     let ended = stop.clone();
     axum::serve(listener, tallymark_api::router(state))
         .with_graceful_shutdown(async move { ended.cancelled().await })
@@ -43,13 +39,13 @@ async fn api_state(
 ) -> Result<ApiState, ServerError> {
     let own = measure::start();
     let store = open::store(layout)?;
-    let catalog = Arc::new(WebCatalog::new(catalog));
+    let catalog = Arc::new(WebCatalog::from(catalog));
     let follower = StateFollower::open(catalog.clone(), store.clone(), Some(layout.state())).await;
     let follower = Arc::new(follower.map_err(|e| ServerError::Role { role: "web", why: e.to_string() })?);
     let runtime = tokio::runtime::Handle::current();
     let source = CatalogSource::new(catalog.clone(), catalog.clone(), follower, store.clone(), runtime)
         .with_watermark(watermark(layout, catalog.clone(), stop.clone()));
-    let engine = tallymark_insights::Engine::new(Arc::new(source), limits::query_threads());
+    let engine = tallymark_insights::Engine::new(Arc::new(source)).with_threads(limits::query_threads());
     let log_at = layout.clone();
     let open_log = move || {
         let opened =
@@ -65,8 +61,14 @@ async fn api_state(
         components: Arc::new(SupervisedComponents { path: layout.components() }),
         metrics: Arc::new(measure::page(layout, own)),
         demo,
-        limits: Limits { query_memory_bytes: limits::query_memory(), ..Limits::default() },
+        limits: api_limits(),
     }))
+}
+
+fn api_limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.query_memory_bytes = limits::query_memory();
+    limits
 }
 
 /// Up to which receive time everything acknowledged is visible, measured in the background: the end of the log

@@ -32,7 +32,7 @@ pub async fn run(data: &Path) -> Result<Report, VerifyError> {
     }
     let catalog = SqliteCatalog::open(&layout.catalog(), OpenMode::Existing).await?;
     let store = tallymark_store::open(&layout.objects_url())?;
-    let log = FileLog::open_reader(&layout.log(), FileLogConfig::default())?;
+    let log = FileLog::open_reader(&layout.log(), &FileLogConfig::default())?;
     let mut report = Report::default();
     if let Some(bound) = catalog.log_id().await? {
         if bound != log.id() {

@@ -81,8 +81,11 @@ export function Picker(props: Props) {
           leftSection={<Icon name="search" size={15} />}
         />
         <Combobox.Options mah={300} className={classes.options}>
-          {found.length === 0 && <Combobox.Empty>{loading ? 'Loading…' : 'Nothing found'}</Combobox.Empty>}
-          {groups(found).map(([group, list]) =>
+          {box.dropdownOpened && found.length === 0 && (
+            <Combobox.Empty>{loading ? 'Loading…' : 'Nothing found'}</Combobox.Empty>
+          )}
+          {/* A hidden list would still cost its options, and a builder has many pickers. */}
+          {groups(box.dropdownOpened ? found : []).map(([group, list]) =>
             group ? (
               <Combobox.Group key={group} label={group}>
                 {list.map((c) => option(c, value))}

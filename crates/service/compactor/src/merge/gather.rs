@@ -3,8 +3,8 @@
 use super::rows::{Part, Rows, dictionary, mistyped};
 use crate::{CompactError, Result};
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, RecordBatch,
-    StringArray, StringBuilder, UInt8Array, UInt32Array, UInt64Array,
+    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array,
+    RecordBatch, StringArray, StringBuilder, UInt8Array, UInt32Array, UInt64Array,
 };
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::datatypes::{DataType, Float64Type, Int32Type, UInt8Type};
@@ -18,11 +18,21 @@ const NONE: i32 = -1;
 #[derive(Debug)]
 enum Data {
     Names(Vec<i32>, Arc<StringArray>),
-    Text { keys: Vec<i32>, words: Interner, array: Option<Arc<StringArray>> },
+    Text {
+        keys: Vec<i32>,
+        words: Interner,
+        array: Option<Arc<StringArray>>,
+    },
     /// Arrays in order of their first row number; rows before, between and after have no value.
     Plain(Vec<(usize, StringArray)>),
-    Number { values: Vec<f64>, valid: Vec<bool> },
-    Bool { values: Vec<bool>, valid: Vec<bool> },
+    Number {
+        values: Vec<f64>,
+        valid: Vec<bool>,
+    },
+    Bool {
+        values: Vec<bool>,
+        valid: Vec<bool>,
+    },
     U8(Vec<u8>),
     U32(Vec<u32>),
     U64(Vec<u64>),
@@ -41,7 +51,8 @@ pub(crate) fn load(inputs: &[SegmentReader], rows: &Rows, columns: &[Column]) ->
     let mut found: Vec<Gathered> = columns.iter().map(|c| Gathered::new(c.clone(), rows)).collect();
     for part in &rows.parts {
         let reader = &inputs[part.input];
-        let here: Vec<usize> = (0..columns.len()).filter(|&c| reader.has(&columns[c]) && found[c].reads()).collect();
+        let here: Vec<usize> =
+            (0..columns.len()).filter(|&c| reader.has(&columns[c]) && found[c].reads()).collect();
         if here.is_empty() {
             continue;
         }
@@ -68,8 +79,12 @@ impl Gathered {
             (Column::ReceivedAt, _) => Data::I64(rows.received.clone()),
             (Column::Position, _) => Data::U64(rows.positions.clone()),
             (_, DataType::UInt8) => Data::U8(vec![0; rows.len()]),
-            (_, DataType::Float64) => Data::Number { values: vec![0.0; rows.len()], valid: vec![false; rows.len()] },
-            (_, DataType::Boolean) => Data::Bool { values: vec![false; rows.len()], valid: vec![false; rows.len()] },
+            (_, DataType::Float64) => {
+                Data::Number { values: vec![0.0; rows.len()], valid: vec![false; rows.len()] }
+            }
+            (_, DataType::Boolean) => {
+                Data::Bool { values: vec![false; rows.len()], valid: vec![false; rows.len()] }
+            }
             (_, DataType::Utf8) => Data::Plain(Vec::new()),
             _ => Data::Text { keys: vec![NONE; rows.len()], words: Interner::default(), array: None },
         };
@@ -131,7 +146,8 @@ impl Gathered {
     fn seal(&mut self) -> Result<()> {
         if let Data::Text { words, array, .. } = &mut self.data {
             let texts = words.texts().array();
-            let texts = texts.map_err(|detail| CompactError::Column { column: self.column.file_name(), detail })?;
+            let texts =
+                texts.map_err(|detail| CompactError::Column { column: self.column.file_name(), detail })?;
             *array = Some(Arc::new(texts));
         }
         Ok(())
@@ -216,7 +232,10 @@ impl Gathered {
         let found: Vec<i32> = rows.iter().map(|&r| keys[r as usize].max(0)).collect();
         let valid = BooleanBuffer::collect_bool(rows.len(), |i| keys[rows[i] as usize] != NONE);
         let nulls = Some(NullBuffer::new(valid)).filter(|n| n.null_count() > 0);
-        let array = DictionaryArray::<Int32Type>::try_new(Int32Array::new(found.into(), nulls), Arc::clone(words) as _);
+        let array = DictionaryArray::<Int32Type>::try_new(
+            Int32Array::new(found.into(), nulls),
+            Arc::clone(words) as _,
+        );
         Ok(Arc::new(array.map_err(|e| self.fail(e))?))
     }
 

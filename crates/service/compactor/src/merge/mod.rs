@@ -23,8 +23,8 @@ use surplus::{Displaced, surplus};
 use tallymark_ledger as ledger;
 use tallymark_model as model;
 use tallymark_store::{
-    Column, EVENT_COLUMNS, Encoded, EncodedColumn, PROPERTY_COLUMNS, RowGroup, RowSpan, SegmentReader, SegmentSpec,
-    SourceTally, StoreError, assemble,
+    Column, EVENT_COLUMNS, Encoded, EncodedColumn, PROPERTY_COLUMNS, RowGroup, RowSpan, SegmentReader,
+    SegmentSpec, SourceTally, StoreError, assemble,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -47,7 +47,11 @@ pub struct MergeRequest<'a> {
 }
 
 /// Merges segments of one project, one kind and one log.
-pub fn merge(inputs: &[SegmentReader], request: &MergeRequest<'_>, cancel: &CancellationToken) -> Result<Vec<Encoded>> {
+pub fn merge(
+    inputs: &[SegmentReader],
+    request: &MergeRequest<'_>,
+    cancel: &CancellationToken,
+) -> Result<Vec<Encoded>> {
     let Some(first) = inputs.first() else { return Ok(Vec::new()) };
     let (kind, log) = (first.meta().kind, first.log());
     if let Some(other) = inputs.iter().find(|i| i.log() != log) {
@@ -81,8 +85,10 @@ pub fn merge(inputs: &[SegmentReader], request: &MergeRequest<'_>, cancel: &Canc
     }
 
     let overflow = overflow_names(inputs);
-    let done: Result<Vec<Encoded>> =
-        files.into_iter().map(|file| file.finish(&rows, first.meta(), log, request, overflow.clone())).collect();
+    let done: Result<Vec<Encoded>> = files
+        .into_iter()
+        .map(|file| file.finish(&rows, first.meta(), log, request, overflow.clone()))
+        .collect();
     let done = done?;
     prove(inputs, &done)?;
     Ok(done)
@@ -94,7 +100,8 @@ fn union(inputs: &[SegmentReader], kind: SegmentKind) -> Vec<Column> {
         SegmentKind::Events => &EVENT_COLUMNS,
         SegmentKind::Properties => &PROPERTY_COLUMNS,
     };
-    let more: BTreeSet<&Column> = inputs.iter().flat_map(|i| i.columns()).filter(|c| !fixed.contains(c)).collect();
+    let more: BTreeSet<&Column> =
+        inputs.iter().flat_map(|i| i.columns()).filter(|c| !fixed.contains(c)).collect();
     fixed.iter().chain(more).cloned().collect()
 }
 

@@ -99,7 +99,10 @@ fn by_day(rows: &Rows) -> BTreeMap<i32, Vec<u32>> {
 fn by_event(rows: &Rows, view: &View, members: Vec<u32>) -> Vec<u32> {
     let ranks = rows.name_ranks();
     let person = |row: usize| {
-        view.person_of(SubjectId(rows.subjects[row]), Seq { received_at: rows.received[row], position: rows.positions[row] })
+        view.person_of(
+            SubjectId(rows.subjects[row]),
+            Seq { received_at: rows.received[row], position: rows.positions[row] },
+        )
     };
     let key = |row: u32| {
         let at = row as usize;

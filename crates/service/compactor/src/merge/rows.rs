@@ -77,12 +77,16 @@ impl Rows {
         let column = |nth: usize| batch.column(nth);
         self.subjects
             .extend_from_slice(column(1).as_primitive_opt::<UInt32Type>().ok_or_else(|| fail(1))?.values());
-        self.times.extend_from_slice(column(2).as_primitive_opt::<Int64Type>().ok_or_else(|| fail(2))?.values());
-        self.received.extend_from_slice(column(3).as_primitive_opt::<Int64Type>().ok_or_else(|| fail(3))?.values());
+        self.times
+            .extend_from_slice(column(2).as_primitive_opt::<Int64Type>().ok_or_else(|| fail(2))?.values());
+        self.received
+            .extend_from_slice(column(3).as_primitive_opt::<Int64Type>().ok_or_else(|| fail(3))?.values());
         self.positions
             .extend_from_slice(column(4).as_primitive_opt::<UInt64Type>().ok_or_else(|| fail(4))?.values());
         if kind == SegmentKind::Properties {
-            self.index.extend_from_slice(column(5).as_primitive_opt::<UInt32Type>().ok_or_else(|| fail(5))?.values());
+            self.index.extend_from_slice(
+                column(5).as_primitive_opt::<UInt32Type>().ok_or_else(|| fail(5))?.values(),
+            );
         }
         Ok(())
     }

@@ -7,7 +7,9 @@ use model::{Properties, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use tallymark_model as model;
-use tallymark_store::{Column, MAX_GROUP_TYPES, MAX_PROPERTY_COLUMNS, PropertyType, json_value, number_value};
+use tallymark_store::{
+    Column, MAX_GROUP_TYPES, MAX_PROPERTY_COLUMNS, PropertyType, json_value, number_value,
+};
 
 /// Which columns of a file must give way: those with the fewest values.
 pub(crate) fn surplus(filled: &[(Column, usize)]) -> BTreeSet<Column> {
@@ -29,7 +31,8 @@ pub(crate) fn surplus(filled: &[(Column, usize)]) -> BTreeSet<Column> {
         let mut types: Vec<(usize, &str)> = types.into_iter().map(|(t, count)| (count, t)).collect();
         types.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
         let out: BTreeSet<&str> = types[MAX_GROUP_TYPES..].iter().map(|(_, t)| *t).collect();
-        let gives_way = |c: &&Column| matches!(c, Column::Group(t) | Column::GroupList(t) if out.contains(&**t));
+        let gives_way =
+            |c: &&Column| matches!(c, Column::Group(t) | Column::GroupList(t) if out.contains(&**t));
         found.extend(filled.iter().map(|(c, _)| c).filter(gives_way).cloned());
     }
     found
@@ -65,7 +68,8 @@ impl Displaced {
             }
             Column::GroupList(group_type) => {
                 for (place, &row) in rows.iter().enumerate() {
-                    let names = column.text(row).and_then(|text| serde_json::from_str::<Vec<String>>(text).ok());
+                    let names =
+                        column.text(row).and_then(|text| serde_json::from_str::<Vec<String>>(text).ok());
                     for name in names.into_iter().flatten() {
                         self.groups.entry(place).or_default().push((group_type.to_string(), name));
                     }
@@ -121,7 +125,8 @@ fn with_properties(base: Option<&str>, more: &Properties) -> String {
 }
 
 fn with_groups(base: Option<&str>, more: &[(String, String)]) -> String {
-    let mut all: Vec<(String, String)> = base.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let mut all: Vec<(String, String)> =
+        base.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     all.extend_from_slice(more);
     serde_json::to_string(&all).unwrap_or_default()
 }

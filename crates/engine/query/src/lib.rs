@@ -12,6 +12,7 @@ mod error;
 mod filter;
 mod follower;
 mod interner;
+mod rows;
 mod scan;
 mod selector;
 mod snapshot;
@@ -24,6 +25,7 @@ pub use context::{Budget, Cancel, Context, Progress, ProgressReading, Reservatio
 pub use error::QueryError;
 pub use follower::StateFollower;
 pub use interner::Interner;
+pub use rows::{FoundRow, Place, RowQuery, count_events, fresh, newest};
 pub use scan::{Batch, Prepared, SELECTORS_MAX, Scan, ScanPlan, in_parallel};
 pub use selector::{Actor, Names, Selector};
 pub use snapshot::{ProjectInfo, Snapshot, Source};
@@ -32,3 +34,6 @@ pub use timeline::{PropertyTimeline, apply, properties_of, properties_of_many};
 pub use values::{SharedValues, ValueColumn, ValueRef};
 
 pub use tallymark_store::number_value as json_number;
+pub use tallymark_identity::{MergeKind, UNSEEN, View, person_key};
+pub use tallymark_state::{Activity, PropertyScope};
+pub use tallymark_identity::Merge;

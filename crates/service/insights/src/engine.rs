@@ -4,11 +4,12 @@ use crate::analyses::{Funnel, Retention, Segmentation};
 use crate::envelope;
 use crate::plan::Bound;
 use crate::query::Query;
+use crate::services::{self, People};
 use crate::{Error, EventsRequest, PersonsRequest, TimelineRequest};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tallymark_model::ProjectId;
-use tallymark_query::{Context, QueryError, Source};
+use tallymark_query::{Context, Source};
 
 /// What a running question shares with its asker: cancellation, progress, budget.
 pub type QueryContext = Context;
@@ -18,19 +19,13 @@ pub type QueryContext = Context;
 pub struct Engine {
     source: Arc<dyn Source>,
     threads: usize,
+    people: Arc<People>,
 }
 
 impl Engine {
-    /// Over a source of snapshots; queries use as many threads as there are processors.
-    pub fn new(source: Arc<dyn Source>) -> Engine {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Engine { source, threads }
-    }
-
-    /// With this many threads per query.
-    pub fn with_threads(mut self, threads: usize) -> Engine {
-        self.threads = threads.max(1);
-        self
+    /// Over a source of snapshots, with this many threads per query.
+    pub fn new(source: Arc<dyn Source>, threads: usize) -> Engine {
+        Engine { source, threads: threads.max(1), people: Arc::default() }
     }
 
     /// Runs one query object of the contract; the answer is the result envelope with the query's own keys.
@@ -74,9 +69,9 @@ impl Engine {
         request: &EventsRequest,
         context: &QueryContext,
     ) -> Result<Value, Error> {
-        let _ = (request, context);
-        Err(QueryError::NoProject(project).into())
+        services::list(&*self.source, &self.people, project, request, context)
     }
+
     /// Events that became visible after commit `after` (`None`: only learn where the tail is), in log order:
     /// `(events, commit to continue from)`. For the live tail; poll it.
     pub fn tail(
@@ -86,9 +81,9 @@ impl Engine {
         limit: usize,
         context: &QueryContext,
     ) -> Result<(Vec<Value>, u64), Error> {
-        let _ = (after, limit, context);
-        Err(QueryError::NoProject(project).into())
+        services::tail(&*self.source, project, after, limit, context)
     }
+
     /// `{persons:[…], next}`.
     pub fn persons(
         &self,
@@ -96,14 +91,14 @@ impl Engine {
         request: &PersonsRequest,
         context: &QueryContext,
     ) -> Result<Value, Error> {
-        let _ = (request, context);
-        Err(QueryError::NoProject(project).into())
+        services::search(&*self.source, project, request, context)
     }
+
     /// One person: `{person,user_ids,device_ids,properties,first_seen,last_seen,events,merges}`.
     pub fn person(&self, project: ProjectId, person: &str, context: &QueryContext) -> Result<Value, Error> {
-        let _ = (person, context);
-        Err(QueryError::NoProject(project).into())
+        services::page(&*self.source, &self.people, project, person, context)
     }
+
     /// `{events:[…], next}` of one person, newest first by (time, log order).
     pub fn timeline(
         &self,
@@ -112,12 +107,12 @@ impl Engine {
         request: &TimelineRequest,
         context: &QueryContext,
     ) -> Result<Value, Error> {
-        let _ = (person, request, context);
-        Err(QueryError::NoProject(project).into())
+        services::timeline(&*self.source, &self.people, project, person, request, context)
     }
+
     /// `{events:[…], properties:[…]}`.
     pub fn schema(&self, project: ProjectId, context: &QueryContext) -> Result<Value, Error> {
-        let _ = context;
-        Err(QueryError::NoProject(project).into())
+        context.cancel.check()?;
+        services::schema(&*self.source, project)
     }
 }

@@ -17,6 +17,7 @@ mod operators;
 mod plan;
 mod query;
 mod requests;
+mod services;
 
 pub use engine::{Engine, QueryContext};
 pub use error::{Error, ErrorKind};

@@ -1,0 +1,390 @@
+//! Whole rows, newest first: lists, pages about persons, the live tail.
+//!
+//! Guarantees: rows come in descending (time, log order), each once; only narrow columns are read to find them,
+//! all columns only where they are. Deliberately not here: JSON shapes (`insights`).
+
+use crate::scan::{Persons, storage};
+use crate::{Context, Names, QueryError, Snapshot};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Float64Type, Int32Type, Int64Type, UInt32Type, UInt64Type};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use tallymark_ledger::{SegmentKind, SegmentMeta};
+use tallymark_model::{Annotation, Millis, Position, Properties, SubjectId, Value};
+use tallymark_store::{Column, EventRow, PropertyType, SegmentReader, StoreError, json_value, number_value};
+
+/// (time, receive time, packed position): the order of a stream.
+pub type Place = (Millis, Millis, u64);
+
+/// Which rows to list.
+#[derive(Debug, Clone)]
+pub struct RowQuery {
+    /// Only these events; operations are listed too if this is `None`.
+    pub names: Option<Names>,
+    /// Only rows of this person.
+    pub person: Option<u32>,
+    /// First instant.
+    pub from: Millis,
+    /// First instant after.
+    pub to: Millis,
+    /// Only rows before this place.
+    pub before: Option<Place>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// A row with its person.
+#[derive(Debug, Clone)]
+pub struct FoundRow {
+    /// Where it stands in the stream.
+    pub place: Place,
+    /// Its person by the snapshot's identity; 0 = nobody.
+    pub person: u32,
+    /// The row.
+    pub row: EventRow,
+}
+
+/// The newest rows that match.
+pub fn newest(snapshot: &Snapshot, query: &RowQuery, context: &Context) -> Result<Vec<FoundRow>, QueryError> {
+    let mut finder = Finder::new(snapshot, query, context);
+    let mut segments: Vec<&SegmentMeta> = snapshot
+        .segments_of(SegmentKind::Events)
+        .filter(|s| s.time_max >= query.from && s.time_min < query.to)
+        .collect();
+    segments.sort_by_key(|s| Reverse(s.time_max));
+    for segment in segments {
+        if finder.enough(segment.time_max) {
+            break;
+        }
+        finder.search(segment)?;
+    }
+    finder.fetch()
+}
+
+/// Rows of freshly committed segments in log order, at most the last `limit` of each. Segments that were merged
+/// away and deleted since are passed by: their rows are no longer fresh.
+pub fn fresh(snapshot: &Snapshot, segments: &[SegmentMeta], limit: usize, context: &Context) -> Result<Vec<FoundRow>, QueryError> {
+    let persons = Persons::of(snapshot);
+    let mut rows = Vec::new();
+    for segment in segments {
+        context.cancel.check()?;
+        let reader = match SegmentReader::open(&snapshot.store, segment) {
+            Err(StoreError::NotFound { .. }) => continue,
+            opened => opened.map_err(storage)?,
+        };
+        let mut left = limit;
+        for group in (0..reader.row_groups().len()).rev() {
+            let count = reader.row_groups()[group].rows as usize;
+            let wanted: Vec<u32> = (count.saturating_sub(left) as u32..count as u32).collect();
+            left = left.saturating_sub(count);
+            rows.extend(pick(&reader, group, &wanted)?.into_iter().map(|row| found(&persons, row)));
+            if left == 0 {
+                break;
+            }
+        }
+    }
+    rows.sort_by_key(|r| (r.place.1, r.place.2));
+    Ok(rows)
+}
+
+fn found(persons: &Persons<'_>, row: EventRow) -> FoundRow {
+    let place = (row.time, row.received_at, row.position.pack());
+    FoundRow { place, person: persons.of_row(row.subject.0, place.1, place.2), row }
+}
+
+/// How many events (operations not counted) each of these persons has, with first and last time. Exact also for
+/// devices that changed hands.
+pub fn count_events(
+    snapshot: &Snapshot,
+    persons: &[u32],
+    context: &Context,
+) -> Result<BTreeMap<u32, (u64, Millis, Millis)>, QueryError> {
+    let mut counts: BTreeMap<u32, (u64, Millis, Millis)> = BTreeMap::new();
+    let members = members_of(snapshot, persons);
+    let resolve = Persons::of(snapshot);
+    for segment in snapshot.segments_of(SegmentKind::Events) {
+        let reader = SegmentReader::open(&snapshot.store, segment).map_err(storage)?;
+        for (group, info) in reader.row_groups().iter().enumerate() {
+            context.cancel.check()?;
+            let only_operations = info.names.as_ref().is_some_and(|n| n.iter().all(|n| !Names::Any.mean(n)));
+            if only_operations || !touches(&members, info.subject_min, info.subject_max) {
+                continue;
+            }
+            let Some(rows) = rows_of(&reader, group, &members)? else { continue };
+            let batch = read(&reader, group, &NARROW)?;
+            let narrow = Narrow::of(&batch)?;
+            for row in rows {
+                let place = narrow.place(row);
+                let person = resolve.of_row(narrow.subjects[row], place.1, place.2);
+                if persons.contains(&person) && Names::Any.mean(narrow.name(row)) {
+                    let count = counts.entry(person).or_insert((0, Millis::MAX, Millis::MIN));
+                    *count = (count.0 + 1, count.1.min(place.0), count.2.max(place.0));
+                }
+            }
+        }
+    }
+    Ok(counts)
+}
+
+struct Candidate {
+    segment: usize,
+    group: usize,
+    row: usize,
+}
+
+struct Finder<'a> {
+    snapshot: &'a Snapshot,
+    query: &'a RowQuery,
+    context: &'a Context,
+    /// Subjects of the person, ascending; empty without a person.
+    members: Vec<u32>,
+    readers: Vec<SegmentReader>,
+    /// The best rows so far, the oldest on top.
+    best: BinaryHeap<Reverse<(Place, usize)>>,
+    candidates: Vec<Candidate>,
+}
+
+impl<'a> Finder<'a> {
+    fn new(snapshot: &'a Snapshot, query: &'a RowQuery, context: &'a Context) -> Finder<'a> {
+        let members = query.person.map(|p| members_of(snapshot, &[p])).unwrap_or_default();
+        Finder { snapshot, query, context, members, readers: Vec::new(), best: BinaryHeap::new(), candidates: Vec::new() }
+    }
+
+    /// True if nothing at or before this time can be among the newest.
+    fn enough(&self, time: Millis) -> bool {
+        self.best.len() >= self.query.limit && self.best.peek().is_none_or(|Reverse((place, _))| time < place.0)
+    }
+
+    fn search(&mut self, segment: &SegmentMeta) -> Result<(), QueryError> {
+        let reader = SegmentReader::open(&self.snapshot.store, segment).map_err(storage)?;
+        let mut groups: Vec<usize> = (0..reader.row_groups().len()).collect();
+        groups.sort_by_key(|g| Reverse(reader.row_groups()[*g].time_max));
+        let at = self.readers.len();
+        self.readers.push(reader.clone());
+        for group in groups {
+            let info = &reader.row_groups()[group];
+            if self.enough(info.time_max) {
+                break;
+            }
+            let meant = self.query.names.as_ref().is_none_or(|names| names.may_occur(info));
+            let of_person = self.query.person.is_none() || touches(&self.members, info.subject_min, info.subject_max);
+            if meant && of_person && info.time_max >= self.query.from && info.time_min < self.query.to {
+                self.context.cancel.check()?;
+                self.search_group(at, group)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn search_group(&mut self, segment: usize, group: usize) -> Result<(), QueryError> {
+        let reader = self.readers[segment].clone();
+        let rows: Vec<usize> = match self.query.person {
+            None => (0..reader.row_groups()[group].rows as usize).collect(),
+            Some(_) => match rows_of(&reader, group, &self.members)? {
+                Some(rows) => rows,
+                None => return Ok(()),
+            },
+        };
+        let batch = read(&reader, group, &NARROW)?;
+        let narrow = Narrow::of(&batch)?;
+        let wanted: Vec<bool> = narrow.names(|n| self.query.names.as_ref().is_none_or(|names| names.mean(n)));
+        let persons = Persons::of(self.snapshot);
+        for row in rows {
+            let place = narrow.place(row);
+            let in_time = self.query.from <= place.0 && place.0 < self.query.to;
+            if !in_time || !wanted[narrow.keys[row] as usize] || self.query.before.is_some_and(|b| place >= b) {
+                continue;
+            }
+            let person = persons.of_row(narrow.subjects[row], place.1, place.2);
+            if self.query.person.is_some_and(|p| p != person) {
+                continue;
+            }
+            self.offer(place, Candidate { segment, group, row });
+        }
+        Ok(())
+    }
+
+    fn offer(&mut self, place: Place, candidate: Candidate) {
+        if self.best.len() >= self.query.limit {
+            match self.best.peek() {
+                Some(Reverse((oldest, _))) if *oldest < place => drop(self.best.pop()),
+                _ => return,
+            }
+        }
+        self.best.push(Reverse((place, self.candidates.len())));
+        self.candidates.push(candidate);
+    }
+
+    fn fetch(self) -> Result<Vec<FoundRow>, QueryError> {
+        let mut by_group: BTreeMap<(usize, usize), Vec<u32>> = BTreeMap::new();
+        for Reverse((_, index)) in &self.best {
+            let c = &self.candidates[*index];
+            by_group.entry((c.segment, c.group)).or_default().push(c.row as u32);
+        }
+        let persons = Persons::of(self.snapshot);
+        let mut rows = Vec::new();
+        for ((segment, group), mut wanted) in by_group {
+            self.context.cancel.check()?;
+            wanted.sort_unstable();
+            let reader = &self.readers[segment];
+            rows.extend(pick(reader, group, &wanted)?.into_iter().map(|row| found(&persons, row)));
+        }
+        rows.sort_by_key(|r| Reverse(r.place));
+        Ok(rows)
+    }
+}
+
+/// Subjects of these persons, ascending.
+fn members_of(snapshot: &Snapshot, persons: &[u32]) -> Vec<u32> {
+    let mut members: Vec<u32> = persons.iter().flat_map(|p| snapshot.identity.members(*p)).map(|s| s.0).collect();
+    members.sort_unstable();
+    members.dedup();
+    members
+}
+
+/// True if any of the sorted numbers lies between two.
+fn touches(sorted: &[u32], min: u32, max: u32) -> bool {
+    sorted.get(sorted.partition_point(|s| *s < min)).is_some_and(|s| *s <= max)
+}
+
+/// Rows of these subjects; `None` if there are none. Reads one column.
+fn rows_of(reader: &SegmentReader, group: usize, members: &[u32]) -> Result<Option<Vec<usize>>, QueryError> {
+    let batch = read(reader, group, &[Column::Subject])?;
+    let subjects = batch.column(0).as_primitive_opt::<UInt32Type>().ok_or_else(mistyped)?.values();
+    let mut rows = Vec::new();
+    match members {
+        [only] => rows.extend((0..subjects.len()).filter(|r| subjects[*r] == *only)),
+        _ => rows.extend((0..subjects.len()).filter(|r| members.binary_search(&subjects[*r]).is_ok())),
+    }
+    Ok(Some(rows).filter(|rows| !rows.is_empty()))
+}
+
+const NARROW: [Column; 5] = [Column::Event, Column::Subject, Column::Time, Column::ReceivedAt, Column::Position];
+
+struct Narrow<'a> {
+    keys: &'a [i32],
+    names: &'a arrow::array::StringArray,
+    subjects: &'a [u32],
+    times: &'a [i64],
+    received: &'a [i64],
+    positions: &'a [u64],
+}
+
+impl<'a> Narrow<'a> {
+    fn of(batch: &'a RecordBatch) -> Result<Narrow<'a>, QueryError> {
+        let events = batch.column(0).as_dictionary_opt::<Int32Type>().ok_or_else(mistyped)?;
+        let longs = |n: usize| batch.column(n).as_primitive_opt::<Int64Type>().ok_or_else(mistyped);
+        Ok(Narrow {
+            keys: events.keys().values(),
+            names: events.values().as_string_opt::<i32>().ok_or_else(mistyped)?,
+            subjects: batch.column(1).as_primitive_opt::<UInt32Type>().ok_or_else(mistyped)?.values(),
+            times: longs(2)?.values(),
+            received: longs(3)?.values(),
+            positions: batch.column(4).as_primitive_opt::<UInt64Type>().ok_or_else(mistyped)?.values(),
+        })
+    }
+    fn place(&self, row: usize) -> Place {
+        (self.times[row], self.received[row], self.positions[row])
+    }
+    fn name(&self, row: usize) -> &str {
+        self.names.value(self.keys[row] as usize)
+    }
+    fn names(&self, test: impl Fn(&str) -> bool) -> Vec<bool> {
+        (0..self.names.len()).map(|i| self.names.is_valid(i) && test(self.names.value(i))).collect()
+    }
+}
+
+/// Chosen rows of a row group, in the order asked.
+fn pick(reader: &SegmentReader, group: usize, rows: &[u32]) -> Result<Vec<EventRow>, QueryError> {
+    let columns = reader.columns();
+    let batch = read(reader, group, columns)?;
+    let mut out: Vec<EventRow> = rows.iter().map(|_| empty_row()).collect();
+    for (column, array) in columns.iter().zip(batch.columns()) {
+        for (row, at) in out.iter_mut().zip(rows) {
+            set(row, column, array, *at as usize).ok_or_else(mistyped)?;
+        }
+    }
+    Ok(out)
+}
+
+fn empty_row() -> EventRow {
+    EventRow {
+        position: Position { lane: tallymark_model::Lane::Live, partition: 0, offset: 0 },
+        received_at: 0,
+        time: 0,
+        event: String::new(),
+        subject: SubjectId::NONE,
+        user_id: None,
+        device_id: None,
+        insert_id: None,
+        session_id: None,
+        properties: Properties::new(),
+        groups: Vec::new(),
+        annotations: Vec::new(),
+    }
+}
+
+/// Sets the field of a column; `None` if the column is not of its type.
+fn set(row: &mut EventRow, column: &Column, array: &dyn Array, at: usize) -> Option<()> {
+    if array.is_null(at) {
+        return Some(());
+    }
+    match column {
+        Column::Subject => row.subject = SubjectId(array.as_primitive_opt::<UInt32Type>()?.value(at)),
+        Column::Time => row.time = array.as_primitive_opt::<Int64Type>()?.value(at),
+        Column::ReceivedAt => row.received_at = array.as_primitive_opt::<Int64Type>()?.value(at),
+        Column::Position => row.position = Position::unpack(array.as_primitive_opt::<UInt64Type>()?.value(at))?,
+        Column::Property(name, PropertyType::Number) => {
+            let number = array.as_primitive_opt::<Float64Type>()?.value(at);
+            row.properties.insert(name.to_string(), number_value(number));
+        }
+        Column::Property(name, PropertyType::Bool) => {
+            row.properties.insert(name.to_string(), Value::Bool(array.as_boolean_opt()?.value(at)));
+        }
+        other => set_text(row, other, text(array, at)?)?,
+    }
+    Some(())
+}
+
+fn set_text(row: &mut EventRow, column: &Column, text: &str) -> Option<()> {
+    let owned = || text.to_owned();
+    match column {
+        Column::Event => row.event = owned(),
+        Column::UserId => row.user_id = Some(owned()),
+        Column::DeviceId => row.device_id = Some(owned()),
+        Column::SessionId => row.session_id = Some(owned()),
+        Column::InsertId => row.insert_id = Some(owned()),
+        Column::Annotations => row.annotations = serde_json::from_str::<Vec<Annotation>>(text).ok()?,
+        Column::Group(kind) => row.groups.push((kind.to_string(), owned())),
+        Column::GroupList(kind) => {
+            let names: Vec<String> = serde_json::from_str(text).ok()?;
+            row.groups.extend(names.into_iter().map(|name| (kind.to_string(), name)));
+        }
+        Column::GroupOverflow => row.groups.extend(serde_json::from_str::<Vec<(String, String)>>(text).ok()?),
+        Column::Property(name, PropertyType::Json) => {
+            row.properties.insert(name.to_string(), json_value(text));
+        }
+        Column::Property(name, _) => {
+            row.properties.insert(name.to_string(), Value::String(owned()));
+        }
+        Column::Overflow => row.properties.extend(serde_json::from_str::<Properties>(text).ok()?),
+        _ => {}
+    }
+    Some(())
+}
+
+fn text(array: &dyn Array, at: usize) -> Option<&str> {
+    if let Some(plain) = array.as_string_opt::<i32>() {
+        return Some(plain.value(at));
+    }
+    let dictionary = array.as_dictionary_opt::<Int32Type>()?;
+    Some(dictionary.values().as_string_opt::<i32>()?.value(dictionary.keys().value(at) as usize))
+}
+
+fn read(reader: &SegmentReader, group: usize, columns: &[Column]) -> Result<RecordBatch, QueryError> {
+    reader.read(group, columns).map_err(storage)
+}
+
+fn mistyped() -> QueryError {
+    QueryError::damaged("reading rows", "a column has an unexpected type")
+}

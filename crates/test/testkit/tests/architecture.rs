@@ -15,7 +15,7 @@ const QUARANTINE: &[(&str, &[&str])] = &[
     ("axum", &["collector", "api", "server"]),
     ("parquet", &["store"]),
     ("object_store", &["store"]),
-    ("arrow", &["store", "query", "insights", "compactor"]),
+    ("arrow", &["store", "query", "insights", "compactor", "server"]),
     ("rdkafka", &["log"]),
     ("datafusion", &[]),
     ("libc", &["log", "server"]),

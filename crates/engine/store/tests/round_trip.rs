@@ -254,3 +254,29 @@ fn other_programs_read_the_file_as_plain_parquet() {
     assert_eq!(batches.iter().map(|b| b.num_rows()).sum::<usize>(), 2);
     assert!(batches[0].column_by_name("n:x.y").is_some());
 }
+
+#[test]
+fn single_rows_read_like_the_rows_of_the_whole() {
+    let rows: Vec<EventRow> = (0..70_000u64)
+        .map(|i| {
+            let mut properties = serde_json::json!({"n": i, "s": format!("text {}", i % 91)});
+            if i % 1000 == 7 {
+                properties["rare"] = Value::from(vec![i]);
+            }
+            row(i, ["a", "b"][i as usize % 2], properties)
+        })
+        .collect();
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&format!("file:{}", dir.path().display())).unwrap();
+    let reader = stored(&store, &rows, &spec(0));
+    let wanted = [0, 1, 7, 19_999, 20_000, 20_001, 45_007, 69_999];
+    let expected: Vec<EventRow> = wanted.iter().map(|&at| rows[at as usize].clone()).collect();
+    assert_eq!(reader.event_rows(0, &wanted).unwrap(), expected);
+    assert_eq!(reader.event_rows(0, &[]).unwrap(), []);
+    let narrow = [Column::Subject, Column::property("absent", tallymark_store::PropertyType::Number)];
+    let batch = reader.read_rows(0, &narrow, &wanted).unwrap();
+    assert_eq!((batch.num_rows(), batch.column(1).null_count()), (8, 8));
+    for wrong in [&[70_000][..], &[5, 5], &[6, 5]] {
+        assert!(reader.read_rows(0, &narrow, wrong).is_err(), "{wrong:?}");
+    }
+}

@@ -38,6 +38,11 @@ impl Chunks {
         Ok(Chunks { size: footer.size, parts })
     }
 
+    /// One part of a file.
+    pub fn of(size: u64, at: u64, bytes: Bytes) -> Chunks {
+        Chunks { size, parts: vec![(at, bytes)] }
+    }
+
     fn from(&self, start: u64) -> parquet::errors::Result<Bytes> {
         let after = self.parts.partition_point(|(at, _)| *at <= start);
         let part = after.checked_sub(1).and_then(|nth| self.parts.get(nth));

@@ -3,6 +3,7 @@
 //! Guarantees: nothing of a footer is interpreted before its checksum holds, so damage is an error that names the
 //! file, never a wrong answer.
 
+use super::chunks::Chunks;
 use crate::columns::{Column, PropertyType};
 use crate::object::ObjectStore;
 use crate::write::index::{INDEX_KEY, INDEX_VERSION, Index, RowGroup, SEGMENT_KEY};
@@ -11,11 +12,12 @@ use crate::{Result, StoreError};
 use bytes::Bytes;
 use ledger::SegmentMeta;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tallymark_ledger as ledger;
 use tallymark_model::LogId;
 
@@ -39,6 +41,8 @@ pub(crate) struct Footer {
     checks: Vec<u32>,
     /// Page indexes: where they are and their checksum.
     pub indexes: (Range<u64>, u32),
+    /// `arrow` with the places of all pages; read when first needed.
+    pages: OnceLock<ArrowReaderMetadata>,
 }
 
 impl Footer {
@@ -77,6 +81,27 @@ impl Footer {
         let (from, len) = chunk.byte_range();
         let check = *self.checks.get(group * self.columns.len() + column)?;
         Some((from..from + len, check))
+    }
+
+    /// The meta data with the places of all pages, to read single rows.
+    pub fn with_pages(&self, store: &ObjectStore) -> Result<ArrowReaderMetadata> {
+        if let Some(known) = self.pages.get() {
+            return Ok(known.clone());
+        }
+        let (range, check) = &self.indexes;
+        let bytes = store.read_ranges(&self.key, std::slice::from_ref(range))?.pop().unwrap_or_default();
+        if crc32c::crc32c(&bytes) != *check {
+            return Err(StoreError::corrupt(&self.key, "the checksum of its page index does not match"));
+        }
+        let corrupt = |e: ParquetError| StoreError::corrupt(&self.key, e);
+        let source = Chunks::of(self.size, range.start, bytes);
+        let mut reader = ParquetMetaDataReader::new_with_metadata(self.parquet().clone())
+            .with_offset_index_policy(PageIndexPolicy::Optional);
+        reader.read_page_indexes_sized(&source, self.size).map_err(corrupt)?;
+        let metadata = Arc::new(reader.finish().map_err(corrupt)?);
+        let options = ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);
+        let arrow = ArrowReaderMetadata::try_new(metadata, options).map_err(corrupt)?;
+        Ok(self.pages.get_or_init(|| arrow).clone())
     }
 
     pub fn parquet(&self) -> &ParquetMetaData {
@@ -163,6 +188,7 @@ fn parse(key: &str, size: u64, block: &Bytes) -> Result<Footer> {
         arrow,
         checks,
         indexes: (indexes..before, word(4)),
+        pages: OnceLock::new(),
     })
 }
 

@@ -12,13 +12,13 @@ use crate::columns::{Column, PropertyType};
 use crate::object::ObjectStore;
 use crate::write::RowGroup;
 use crate::{EventRow, PropertyRow, Result, StoreError};
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_empty_array, new_null_array};
 use arrow::datatypes::Schema;
 use chunks::Chunks;
 use footer::Footer;
 use ledger::SegmentMeta;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection};
 use std::sync::Arc;
 use tallymark_ledger as ledger;
 use tallymark_model::LogId;
@@ -121,11 +121,40 @@ impl SegmentReader {
     /// Text columns keep their dictionaries.
     pub fn read(&self, group: usize, columns: &[Column]) -> Result<RecordBatch> {
         let rows = self.group_rows(group)?;
+        self.read_selected(group, columns, rows, None)
+    }
+
+    /// Reads columns of some rows of a row group. `rows` = their numbers within the group, strictly ascending.
+    /// Pages without any of them are not decoded, so few rows cost little even in a large group.
+    pub fn read_rows(&self, group: usize, columns: &[Column], rows: &[u32]) -> Result<RecordBatch> {
+        let total = self.group_rows(group)?;
+        let ascending = rows.windows(2).all(|w| w[0] < w[1]);
+        if !ascending || rows.last().is_some_and(|&last| last as usize >= total) {
+            return Err(self.corrupt(format!("row numbers beyond row group {group} were asked for")));
+        }
+        let ranges =
+            rows.chunk_by(|a, b| a + 1 == *b).map(|run| run[0] as usize..run[0] as usize + run.len());
+        let selection = RowSelection::from_consecutive_ranges(ranges, total);
+        self.read_selected(group, columns, rows.len(), Some(selection))
+    }
+
+    /// Some rows of a row group of an events segment; see [`SegmentReader::read_rows`].
+    pub fn event_rows(&self, group: usize, rows: &[u32]) -> Result<Vec<EventRow>> {
+        rows::events(self, &self.read_rows(group, self.columns(), rows)?)
+    }
+
+    fn read_selected(
+        &self,
+        group: usize,
+        columns: &[Column],
+        rows: usize,
+        selection: Option<RowSelection>,
+    ) -> Result<RecordBatch> {
         let mut places: Vec<usize> =
             columns.iter().filter_map(|c| self.footer.place.get(c).copied()).collect();
         places.sort_unstable();
         places.dedup();
-        let found = self.decode(group, rows, &places)?;
+        let found = self.decode(group, rows, &places, selection)?;
         let array = |column: &Column| match self.footer.place.get(column) {
             Some(place) => match places.binary_search(place) {
                 Ok(nth) => Arc::clone(&found[nth]),
@@ -146,12 +175,12 @@ impl SegmentReader {
 
     /// Rows of an events segment, in file order; one row group is in memory at a time.
     pub fn events(&self) -> impl Iterator<Item = Result<EventRow>> + '_ {
-        (0..self.row_groups().len()).flat_map(move |group| flatten(rows::events(self, group)))
+        (0..self.row_groups().len()).flat_map(move |group| flatten(self.group_events(group)))
     }
 
     /// Rows of one row group of an events segment.
     pub fn group_events(&self, group: usize) -> Result<Vec<EventRow>> {
-        rows::events(self, group)
+        rows::events(self, &self.read(group, self.columns())?)
     }
 
     /// Rows of a properties segment, in file order; one row group is in memory at a time.
@@ -184,20 +213,35 @@ impl SegmentReader {
         Ok(info.rows as usize)
     }
 
-    fn decode(&self, group: usize, rows: usize, places: &[usize]) -> Result<Vec<ArrayRef>> {
+    fn decode(
+        &self,
+        group: usize,
+        rows: usize,
+        places: &[usize],
+        selection: Option<RowSelection>,
+    ) -> Result<Vec<ArrayRef>> {
+        let fields = self.footer.arrow.schema().fields();
+        if rows == 0 {
+            return Ok(places.iter().map(|&place| new_empty_array(fields[place].data_type())).collect());
+        }
         if places.is_empty() {
             return Ok(Vec::new());
         }
         let corrupt = |e: &dyn std::fmt::Display| self.corrupt(e);
         let chunks = Chunks::read(&self.store, &self.footer, group, places)?;
         let mask = ProjectionMask::roots(self.footer.arrow.parquet_schema(), places.iter().copied());
-        let mut batches =
-            ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, self.footer.arrow.clone())
-                .with_row_groups(vec![group])
-                .with_projection(mask)
-                .with_batch_size(rows)
-                .build()
-                .map_err(|e| corrupt(&e))?;
+        let metadata = match selection {
+            Some(_) => self.footer.with_pages(&self.store)?,
+            None => self.footer.arrow.clone(),
+        };
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, metadata)
+            .with_row_groups(vec![group])
+            .with_projection(mask)
+            .with_batch_size(rows);
+        if let Some(selection) = selection {
+            builder = builder.with_row_selection(selection);
+        }
+        let mut batches = builder.build().map_err(|e| corrupt(&e))?;
         let batch =
             batches.next().ok_or_else(|| corrupt(&"a row group is empty"))?.map_err(|e| corrupt(&e))?;
         if batch.num_rows() != rows {

@@ -74,11 +74,10 @@ impl<'a> Typed<'a> {
     }
 }
 
-/// The rows of one row group of an events segment.
-pub(crate) fn events(reader: &SegmentReader, group: usize) -> Result<Vec<EventRow>> {
+/// The rows of a batch that has all columns of an events segment.
+pub(crate) fn events(reader: &SegmentReader, batch: &RecordBatch) -> Result<Vec<EventRow>> {
     let columns = reader.columns();
-    let batch = reader.read(group, columns)?;
-    let typed = Typed { reader, batch: &batch };
+    let typed = Typed { reader, batch };
     let mut rows: Vec<EventRow> = Vec::with_capacity(batch.num_rows());
     let at = |column: &Column| {
         let nth = columns.iter().position(|c| c == column);

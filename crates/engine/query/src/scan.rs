@@ -104,7 +104,7 @@ pub struct Prepared<'a> {
     tasks: Vec<Task>,
     plan: ScanPlan,
     timelines: FxHashMap<String, PropertyTimeline>,
-    devices: Interner,
+    names: Interner,
 }
 
 impl Scan {
@@ -192,8 +192,8 @@ impl Scan {
         plan.row_groups_read = tasks.len();
         // The largest first, so that threads end together.
         tasks.sort_by_key(|t| std::cmp::Reverse(t.reader.row_groups()[t.group].rows));
-        let devices = Interner::new(context.budget.reservation());
-        Ok(Prepared { scan: self, snapshot, context, tasks, plan, timelines: FxHashMap::default(), devices })
+        let names = Interner::new(context.budget.reservation());
+        Ok(Prepared { scan: self, snapshot, context, tasks, plan, timelines: FxHashMap::default(), names })
     }
 
     fn properties(&self) -> Vec<PropertyRef> {
@@ -317,8 +317,13 @@ impl Prepared<'_> {
                 columns.extend(tallymark_store::properties::columns(reader, name));
             }
         }
-        if self.scan.actor == Actor::Device {
-            columns.push(Column::DeviceId);
+        match &self.scan.actor {
+            Actor::Person => {}
+            Actor::Device => columns.push(Column::DeviceId),
+            Actor::Group(kind) => {
+                let group = [Column::Group(kind.clone()), Column::GroupList(kind.clone()), Column::GroupOverflow];
+                columns.extend(group.into_iter().filter(|c| reader.has(c)));
+            }
         }
         columns.sort();
         columns.dedup();
@@ -385,8 +390,8 @@ impl Loaded<'_> {
             true => None,
             false => Some(reader.read(self.task.group, &columns).map_err(storage)?),
         };
-        if self.prepared.scan.actor == Actor::Device {
-            self.persons = Some(Arc::new(self.devices(batch.as_ref())?));
+        if self.prepared.scan.actor != Actor::Person {
+            self.persons = Some(Arc::new(self.named_actors(batch.as_ref())?));
         }
         for property in self.prepared.scan.properties() {
             let values = match property.scope {
@@ -467,27 +472,61 @@ impl Loaded<'_> {
         Ok(found)
     }
 
-    fn devices(&self, batch: Option<&RecordBatch>) -> Result<Vec<u32>, QueryError> {
+    /// Actors that go by a text of the event.
+    fn named_actors(&self, batch: Option<&RecordBatch>) -> Result<Vec<u32>, QueryError> {
         let mut found = vec![0u32; self.rows.len()];
-        let Some(array) = batch.and_then(|b| b.column_by_name("device_id")) else { return Ok(found) };
-        let array = array.as_dictionary_opt::<Int32Type>().ok_or_else(mistyped)?;
-        let texts = array.values().as_string_opt::<i32>().ok_or_else(mistyped)?;
-        let mut numbers: Vec<u32> = vec![0; texts.len()];
-        let mut failure = None;
-        self.rows.each(|i, row| {
-            if !array.keys().is_valid(row) {
-                return;
+        let Some(batch) = batch else { return Ok(found) };
+        match &self.prepared.scan.actor {
+            Actor::Person => {}
+            Actor::Device => self.number_texts(batch, &Column::DeviceId, &mut found, |t| Some(t.to_owned()))?,
+            Actor::Group(kind) => {
+                self.number_texts(batch, &Column::Group(kind.clone()), &mut found, |t| Some(t.to_owned()))?;
+                let first = |text: &str| serde_json::from_str::<Vec<String>>(text).ok()?.into_iter().next();
+                self.number_texts(batch, &Column::GroupList(kind.clone()), &mut found, first)?;
+                let of_kind = |text: &str| {
+                    let groups: Vec<(String, String)> = serde_json::from_str(text).ok()?;
+                    groups.into_iter().find(|(k, _)| **k == **kind).map(|(_, name)| name)
+                };
+                self.number_texts(batch, &Column::GroupOverflow, &mut found, of_kind)?;
             }
-            let slot = &mut numbers[array.keys().value(row) as usize];
-            if *slot == 0 && failure.is_none() {
-                match self.prepared.devices.number(texts.value(array.keys().value(row) as usize)) {
-                    Ok(number) => *slot = number,
-                    Err(error) => failure = Some(error),
+        }
+        Ok(found)
+    }
+
+    /// Numbers what `name` makes of the texts of a column, where rows have one.
+    fn number_texts(
+        &self,
+        batch: &RecordBatch,
+        column: &Column,
+        found: &mut [u32],
+        name: impl Fn(&str) -> Option<String>,
+    ) -> Result<(), QueryError> {
+        let Some(array) = batch.column_by_name(&column.file_name()) else { return Ok(()) };
+        let number = |text: &str| name(text).map_or(Ok(0), |name| self.prepared.names.number(&name));
+        if let Some(plain) = array.as_string_opt::<i32>() {
+            for (i, slot) in found.iter_mut().enumerate() {
+                let row = self.rows.get(i);
+                if plain.is_valid(row) {
+                    *slot = number(plain.value(row))?;
                 }
             }
-            found[i] = *slot;
-        });
-        failure.map_or(Ok(found), Err)
+            return Ok(());
+        }
+        let array = array.as_dictionary_opt::<Int32Type>().ok_or_else(mistyped)?;
+        let texts = array.values().as_string_opt::<i32>().ok_or_else(mistyped)?;
+        let mut numbers: Vec<Option<u32>> = vec![None; texts.len()];
+        for (i, slot) in found.iter_mut().enumerate() {
+            let row = self.rows.get(i);
+            if !array.keys().is_valid(row) {
+                continue;
+            }
+            let key = array.keys().value(row) as usize;
+            *slot = match numbers[key] {
+                Some(known) => known,
+                None => *numbers[key].insert(number(texts.value(key))?),
+            };
+        }
+        Ok(())
     }
 
     fn log_order(&mut self) -> Result<(ScalarBuffer<i64>, ScalarBuffer<u64>), QueryError> {
@@ -552,7 +591,7 @@ impl Loaded<'_> {
             let values = values.ok_or_else(|| QueryError::damaged("a column", "was not read"))?;
             columns.push(keep.as_ref().map_or_else(|| values.clone(), |keep| values.take(keep)));
         }
-        let persons = match (&self.persons, scan.actor) {
+        let persons = match (&self.persons, &scan.actor) {
             (Some(known), _) => Arc::clone(known),
             (None, _) => self.resolve_persons()?,
         };

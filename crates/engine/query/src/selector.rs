@@ -57,11 +57,13 @@ impl Selector {
 }
 
 /// Whose events are counted together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Actor {
     /// The person behind the event's ids.
     #[default]
     Person,
     /// The device.
     Device,
+    /// The first group of this type that the event carries.
+    Group(Arc<str>),
 }

@@ -70,9 +70,13 @@ impl<'a> Bound<'a> {
             to: self.until(to),
             columns: match count_by {
                 CountBy::Property(property) => vec![property.clone()],
-                CountBy::Person | CountBy::Device => Vec::new(),
+                CountBy::Person | CountBy::Device | CountBy::Group(_) => Vec::new(),
             },
-            actor: if *count_by == CountBy::Device { Actor::Device } else { Actor::Person },
+            actor: match count_by {
+                CountBy::Device => Actor::Device,
+                CountBy::Group(kind) => Actor::Group(kind.as_str().into()),
+                CountBy::Person | CountBy::Property(_) => Actor::Person,
+            },
             as_of: self.as_of,
             ..Scan::default()
         }

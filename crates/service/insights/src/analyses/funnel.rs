@@ -6,7 +6,7 @@ use super::groups::{Groups, OTHER};
 use super::segmentation::breakdown_value;
 use super::sets::Sets;
 use crate::Error;
-use crate::operators::attempt::{Attempt, Hit, Rules, Workspace, best};
+use crate::operators::attempt::{Attempt, Hit, Rules, Workspace, choose};
 use crate::operators::cell::percentile;
 use crate::plan::Bound;
 use crate::query::{BreakdownSpec, FunnelQuery, NamesSpec};
@@ -50,7 +50,10 @@ impl<'a> Funnel<'a> {
         let selectors =
             query.steps.iter().enumerate().map(|(i, s)| bound.selector(s, segment.filter(|_| i == 0)));
         let early = query.tolerance * (query.steps.len() as Millis - 1);
-        let (from, to) = (bound.range.0 - early, bound.range.1.saturating_add(query.window));
+        let (from, to) = match query.confine {
+            true => bound.range,
+            false => (bound.range.0 - early, bound.range.1.saturating_add(query.window)),
+        };
         let mut scan = bound.scan(selectors.collect(), from, to, &query.common.count_by);
         let dimensions: &[BreakdownSpec] = query.breakdown.as_slice();
         let groups = Groups::new(dimensions, scan.columns.len(), bound.context);
@@ -85,6 +88,7 @@ impl<'a> Funnel<'a> {
             window: self.query.window,
             tolerance: self.query.tolerance,
             strict: self.query.strict,
+            choice: self.query.choice,
         };
         let (from, to) = self.bound.range;
         let context = self.bound.context;
@@ -115,7 +119,7 @@ impl<'a> Funnel<'a> {
         let fold = |part: &mut Part, events: &[R]| {
             part.hits.clear();
             part.hits.extend(events.iter().map(R::hit));
-            if let Some(attempt) = best(&part.hits, &rules, &mut part.workspace, &context.cancel)? {
+            if let Some(attempt) = choose(&part.hits, &rules, &mut part.workspace, &context.cancel)? {
                 let set = events[attempt.entry].set();
                 part.by_set.entry(set).or_insert_with(|| self.empty()).add(&attempt);
             }

@@ -24,6 +24,20 @@ pub(crate) struct Rules {
     pub tolerance: Millis,
     /// Steps must be strictly later than their predecessors.
     pub strict: bool,
+    /// Which attempt of an actor counts.
+    pub choice: Choice,
+}
+
+/// Which attempt of an actor counts (chapter 3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Choice {
+    /// The deepest, of these the one that begins first.
+    #[default]
+    Best,
+    /// That of the first entry.
+    FirstEntry,
+    /// The deepest, of these the one that ends first, of these the one that begins last.
+    Tightest,
 }
 
 /// An event that matches at least one step.
@@ -56,8 +70,8 @@ pub(crate) struct Workspace {
     visits: u64,
 }
 
-/// The best attempt: greatest depth, then earliest entry. `hits` are sorted by (time, log order).
-pub(crate) fn best(
+/// The attempt that counts. `hits` are sorted by (time, log order).
+pub(crate) fn choose(
     hits: &[Hit],
     rules: &Rules,
     workspace: &mut Workspace,
@@ -73,14 +87,28 @@ pub(crate) fn best(
         } else {
             workspace.chain(hits, rules, entry)
         };
-        if best.is_none_or(|b| attempt.depth > b.depth) {
+        if best.is_none_or(|b| rules.choice.prefers(&attempt, &b)) {
             best = Some(attempt);
-            if attempt.depth == rules.steps {
-                break;
-            }
+        }
+        let settled = match rules.choice {
+            Choice::Best => attempt.depth == rules.steps,
+            Choice::FirstEntry => true,
+            Choice::Tightest => false,
+        };
+        if settled {
+            break;
         }
     }
     Ok(best)
+}
+
+impl Choice {
+    /// Whether a later entry's attempt is to be taken instead of the one so far.
+    fn prefers(self, later: &Attempt, so_far: &Attempt) -> bool {
+        let end = |a: &Attempt| a.times[a.depth - 1];
+        later.depth > so_far.depth
+            || (self == Choice::Tightest && later.depth == so_far.depth && end(later) <= end(so_far))
+    }
 }
 
 impl Rules {
@@ -239,8 +267,8 @@ mod tests {
         strict: bool,
     ) -> (usize, usize) {
         let hits: Vec<Hit> = hits.iter().map(|&(time, mask)| Hit { time, mask }).collect();
-        let rules = Rules { steps, window, tolerance, strict };
-        let found = best(&hits, &rules, &mut Workspace::default(), &Cancel::default()).unwrap();
+        let rules = Rules { steps, window, tolerance, strict, choice: Choice::Best };
+        let found = choose(&hits, &rules, &mut Workspace::default(), &Cancel::default()).unwrap();
         found.map_or((0, 0), |a| (a.depth, a.entry))
     }
 
@@ -260,6 +288,20 @@ mod tests {
         // The first entry's window closes too early; the second completes.
         assert_eq!(depth(&[(0, A), (150, A), (200, B)], 2, 100, 0, false), (2, 1));
         assert_eq!(depth(&[(0, A), (10, A), (20, B)], 2, 100, 0, false), (2, 0));
+    }
+
+    #[test]
+    fn other_choices_take_other_attempts() {
+        let hits = [(0, A), (5, A), (7, B), (9, A), (10, B)].map(|(time, mask)| Hit { time, mask });
+        let entry = |choice| {
+            let rules = Rules { steps: 3, window: 100, tolerance: 0, strict: false, choice };
+            let found = choose(&hits, &rules, &mut Workspace::default(), &Cancel::default()).unwrap();
+            found.map(|a| (a.depth, a.entry)).unwrap()
+        };
+        assert_eq!(entry(Choice::Best), (2, 0));
+        assert_eq!(entry(Choice::FirstEntry), (2, 0));
+        // Entries 0 and 5 both end at 7; the later is tighter. Entry 9 ends later.
+        assert_eq!(entry(Choice::Tightest), (2, 1));
     }
 
     #[test]
@@ -348,8 +390,8 @@ mod tests {
                 let mask = if single { 1 << (mask % 4) } else { mask } & ((1 << steps) - 1);
                 Hit { time, mask }
             }).filter(|h| h.mask != 0).collect();
-            let rules = Rules { steps, window, tolerance, strict };
-            let found = best(&hits, &rules, &mut Workspace::default(), &Cancel::default()).unwrap();
+            let rules = Rules { steps, window, tolerance, strict, choice: Choice::Best };
+            let found = choose(&hits, &rules, &mut Workspace::default(), &Cancel::default()).unwrap();
             proptest::prop_assert_eq!(found.map(|a| (a.depth, a.entry)), reference(&hits, &rules));
         }
     }

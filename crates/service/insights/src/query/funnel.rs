@@ -3,13 +3,13 @@
 use super::parts::{self, BreakdownSpec, Common, SelectorSpec};
 use super::reader::Reader;
 use crate::Error;
-use crate::operators::attempt::STEPS_MAX;
+use crate::operators::attempt::{Choice, STEPS_MAX};
 use serde_json::{Value, json};
 use tallymark_model::Millis;
 
 const DAY_MS: Millis = 86_400_000;
 
-/// A funnel in `this_order`, uniques, best attempt.
+/// A funnel in `this_order`, uniques.
 #[derive(Debug, Clone)]
 pub(crate) struct FunnelQuery {
     pub common: Common,
@@ -17,6 +17,9 @@ pub(crate) struct FunnelQuery {
     pub window: Millis,
     pub tolerance: Millis,
     pub strict: bool,
+    pub choice: Choice,
+    /// Later steps must lie in the range too.
+    pub confine: bool,
     /// By the value on the chosen attempt's entry.
     pub breakdown: Option<BreakdownSpec>,
     pub limit: usize,
@@ -33,8 +36,6 @@ impl FunnelQuery {
             ("hold", &[json!([])]),
             ("hold_unit", &[json!("pair")]),
             ("count", &[json!("uniques")]),
-            ("attempt", &[json!("best")]),
-            ("confine_to_range", &[json!(false)]),
             ("over_time", &[]),
             ("percentiles", &[json!([])]),
             ("histogram", &[]),
@@ -54,6 +55,14 @@ impl FunnelQuery {
             window: parts::duration(&query, "window")?.unwrap_or(DAY_MS),
             tolerance: query.integer("tie_tolerance_ms", 0, DAY_MS)?.unwrap_or(0),
             strict: query.flag("strict_increase")?.unwrap_or(false),
+            choice: query
+                .choice("attempt", &[
+                    ("best", Choice::Best),
+                    ("first_entry", Choice::FirstEntry),
+                    ("tightest", Choice::Tightest),
+                ])?
+                .unwrap_or_default(),
+            confine: query.flag("confine_to_range")?.unwrap_or(false),
             breakdown: parts::single_breakdown(&query)?,
             limit: parts::limit(&query)?,
             other: query.flag("other")?.unwrap_or(true),

@@ -25,6 +25,7 @@ pub(crate) struct Common {
 pub(crate) enum CountBy {
     Person,
     Device,
+    Group(String),
     Property(PropertyRef),
 }
 
@@ -114,11 +115,11 @@ fn count_by(query: &Reader<'_>) -> Result<CountBy, Error> {
         _ => match (text.strip_prefix("event."), text.strip_prefix("user."), text.strip_prefix("group:")) {
             (Some(path), ..) if !path.is_empty() => property(Scope::Event, path),
             (_, Some(path), _) if !path.is_empty() => property(Scope::User, path),
-            (.., Some(_)) => Err(Error::unsupported("count_by", format!("counting groups (`{text}`)"))),
+            (.., Some(kind)) if !kind.is_empty() => Ok(CountBy::Group(kind.to_owned())),
             _ => Err(query.wrong(
                 "count_by",
                 format!("{text:?} is not known"),
-                "use person, device, event.<property> or user.<property>",
+                "use person, device, group:<type>, event.<property> or user.<property>",
             )),
         },
     }

@@ -1,0 +1,70 @@
+//! The engine against the brute-force reference, on random worlds and queries, through real segment files.
+
+mod support;
+
+use proptest::prelude::*;
+use serde_json::Value;
+use support::Layout;
+use tallymark_testkit::reference;
+use tallymark_testkit::streams::{self, WorldShape};
+
+/// Numbers agree to the last digits that a mean of floats has; all else must be equal.
+fn differ(ours: &Value, theirs: &Value, path: &str) -> Option<String> {
+    match (ours, theirs) {
+        (Value::Number(a), Value::Number(b)) => {
+            let (a, b) = (a.as_f64()?, b.as_f64()?);
+            ((a - b).abs() > 1e-9 * a.abs().max(b.abs()).max(1.0)).then(|| format!("{path}: {a} instead of {b}"))
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            a.iter().zip(b).enumerate().find_map(|(i, (a, b))| differ(a, b, &format!("{path}[{i}]")))
+        }
+        (Value::Object(_), Value::Object(b)) => {
+            b.iter().filter(|(key, _)| *key != "as_of").find_map(|(key, b)| {
+                differ(ours.get(key).unwrap_or(&Value::Null), b, &format!("{path}.{key}"))
+            })
+        }
+        (a, b) => (a != b).then(|| format!("{path}: {a} instead of {b}")),
+    }
+}
+
+fn check(world: &reference::World, query: &Value, layout: Layout) -> Result<(), TestCaseError> {
+    let theirs = reference::try_run(world, query).map_err(TestCaseError::fail)?;
+    let ours = support::run(&support::engine(world, layout), query)
+        .map_err(|e| TestCaseError::fail(format!("{e} for {query}")))?;
+    match differ(&ours, &theirs, "answer") {
+        None => Ok(()),
+        Some(what) => Err(TestCaseError::fail(format!("{what}\nquery {query}\nours {ours}\ntheirs {theirs}"))),
+    }
+}
+
+fn worlds() -> impl Strategy<Value = reference::World> {
+    // The fold of commits has one preset so far.
+    let plain = |w: reference::World| reference::World { first_user_owns_device: false, ..w };
+    let coarse = streams::world(WorldShape::default()).prop_map(plain);
+    let fine = streams::world(WorldShape { tick_ms: 60_000, events: 120, ..WorldShape::default() }).prop_map(plain);
+    prop_oneof![coarse, fine]
+}
+
+fn layouts() -> impl Strategy<Value = Layout> {
+    (1usize..40, any::<bool>(), any::<bool>())
+        .prop_map(|(commit, compacted, late)| Layout { commit, compacted, late })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn segmentation_agrees(world in worlds(), query in streams::segmentation(), layout in layouts()) {
+        check(&world, &query, layout)?;
+    }
+
+    #[test]
+    fn funnels_agree(world in worlds(), query in streams::funnel(), layout in layouts()) {
+        check(&world, &query, layout)?;
+    }
+
+    #[test]
+    fn retention_agrees(world in worlds(), query in streams::retention(), layout in layouts()) {
+        check(&world, &query, layout)?;
+    }
+}

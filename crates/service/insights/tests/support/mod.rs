@@ -1,0 +1,246 @@
+//! A world of the reference as real segments, deltas and folds, as the processor and the compactor would leave
+//! them, without a log.
+#![allow(dead_code)]
+
+use std::sync::Arc;
+use tallymark_insights::{Engine, Error, QueryContext};
+use tallymark_identity::IdentityOp;
+use tallymark_ledger::{SegmentKind, SegmentMeta};
+use tallymark_model::{
+    CommitId, CommitSeq, Epoch, IdentityAction, LogId, Millis, Position, ProjectId, SubjectId, SubjectKind,
+    is_operation,
+};
+use tallymark_query::{Activity, ProjectInfo, QueryError, Snapshot, Source, WeekStart};
+use tallymark_state::{Delta, ProjectStats, State, StateConfig, StateReader, StatsBuilder};
+use tallymark_store::{EventRow, ObjectStore, PropertyRow, SegmentSpec, encode_events, encode_properties};
+use tallymark_testkit::reference::{RefEvent, World};
+
+pub const PROJECT: ProjectId = ProjectId(1);
+
+/// How a world's events are laid out in files.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout {
+    /// Events per commit.
+    pub commit: usize,
+    /// Rows of the first half of the commits are rewritten as event-major files.
+    pub compacted: bool,
+    /// Commits arrive in another order than that of the log.
+    pub late: bool,
+}
+
+impl Layout {
+    pub const FRESH: Layout = Layout { commit: 7, compacted: false, late: false };
+    pub const MIXED: Layout = Layout { commit: 5, compacted: true, late: true };
+}
+
+/// One commit's rows and delta.
+pub struct Commit {
+    pub id: CommitId,
+    pub delta: Delta,
+    pub events: Vec<EventRow>,
+    pub properties: Vec<PropertyRow>,
+}
+
+/// A source over segments in memory.
+pub struct MemorySource {
+    pub project: ProjectInfo,
+    pub segments: Vec<SegmentMeta>,
+    pub store: ObjectStore,
+    pub state: StateReader,
+    pub complete_through: Option<Millis>,
+}
+
+impl Source for MemorySource {
+    fn pin(&self, project: ProjectId) -> Result<Snapshot, QueryError> {
+        if project != self.project.id {
+            return Err(QueryError::NoProject(project));
+        }
+        let state = self.state.snapshot(project);
+        let (info, store) = (self.project.clone(), self.store.clone());
+        let mut snapshot = Snapshot::new(info, state.seq, self.segments.clone(), state.identity, state.names, store);
+        snapshot.complete_through = self.complete_through;
+        Ok(snapshot)
+    }
+    fn added(&self, _: ProjectId, after: CommitSeq, _: usize) -> Result<(Vec<SegmentMeta>, CommitSeq), QueryError> {
+        let all = if after.0 == 0 { self.segments.clone() } else { Vec::new() };
+        Ok((all.into_iter().filter(|s| s.kind == SegmentKind::Events).collect(), self.state.applied()))
+    }
+    fn latest(&self) -> Result<CommitSeq, QueryError> {
+        Ok(self.state.applied())
+    }
+    fn find(&self, project: ProjectId, kind: SubjectKind, raw: &str) -> Option<SubjectId> {
+        self.state.find(project, kind, raw)
+    }
+    fn activity(&self, project: ProjectId, subjects: &[SubjectId]) -> Activity {
+        self.state.activity(project, subjects)
+    }
+    fn activities(&self, project: ProjectId) -> Vec<Activity> {
+        self.state.activities(project)
+    }
+    fn stats(&self, project: ProjectId) -> ProjectStats {
+        self.state.stats(project)
+    }
+}
+
+/// The engine's inputs for a world.
+pub fn source(world: &World, layout: Layout) -> MemorySource {
+    let store = tallymark_store::open("memory:").unwrap();
+    let commits = commits(world, layout);
+    let state = StateReader::default();
+    for (i, commit) in commits.iter().enumerate() {
+        state.apply(CommitSeq(i as u64 + 1), &commit.delta).unwrap();
+    }
+    let mut segments = Vec::new();
+    let half = if layout.compacted { commits.len() / 2 } else { 0 };
+    let (old, fresh) = commits.split_at(half);
+    for commit in fresh {
+        segments.extend(write(&store, 0, &commit.events, &commit.properties));
+    }
+    let mut events: Vec<EventRow> = old.iter().flat_map(|c| c.events.clone()).collect();
+    events.sort_by(|a, b| (&a.event, a.subject, a.time, a.position).cmp(&(&b.event, b.subject, b.time, b.position)));
+    let mut properties: Vec<PropertyRow> = old.iter().flat_map(|c| c.properties.clone()).collect();
+    properties.sort_by(|a, b| {
+        let key = |r: &PropertyRow| (r.name.clone(), r.subject, r.time, r.position, r.index);
+        key(a).cmp(&key(b))
+    });
+    segments.extend(write(&store, 2, &events, &properties));
+    MemorySource { project: project(world), segments, store, state, complete_through: None }
+}
+
+/// An engine over a world.
+pub fn engine(world: &World, layout: Layout) -> Engine {
+    Engine::new(Arc::new(source(world, layout)), 2)
+}
+
+/// Runs a query with the default limits.
+pub fn run(engine: &Engine, query: &serde_json::Value) -> Result<serde_json::Value, Error> {
+    engine.run(PROJECT, query, &QueryContext::default())
+}
+
+pub fn project(world: &World) -> ProjectInfo {
+    ProjectInfo {
+        timezone: world.timezone.clone(),
+        week_start: if world.sunday_weeks { WeekStart::Sunday } else { WeekStart::Monday },
+        inactive_events: Arc::new(world.inactive.iter().cloned().collect()),
+        ..ProjectInfo::plain(PROJECT)
+    }
+}
+
+fn write(store: &ObjectStore, level: u8, events: &[EventRow], properties: &[PropertyRow]) -> Vec<SegmentMeta> {
+    let spec = || SegmentSpec { level, ..SegmentSpec::new(PROJECT, log(), CommitId(uuid::Uuid::now_v7()), Epoch(1)) };
+    let mut segments = Vec::new();
+    let put = |encoded: tallymark_store::Encoded| block_on(encoded.store(store)).unwrap();
+    if !events.is_empty() {
+        segments.push(put(encode_events(events, &spec()).unwrap()));
+    }
+    if !properties.is_empty() {
+        segments.push(put(encode_properties(properties, &spec()).unwrap()));
+    }
+    segments
+}
+
+/// The in-memory store completes at once.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+pub fn log() -> LogId {
+    LogId(uuid::Uuid::from_u128(7))
+}
+
+/// Visible events of a world in commits, with their deltas.
+pub fn commits(world: &World, layout: Layout) -> Vec<Commit> {
+    let mut kept = visible(world);
+    kept.sort_by_key(|e| e.seq);
+    let mut parts: Vec<Vec<&RefEvent>> = kept.chunks(layout.commit).map(<[_]>::to_vec).collect();
+    if layout.late {
+        // Every other pair of neighbours swapped: operations of the later commit are folded late.
+        parts.chunks_mut(2).filter(|pair| pair.len() == 2).step_by(2).for_each(|pair| pair.swap(0, 1));
+    }
+    let mut state = State::empty(StateConfig::default());
+    let mut commits = Vec::new();
+    for part in parts {
+        let commit = commit(&state, &part);
+        state.apply(CommitSeq(commits.len() as u64 + 1), &commit.delta).unwrap();
+        commits.push(commit);
+    }
+    commits
+}
+
+/// Duplicates never become rows.
+fn visible(world: &World) -> Vec<&RefEvent> {
+    const WEEK_MS: Millis = 7 * 86_400_000;
+    let mut log: Vec<&RefEvent> = world.events.iter().collect();
+    log.sort_by_key(|e| e.seq);
+    let mut first = std::collections::HashMap::new();
+    log.retain(|e| {
+        let Some(insert_id) = &e.insert_id else { return true };
+        let who = (e.device_id.clone(), e.user_id.clone().filter(|_| e.device_id.is_none()), insert_id.clone());
+        match first.get(&who) {
+            Some(at) if e.seq.received_at - at <= WEEK_MS => false,
+            _ => {
+                first.insert(who, e.seq.received_at);
+                true
+            }
+        }
+    });
+    log
+}
+
+/// What the processor decides for these events.
+fn commit(state: &State, events: &[&RefEvent]) -> Commit {
+    let id = CommitId(uuid::Uuid::now_v7());
+    let mut overlay = state.overlay();
+    let mut stats = StatsBuilder::default();
+    let (mut rows, mut properties) = (Vec::new(), Vec::new());
+    let part = overlay.project(PROJECT);
+    for e in events {
+        let position = Position::unpack(e.seq.position).unwrap();
+        let mut number = |kind, raw: &Option<String>| {
+            raw.as_deref().map_or(SubjectId::NONE, |raw| part.subject(kind, raw, e.seq))
+        };
+        let device = number(SubjectKind::Device, &e.device_id);
+        let user = number(SubjectKind::User, &e.user_id);
+        let mut others = |raw: &str| (part.mention(SubjectKind::User, raw), part.mention(SubjectKind::Device, raw));
+        let op = match &e.action {
+            IdentityAction::None => IdentityOp::of_event(e.seq, device, user),
+            IdentityAction::Reset => IdentityOp::reset(e.seq, device, user),
+            IdentityAction::Alias { other } => IdentityOp::alias(e.seq, (device, user), others(other)),
+            IdentityAction::Merge { other } => IdentityOp::merge(e.seq, (device, user), others(other)),
+        };
+        part.op(op);
+        let subject = if user.is_none() { device } else { user };
+        if !subject.is_none() && !is_operation(&e.event) {
+            part.active(subject, e.time);
+        }
+        stats.add(&e.to_event());
+        for (index, op) in e.ops.iter().enumerate().filter(|_| !subject.is_none()) {
+            properties.push(PropertyRow {
+                subject,
+                name: op.name.clone(),
+                op: op.kind,
+                value_json: op.value.to_string(),
+                time: e.time,
+                position,
+                received_at: e.seq.received_at,
+                index: index as u32,
+            });
+        }
+        rows.push(EventRow {
+            position,
+            received_at: e.seq.received_at,
+            time: e.time,
+            event: e.event.clone(),
+            subject,
+            user_id: e.user_id.clone(),
+            device_id: e.device_id.clone(),
+            insert_id: e.insert_id.clone(),
+            session_id: None,
+            properties: e.properties.clone(),
+            groups: e.groups.clone(),
+            annotations: Vec::new(),
+        });
+    }
+    part.stats(&stats.finish());
+    Commit { id, delta: overlay.finish(id), events: rows, properties }
+}

@@ -150,3 +150,25 @@ fn random_worlds_have_what_they_are_for() {
     assert!(share(&|e| !e.properties.contains_key("amount")) > 50, "missing values");
     assert!(world.events.windows(2).any(|w| w[0].time == w[1].time), "ties");
 }
+
+#[test]
+fn random_queries_mostly_count_somebody() {
+    use proptest::strategy::ValueTree;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let world = streams::seeded(3, WorldShape { events: 150, ..WorldShape::default() });
+    let mut positive = |strategy: BoxedStrategy<Value>, number: &dyn Fn(&Value) -> bool| {
+        let answers = (0..100).map(|_| run(&world, &strategy.new_tree(&mut runner).unwrap().current()));
+        answers.filter(number).count()
+    };
+    let some = |v: &Value| v.as_f64().unwrap_or(0.0) > 0.0;
+    let rows = |v: &Value, key: &str| v[key].as_array().cloned().unwrap_or_else(|| vec![v.clone()]);
+    let counted =
+        positive(streams::segmentation().boxed(), &|a| rows(a, "series").iter().any(|r| some(&r["total"])));
+    let converted =
+        positive(streams::funnel().boxed(), &|a| rows(a, "groups").iter().any(|g| some(&g["counts"][1])));
+    let returned = positive(streams::retention().boxed(), &|a| {
+        let back = |c: &Value| c["values"].as_array().unwrap().iter().skip(1).any(some);
+        rows(a, "groups").iter().flat_map(|g| rows(g, "cohorts")).any(|c| back(&c))
+    });
+    assert!(counted > 60 && converted > 25 && returned > 25, "{counted} {converted} {returned}");
+}

@@ -18,6 +18,7 @@
 //! A key of a query that is not computed here is an error, never ignored.
 
 mod calendar;
+mod compare;
 mod conditions;
 mod events;
 mod funnel;
@@ -28,6 +29,7 @@ mod segmentation;
 mod values;
 
 pub use calendar::{Bucket, Calendar};
+pub use compare::difference;
 pub use events::{Prepared, RefEvent, World};
 pub use identity::{Replay, replay};
 

@@ -62,15 +62,16 @@ fn condition() -> impl Strategy<Value = Value> {
 
 fn conditions() -> impl Strategy<Value = Value> {
     prop_oneof![
-        2 => Just(json!([])),
+        4 => Just(json!([])),
         1 => prop::collection::vec(condition(), 1..3).prop_map(Value::Array),
     ]
 }
 
 fn selector() -> impl Strategy<Value = Value> {
     let event = prop_oneof![
-        5 => texts(&["view", "cart", "buy", "absent"]),
-        1 => Just(json!("*")),
+        8 => texts(&["view", "cart", "buy"]),
+        1 => Just(json!("absent")),
+        3 => Just(json!("*")),
         1 => Just(json!("$active")),
         1 => Just(json!(["view", "buy"])),
     ];
@@ -183,13 +184,13 @@ pub fn funnel() -> impl Strategy<Value = Value> {
 /// A retention query.
 pub fn retention() -> impl Strategy<Value = Value> {
     let rules = (
-        texts(&["day", "week", "month", "hour"]),
+        texts(&["day", "day", "week", "month", "hour"]),
         0..6u32,
         texts(&["calendar", "rolling"]),
         texts(&["on", "on_or_after"]),
         texts(&["any", "first_time", "first_in_range"]),
         texts(&["size", "returned"]),
-        1..3u32,
+        prop_oneof![3 => Just(1u32), 1 => Just(2u32)],
     )
         .prop_map(|(interval, periods, mode, kind, cohort_by, day0, min)| {
             json!({"interval": interval, "periods": periods, "mode": mode, "kind": kind, "cohort_by": cohort_by,

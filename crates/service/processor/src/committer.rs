@@ -85,8 +85,8 @@ impl Committer {
         };
         self.generation += 1;
         let cursors = cursors.into_iter().map(|c| (c.shard, (c.position, c.received_to))).collect();
-        // The intake may be gone already; then its channel says why.
-        let _ = self.resume.send(Resume { generation: self.generation, cursors });
+        // Also before the intake listens, and after it is gone (then its channel says why).
+        self.resume.send_replace(Resume { generation: self.generation, cursors });
         Ok(Done::Reset)
     }
 
@@ -182,15 +182,17 @@ impl Committer {
     async fn rules(&mut self, records: &[Decoded]) -> Result<Option<Rules>, ProcessorError> {
         let token =
             |d: &Decoded| if let Content::Event { token, .. } = &d.content { Some(*token) } else { None };
-        let tokens: FxHashSet<_> = records.iter().filter_map(token).collect();
+        let mut open: Vec<_> =
+            records.iter().filter_map(token).collect::<FxHashSet<_>>().into_iter().collect();
+        let mut rules = Rules { unstorable: self.unstorable.clone(), ..Rules::default() };
         let deps = Arc::clone(&self.deps);
         let mut backoff = Backoff::new(&self.config);
         let started = Instant::now();
         loop {
-            match self.projects.resolve(deps.catalog.as_ref(), tokens.iter().copied()).await {
-                Ok(projects) => {
+            match self.projects.resolve(deps.catalog.as_ref(), &mut open, &mut rules.projects).await {
+                Ok(()) => {
                     telemetry::stuck(0.0);
-                    return Ok(Some(Rules { projects, unstorable: self.unstorable.clone() }));
+                    return Ok(Some(rules));
                 }
                 Err(error) => self.tolerate("projects", error, started)?,
             }

@@ -5,7 +5,7 @@
 //! table could not be read.
 //! Deliberately not here: keys and their rights.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use std::time::{Duration, Instant};
 use tallymark_catalog::{CatalogError, Settings};
 use tallymark_model::{ProjectId, ProjectToken};
@@ -23,20 +23,21 @@ pub struct Projects {
 }
 
 impl Projects {
-    /// The owners of these tokens; tokens without an entry belong to nobody.
+    /// Moves the owners of `open` tokens into the table; tokens that belong to nobody just leave. After an error
+    /// what is still open can be asked for again.
     pub async fn resolve(
         &mut self,
         settings: &dyn Settings,
-        tokens: impl Iterator<Item = ProjectToken>,
-    ) -> Result<ProjectTable, CatalogError> {
-        let tokens: FxHashSet<ProjectToken> = tokens.collect();
-        let mut table = ProjectTable::default();
-        for token in tokens {
+        open: &mut Vec<ProjectToken>,
+        table: &mut ProjectTable,
+    ) -> Result<(), CatalogError> {
+        while let Some(token) = open.last().copied() {
             if let Some(project) = self.one(settings, token).await? {
                 table.insert(token, project);
             }
+            open.pop();
         }
-        Ok(table)
+        Ok(())
     }
 
     async fn one(

@@ -1,0 +1,239 @@
+//! A processor on a memory log, a SQLite catalog and a folder of objects, which survive it.
+//!
+//! Deliberately not here: judging (`audit`).
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
+
+pub mod audit;
+pub mod flaky;
+
+use bytes::Bytes;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tallymark_catalog::sqlite::{OpenMode, SqliteCatalog};
+use tallymark_catalog::{NewProject, Settings, Snapshots, token_of};
+use tallymark_log::memory::MemoryLog;
+use tallymark_log::{LogReader, LogWriter};
+use tallymark_model::{
+    Control, Envelope, Lane, Millis, Position, ProjectId, Record, RequestContext, Shard, WireFormat,
+};
+use tallymark_processor::{Catalog, Deps, Failpoint, ProcessorConfig, ProcessorError, Step, run};
+use tallymark_store::ObjectStore;
+use tokio_util::sync::CancellationToken;
+
+/// A hang is a failure, not a long wait.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Partitions of the test log.
+pub const PARTITIONS: u16 = 2;
+/// A day that all receive times start from.
+pub const DAY: Millis = 20_000 * 86_400_000;
+
+/// Key of the n-th project, from 1.
+pub fn key(project: u32) -> String {
+    format!("write-key-of-project-{project}-0123456789abcdef")
+}
+
+/// What a test sends.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// Whose: 1 and 2 exist, others do not.
+    pub project: u32,
+    pub lane: Lane,
+    pub device: Option<String>,
+    pub user: Option<String>,
+    pub insert: Option<String>,
+    pub body: Body,
+}
+
+/// The event itself.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// An event with this name and a property.
+    Named(String),
+    /// Bytes as they are.
+    Raw(Vec<u8>),
+    /// Not an event.
+    Control,
+}
+
+impl Sent {
+    pub fn new(name: &str, device: &str, insert: &str) -> Sent {
+        Sent {
+            project: 1,
+            lane: Lane::Live,
+            device: Some(device.to_owned()),
+            user: None,
+            insert: Some(insert.to_owned()),
+            body: Body::Named(name.to_owned()),
+        }
+    }
+
+    pub fn raw(device: &str, body: &[u8]) -> Sent {
+        Sent { body: Body::Raw(body.to_vec()), ..Sent::new("", device, "unused") }
+    }
+
+    fn text(&self) -> Bytes {
+        match &self.body {
+            Body::Raw(bytes) => Bytes::from(bytes.clone()),
+            Body::Control => Bytes::new(),
+            Body::Named(name) => {
+                let mut event = serde_json::json!({"event": name, "properties": {"n": 1, "plan": "pro"}});
+                for (field, value) in
+                    [("device_id", &self.device), ("user_id", &self.user), ("insert_id", &self.insert)]
+                {
+                    if let Some(value) = value {
+                        event[field] = value.clone().into();
+                    }
+                }
+                Bytes::from(event.to_string())
+            }
+        }
+    }
+
+    fn record(&self, received_at: Millis) -> Record {
+        if matches!(self.body, Body::Control) {
+            return Record::Control(Control::Refused {
+                token: token_of(&key(1)).to_string(),
+                minute: received_at,
+                count: 3,
+                reason: "throttled".into(),
+            });
+        }
+        Record::Event(Envelope {
+            token: token_of(&key(self.project)),
+            wire: WireFormat::NativeV1,
+            lane: self.lane,
+            key: self.device.clone().or(self.user.clone()).unwrap_or_default(),
+            received_at,
+            context: Arc::new(RequestContext::default()),
+            body: self.text(),
+        })
+    }
+}
+
+/// The log, the catalog and the objects; and what was sent.
+pub struct Rig {
+    pub log: MemoryLog,
+    pub catalog: SqliteCatalog,
+    pub store: ObjectStore,
+    pub dir: tempfile::TempDir,
+    pub sent: Vec<(Position, Sent)>,
+    clock: Millis,
+}
+
+impl Rig {
+    pub async fn new() -> Rig {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = SqliteCatalog::open(&dir.path().join("catalog.db"), OpenMode::Create).await.unwrap();
+        let log = MemoryLog::new(PARTITIONS);
+        catalog.bind_log(LogReader::id(&log)).await.unwrap();
+        let store = tallymark_store::open(&format!("file:{}", dir.path().join("objects").display())).unwrap();
+        let rig = Rig { log, catalog, store, dir, sent: Vec::new(), clock: DAY };
+        rig.create_project(1).await;
+        rig.create_project(2).await;
+        rig
+    }
+
+    pub async fn create_project(&self, n: u32) -> ProjectId {
+        let new =
+            NewProject { name: format!("project {n}"), write_key: Some(key(n)), ..NewProject::default() };
+        self.catalog.create_project(new).await.unwrap().project.id
+    }
+
+    /// Appends one request; every record is received a millisecond after the one before.
+    pub async fn send(&mut self, events: &[Sent]) -> Vec<Position> {
+        let first = self.clock;
+        self.clock += events.len() as Millis;
+        let records = events.iter().zip(first..).map(|(e, at)| e.record(at)).collect();
+        let receipt = self.log.append(records).await.unwrap();
+        self.sent.extend(receipt.positions.iter().copied().zip(events.iter().cloned()));
+        receipt.positions
+    }
+
+    /// Lets receive time pass.
+    pub fn later(&mut self, ms: Millis) {
+        self.clock += ms;
+    }
+
+    /// Small groups, so that a few events make many commits.
+    pub fn config(&self) -> ProcessorConfig {
+        ProcessorConfig {
+            commit_interval: Duration::from_millis(15),
+            group_records_max: 9,
+            read_records: 3,
+            bulk_floor_records: 2,
+            checkpoint_commits: 3,
+            retry_first: Duration::from_millis(1),
+            retry_max: Duration::from_millis(20),
+            idle: Duration::from_millis(5),
+            ..ProcessorConfig::new(self.dir.path().join("state"))
+        }
+    }
+
+    pub fn deps(&self) -> Deps {
+        Deps::new(Arc::new(self.log.clone()), Arc::new(self.catalog.clone()), self.store.clone())
+    }
+
+    /// Runs until everything sent is accounted, then stops cleanly.
+    pub async fn drain(&self) {
+        self.drain_with(self.config(), self.deps()).await.unwrap();
+    }
+
+    /// Runs until everything sent is accounted, or until it fails.
+    pub async fn drain_with(&self, config: ProcessorConfig, deps: Deps) -> Result<(), ProcessorError> {
+        let stop = CancellationToken::new();
+        let watch = async {
+            while !self.is_drained().await {
+                tokio::time::sleep(Duration::from_millis(3)).await;
+            }
+            stop.cancel();
+            std::future::pending::<()>().await
+        };
+        let work = run(config, deps, stop.clone());
+        let both = async {
+            tokio::select! {
+                done = work => done,
+                () = watch => unreachable!("it never ends"),
+            }
+        };
+        tokio::time::timeout(PATIENCE, both).await.expect("the processor hangs")
+    }
+
+    pub async fn is_drained(&self) -> bool {
+        let cursors = self.catalog.cursors().await.unwrap();
+        let at = |shard| cursors.iter().find(|c| c.shard == shard).map_or(0, |c| c.position);
+        for shard in shards() {
+            if at(shard) != self.log.bounds(shard).await.unwrap().end {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+pub fn shards() -> impl Iterator<Item = Shard> {
+    Lane::ALL.into_iter().flat_map(|lane| (0..PARTITIONS).map(move |partition| Shard { lane, partition }))
+}
+
+/// Crashes the processor the n-th time it reaches a step.
+pub struct CrashAt {
+    step: Step,
+    left: AtomicU32,
+}
+
+impl CrashAt {
+    pub fn new(step: Step, nth: u32) -> Arc<CrashAt> {
+        Arc::new(CrashAt { step, left: AtomicU32::new(nth) })
+    }
+}
+
+impl Failpoint for CrashAt {
+    fn crash_at(&self, step: Step) -> bool {
+        step == self.step && self.left.fetch_sub(1, Ordering::SeqCst) == 1
+    }
+}
+
+/// The catalog, as the processor sees it.
+pub fn shared(catalog: impl Catalog + 'static) -> Arc<dyn Catalog> {
+    Arc::new(catalog)
+}

@@ -141,12 +141,6 @@ impl Files {
         Some(starts[usize::from(partition)])
     }
 
-    /// First offset of the partition that is kept.
-    pub(crate) fn start_of(&self, partition: u16) -> Option<u64> {
-        let mut starts = self.known.values().filter_map(|f| f.starts.as_ref());
-        starts.next().map(|starts| starts[usize::from(partition)])
-    }
-
     /// The file in which this offset stands, or behind which it is missing.
     pub(crate) fn holding(&self, partition: u16, offset: u64) -> Option<u64> {
         let p = usize::from(partition);

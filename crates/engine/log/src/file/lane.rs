@@ -106,6 +106,10 @@ impl LaneWriter {
                     Failure::Room => full(&self.surroundings.space),
                     Failure::Broken(cause) => AppendError::Poisoned { cause: cause.clone() },
                 };
+                if error.writer_is_lost() {
+                    // Before anyone hears of it, so that whoever does finds the door closed.
+                    self.queue.fail(error.clone());
+                }
                 group.into_iter().for_each(|pending| drop(pending.answer.send(Err(error.clone()))));
                 match failure {
                     Failure::Room => Ok(()),

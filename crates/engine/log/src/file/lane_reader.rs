@@ -89,7 +89,8 @@ impl LaneReader {
         self.refresh()?;
         self.files.refresh()?;
         let end = self.durable.ends[usize::from(partition)];
-        Ok(Bounds { start: self.files.start_of(partition).unwrap_or(end).min(end), end })
+        // Without a whole start nobody knows what was trimmed: better a gap reported twice than one not at all.
+        Ok(Bounds { start: self.files.trimmed_to(partition).unwrap_or(0).min(end), end })
     }
 
     pub(crate) fn read(&mut self, at: Position, limit: ReadLimit) -> Result<Vec<Item>, ReadError> {

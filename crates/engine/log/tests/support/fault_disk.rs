@@ -31,7 +31,6 @@ struct State {
     locks: HashSet<PathBuf>,
     plan: Plan,
     syncs: u64,
-    writes: u64,
 }
 
 #[derive(Default, Clone)]
@@ -47,9 +46,11 @@ struct Data {
 pub struct Plan {
     /// The n-th flush from now (1 = the next) fails with EIO, once.
     pub fail_sync: Option<u64>,
+    /// The same, counting only flushes of content files.
+    pub fail_content_sync: Option<u64>,
     /// Every write and preparation fails for lack of room.
     pub no_room: bool,
-    /// The n-th write from now keeps only so many bytes and fails with EIO, once.
+    /// The n-th write of content from now keeps only so many bytes and fails with EIO, once.
     pub tear_write: Option<(u64, usize)>,
     /// Free bytes to report.
     pub free_bytes: Option<u64>,
@@ -247,17 +248,26 @@ impl Disk for FaultDisk {
 impl State {
     fn sync_fails(&mut self) -> io::Result<()> {
         self.syncs += 1;
-        match &mut self.plan.fail_sync {
-            Some(1) => {
-                self.plan.fail_sync = None;
-                Err(eio())
-            }
-            Some(n) => {
-                *n -= 1;
-                Ok(())
-            }
-            None => Ok(()),
+        if strikes(&mut self.plan.fail_sync) { Err(eio()) } else { Ok(()) }
+    }
+
+    fn is_content(&self, inode: u64) -> bool {
+        self.names.iter().any(|(p, i)| *i == inode && p.to_string_lossy().ends_with(".log"))
+    }
+}
+
+/// Counts down; true once, at the end.
+fn strikes(left: &mut Option<u64>) -> bool {
+    match left {
+        Some(1) => {
+            *left = None;
+            true
         }
+        Some(n) => {
+            *n -= 1;
+            false
+        }
+        None => false,
     }
 }
 
@@ -296,8 +306,10 @@ impl DiskFile for Handle {
             state.files.get_mut(&self.inode).unwrap().put(half, at);
             return Err(io::ErrorKind::StorageFull.into());
         }
-        state.writes += 1;
+        let is_content =
+            state.names.iter().any(|(p, i)| *i == self.inode && p.to_string_lossy().ends_with(".log"));
         let torn = match &mut state.plan.tear_write {
+            _ if !is_content => None,
             Some((1, kept)) => Some(*kept),
             Some((n, _)) => {
                 *n -= 1;
@@ -321,7 +333,8 @@ impl DiskFile for Handle {
 
     fn sync(&self) -> io::Result<()> {
         let mut state = self.disk.state();
-        if let Err(e) = state.sync_fails() {
+        let struck = state.is_content(self.inode) && strikes(&mut state.plan.fail_content_sync);
+        if let Err(e) = state.sync_fails().and(if struck { Err(eio()) } else { Ok(()) }) {
             // The pages are marked clean although the device never got them: a later flush does not bring them.
             let data = state.files.get_mut(&self.inode).unwrap();
             data.dirty.clear();
@@ -346,7 +359,14 @@ impl DiskFile for Handle {
         Ok(self.disk.state().files[&self.inode].seen.len() as u64)
     }
 
-    fn reserve(&self, _: u64) -> io::Result<()> {
-        if self.disk.state().plan.no_room { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    fn reserve(&self, bytes: u64) -> io::Result<()> {
+        let mut state = self.disk.state();
+        if state.plan.no_room {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let data = state.files.get_mut(&self.inode).unwrap();
+        let length = data.seen.len().max(bytes as usize);
+        data.seen.resize(length, 0);
+        Ok(())
     }
 }

@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
 pub mod fault_disk;
+pub mod rig;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,0 +1,185 @@
+//! Failing flushes and full disks (X3, X4, R5).
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use support::fault_disk::{FaultDisk, Plan};
+use support::rig::{Acked, DIR, append, assert_whole, batch, config, found, lost, open};
+use tallymark_log::file::{FileLog, FileLogConfig};
+use tallymark_log::{Admission, AppendError, LogWriter};
+
+#[tokio::test]
+async fn a_failed_flush_is_never_acknowledged_and_never_trusted_again() {
+    let mut poisoned = 0;
+    for n in 1..=120u64 {
+        let disk = FaultDisk::new();
+        let log = open(&disk).unwrap();
+        let mut acked = Acked::new();
+        // Flushes of content, and of anything: files being prepared, folders.
+        let nth = Some(n.div_ceil(2));
+        disk.plan(match n % 2 {
+            0 => Plan { fail_content_sync: nth, ..Plan::default() },
+            _ => Plan { fail_sync: nth, ..Plan::default() },
+        });
+        for i in 0..60 {
+            let Err(error) =
+                append(&log, &mut acked, batch(&format!("{n}-{i} {}", "y".repeat(200)), 3)).await
+            else {
+                continue;
+            };
+            assert!(error.writer_is_lost(), "{error}");
+            assert_eq!(log.pressure().admission, Admission::Closed);
+            let again = append(&log, &mut acked, batch("again", 1)).await.unwrap_err();
+            assert!(again.writer_is_lost(), "a later flush that works proves nothing: {again}");
+            poisoned += 1;
+            break;
+        }
+        drop(log);
+        // The worst a device can do: nothing of the failed flush arrived.
+        let after = disk.power_cut(n, 0.0);
+        drop(open(&after).unwrap());
+        assert_whole(&after, &acked).await;
+        // The process alone was restarted; then the power goes.
+        let log = open(&disk).unwrap();
+        let seen = found(&disk).await;
+        append(&log, &mut acked, batch("second life", 3)).await.unwrap();
+        let after = disk.power_cut(n, 0.0);
+        drop(log);
+        drop(open(&after).unwrap());
+        assert_whole(&after, &acked).await;
+        let later = found(&after).await;
+        for (shard, before) in seen {
+            assert!(later[&shard].records.starts_with(&before.records), "{shard}: what was read stays");
+        }
+    }
+    assert!(poisoned >= 100, "{poisoned} of 120");
+}
+
+async fn until_accepted(log: &dyn LogWriter, tag: &str) -> Vec<tallymark_model::Position> {
+    loop {
+        match log.append(batch(tag, 2)).await {
+            Ok(receipt) => return receipt.positions,
+            Err(AppendError::Full { .. }) => tokio::time::sleep(Duration::from_millis(2)).await,
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_disk_without_room_refuses_reads_on_and_resumes_by_itself() {
+    let disk = FaultDisk::new();
+    let settings = FileLogConfig { disk_floor_bytes: 1, ..config() };
+    let log = FileLog::open_writer_on(Arc::new(disk.clone()), Path::new(DIR), settings).unwrap();
+    let mut acked = Acked::new();
+    for round in 0..3 {
+        let mut i = 0;
+        // Until the file is full, what was prepared still takes records; then there is no next file.
+        disk.plan(Plan { no_room: round != 1, free_bytes: (round == 1).then_some(0), ..Plan::default() });
+        let error = loop {
+            i += 1;
+            match append(&log, &mut acked, batch(&format!("{round}-{i}"), 3)).await {
+                Ok(()) => assert!(i < 1000, "must get full"),
+                Err(error) => break error,
+            }
+            tokio::time::sleep(Duration::from_millis(u64::from(round == 1))).await;
+        };
+        assert!(matches!(error, AppendError::Full { .. }), "{error}");
+        assert_whole(&disk, &acked).await;
+        disk.plan(Plan::default());
+        let tag = format!("resumed {round}");
+        for (i, position) in until_accepted(&log, &tag).await.into_iter().enumerate() {
+            assert_eq!(acked.insert(position, format!("{tag}/{i}")), None);
+        }
+        assert_whole(&disk, &acked).await;
+    }
+    drop(log);
+    drop(open(&disk).unwrap());
+    assert_whole(&disk, &acked).await;
+}
+
+#[tokio::test]
+async fn appends_stop_at_the_floor_and_the_reserve_is_given_up() {
+    let disk = FaultDisk::new();
+    disk.plan(Plan { free_bytes: Some(10_000_000), ..Plan::default() });
+    let settings = FileLogConfig { disk_floor_bytes: 1_000_000, reserve_bytes: 500_000, ..config() };
+    let log = FileLog::open_writer_on(Arc::new(disk.clone()), Path::new(DIR), settings).unwrap();
+    let reserve = || disk.paths(Path::new(DIR), "reserve").len();
+    assert_eq!(reserve(), 1);
+    until_accepted(&log, "room").await;
+
+    disk.plan(Plan { free_bytes: Some(999_999), ..Plan::default() });
+    let refused = loop {
+        match log.append(batch("full", 1)).await {
+            Ok(_) => tokio::time::sleep(Duration::from_millis(1)).await,
+            Err(e) => break e,
+        }
+    };
+    assert_eq!(refused, AppendError::Full { free_bytes: 999_999, needed_bytes: 1_000_000 });
+    assert_eq!(log.pressure().admission, Admission::Full);
+    assert_eq!(reserve(), 0, "given up for those who make room");
+
+    // Room for the floor, not for the reserve: not yet.
+    disk.plan(Plan { free_bytes: Some(1_200_000), ..Plan::default() });
+    while log.pressure().disk_free_bytes != Some(1_200_000) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(matches!(log.append(batch("still", 1)).await, Err(AppendError::Full { .. })));
+    disk.plan(Plan { free_bytes: Some(2_000_000), ..Plan::default() });
+    until_accepted(&log, "room again").await;
+    assert_eq!(reserve(), 1);
+}
+
+#[tokio::test]
+async fn too_large_and_too_many_are_refused_without_harm() {
+    let disk = FaultDisk::new();
+    let settings = FileLogConfig { append_bytes_max: 10_000, queue_bytes_max: 10_000, ..config() };
+    let log = FileLog::open_writer_on(Arc::new(disk.clone()), Path::new(DIR), settings).unwrap();
+    let mut acked = Acked::new();
+    let error =
+        append(&log, &mut acked, vec![support::event(tallymark_model::Lane::Live, "k", vec![b'x'; 20_000])])
+            .await;
+    assert!(matches!(error, Err(AppendError::TooLarge { max_bytes: 10_000, .. })), "{error:?}");
+    assert!(!error.unwrap_err().retryable());
+    // Forty at once do not fit the queue: some are refused as busy, and they can come again.
+    let many = (0..40).map(|i| {
+        log.append(vec![support::event(tallymark_model::Lane::Bulk, "k", vec![b'a' + i % 26; 3_000])])
+    });
+    let mut accepted = 0;
+    for answer in futures_of(many).await {
+        match answer {
+            Ok(_) => accepted += 1,
+            Err(e) => assert!(matches!(&e, AppendError::Unavailable { .. }) && e.retryable(), "{e}"),
+        }
+    }
+    assert!(accepted >= 1);
+    append(&log, &mut acked, batch("after", 3)).await.unwrap();
+    log.close();
+    let closed = append(&log, &mut acked, batch("closed", 1)).await.unwrap_err();
+    assert!(matches!(closed, AppendError::Unavailable { .. }), "{closed}");
+    assert_eq!(lost(&acked, &found(&disk).await), []);
+}
+
+/// All at once, on this task.
+async fn futures_of<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut waiting: Vec<_> = futures.map(|f| (Box::pin(f), None)).collect();
+    std::future::poll_fn(move |cx| {
+        let mut all = true;
+        for (future, output) in &mut waiting {
+            if output.is_none() {
+                match future.as_mut().poll(cx) {
+                    std::task::Poll::Ready(value) => *output = Some(value),
+                    std::task::Poll::Pending => all = false,
+                }
+            }
+        }
+        if all {
+            std::task::Poll::Ready(waiting.iter_mut().filter_map(|(_, o)| o.take()).collect())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await
+}

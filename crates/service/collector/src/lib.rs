@@ -31,5 +31,5 @@ pub use config::CollectorConfig;
 pub use names::describe_metrics;
 pub use receipt::{ReceiptError, decode_receipt, encode_receipt};
 pub use route::{Collector, router};
-pub use serve::serve;
+pub use serve::{serve, serve_collector};
 pub use visibility::VisibilityProbe;

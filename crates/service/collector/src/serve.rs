@@ -5,11 +5,12 @@ use crate::connection::{self, Stop};
 use crate::names;
 use crate::route::{Collector, router};
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tallymark_log::LogWriter;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -27,7 +28,7 @@ pub async fn serve(
 }
 
 /// The same with a collector that was built before.
-pub(crate) async fn serve_collector(
+pub async fn serve_collector(
     listener: TcpListener,
     collector: Arc<Collector>,
     shutdown: CancellationToken,
@@ -37,6 +38,16 @@ pub(crate) async fn serve_collector(
     let places = Arc::new(Semaphore::new(collector.config.connections_max));
     let writer = tokio::spawn(write_refused_regularly(Arc::clone(&collector), shutdown.clone()));
     let routes = router(Arc::clone(&collector));
+    let spawn = |stream: TcpStream, peer: SocketAddr, place: Option<OwnedSemaphorePermit>| {
+        let _ = stream.set_nodelay(true);
+        let (collector, routes, stop) = (Arc::clone(&collector), routes.clone(), stop.clone());
+        connections.spawn(async move {
+            metrics::gauge!(names::CONNECTIONS).increment(1);
+            connection::run(stream, peer, routes, &collector.config, stop).await;
+            metrics::gauge!(names::CONNECTIONS).decrement(1);
+            drop(place);
+        });
+    };
     loop {
         let place = tokio::select! {
             () = shutdown.cancelled() => break,
@@ -46,22 +57,18 @@ pub(crate) async fn serve_collector(
             () = shutdown.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
+        match accepted {
+            Ok((stream, peer)) => spawn(stream, peer, place),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
             }
-        };
-        let _ = stream.set_nodelay(true);
-        let (collector, routes, stop) = (Arc::clone(&collector), routes.clone(), stop.clone());
-        connections.spawn(async move {
-            metrics::gauge!(names::CONNECTIONS).increment(1);
-            connection::run(stream, peer, routes, &collector.config, stop).await;
-            metrics::gauge!(names::CONNECTIONS).decrement(1);
-            drop(place);
-        });
+        }
+    }
+    // Connections that the system took for us would be reset with the listener, and their batches lost.
+    let last = tokio::time::Instant::now() + ACCEPT_PAUSE;
+    while let Ok(Ok((stream, peer))) = tokio::time::timeout_at(last, listener.accept()).await {
+        spawn(stream, peer, None);
     }
     drop(listener);
     connections.close();

@@ -132,7 +132,7 @@ fn groups<'p, 'w>(
 fn rank(series: &Value, events: &[&Seen]) -> f64 {
     match measure_name(series) {
         "uniques" => actors(events).len() as f64,
-        "sum" | "avg" | "sum_per_actor" => numbers(series, events).iter().sum(),
+        "sum" | "avg" | "sum_per_actor" => numbers(series, events).iter().sum::<f64>() + 0.0, // -0.0 of nothing ranks like 0
         _ => events.len() as f64,
     }
 }
@@ -178,7 +178,7 @@ fn measure(
         return Err(format!("measure {name} needs a property of the event"));
     }
     let numbers = numbers(series, events);
-    let sum: f64 = numbers.iter().sum();
+    let sum: f64 = numbers.iter().sum::<f64>() + 0.0;
     Ok(match name {
         "uniques" => json!(uniques),
         "totals" => json!(events.len()),

@@ -31,7 +31,7 @@ pub struct Collected {
 /// Which replaced files are old enough.
 #[derive(Debug, Clone, Copy)]
 pub struct Grace {
-    /// Commits made before this moment, ms UTC.
+    /// Commits made up to this moment, ms UTC.
     pub before: Millis,
     /// ... and followed by at least this many others.
     pub commits: u64,
@@ -73,7 +73,7 @@ async fn last_before(catalog: &dyn Catalog, grace: Grace) -> Result<Option<Commi
         let middle = low + (high - low).div_ceil(2);
         let commits = catalog.feed(CommitSeq(middle - 1), 1).await?;
         match commits.first() {
-            Some(commit) if commit.created_at < grace.before => low = middle,
+            Some(commit) if commit.created_at <= grace.before => low = middle,
             _ => high = middle - 1,
         }
     }

@@ -37,7 +37,7 @@ describe('a newcomer', () => {
     await page.goto('/');
     await page.waitForURL('**/setup');
     await shoot(page, '01-setup');
-    await fillSetup(page, 'AAAA-AAAA');
+    await fillSetup(page, 'AAAA-AAAA-AAAA');
     page.allowed = [/40\d POST .*\/api\/v1\/setup/];
     await page.getByRole('button', { name: 'Create account' }).click();
     await page.getByRole('alert').waitFor();

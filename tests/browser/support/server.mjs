@@ -48,7 +48,7 @@ export async function startServer() {
   const url = `http://${address}`;
   const code = await eventually('the set-up code', START_LIMIT_MS, async () => {
     if (exited !== null) throw new Fatal(`the server ended (${exited}) before it was ready:\n${output}`);
-    const found = /Set-up code:\s*([A-Z0-9]{4}-[A-Z0-9]{4})/.exec(output)?.[1];
+    const found = /Set-up code:\s*([A-Z0-9]+(?:-[A-Z0-9]+)+)\s/.exec(output)?.[1];
     const answer = found && (await fetch(`${url}/api/v1/session`).catch(() => null));
     return answer?.ok ? found : null;
   }).catch(async (error) => {

@@ -1,108 +1,149 @@
-/** The only place that talks HTTP: paths, the CSRF header, JSON in and out, typed errors. */
-import { ApiError, errorFrom, unreachable } from './errors';
+/** The only place that talks HTTP. Paths and parameters are checked against the API description. */
+import createClient from 'openapi-fetch';
+import { errorFrom, unreachable } from './errors';
+import type { paths } from './schema';
 import type {
   DeadLetterPage,
   EventPage,
   Ledger,
-  PersonDetail,
+  PersonItem,
   PersonPage,
   Project,
   Query,
   Schema,
   Session,
+  SetUp,
 } from './types';
+
+const http = createClient<paths>({ baseUrl: '', credentials: 'same-origin' });
 
 let csrf: string | null = null;
 
-async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-  const headers: Record<string, string> = { accept: 'application/json' };
-  if (body !== undefined) headers['content-type'] = 'application/json';
-  if (method !== 'GET' && csrf) headers['x-csrf-token'] = csrf;
-  let answer: Response;
-  try {
-    answer = await fetch(path, {
-      method,
-      headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
-      signal,
-      credentials: 'same-origin',
-    });
-  } catch (e) {
-    if (signal?.aborted) throw e;
+http.use({
+  onRequest({ request }) {
+    request.headers.set('accept', 'application/json');
+    if (request.method !== 'GET' && csrf) request.headers.set('x-csrf-token', csrf);
+    return request;
+  },
+});
+
+interface Outcome {
+  data?: unknown;
+  error?: unknown;
+  response: Response;
+}
+
+/** The body of a success, typed as what the caller knows it to be; everything else becomes an ApiError. */
+async function answer<T>(outcome: Promise<Outcome>, signal?: AbortSignal): Promise<T> {
+  const { data, error, response } = await outcome.catch((cause: unknown) => {
+    if (signal?.aborted) throw cause;
     throw unreachable();
-  }
-  const text = await answer.text();
-  const data = parse(text);
-  if (!answer.ok) throw errorFrom(answer.status, data);
-  if (text !== '' && data === undefined) {
-    throw new ApiError(answer.status, 'not_json', `The answer of ${path.split('?')[0]} is not JSON.`);
-  }
+  });
+  if (!response.ok) throw errorFrom(response.status, error);
   return data as T;
 }
 
-function parse(text: string): unknown {
-  try {
-    return text === '' ? null : JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+export interface Paging {
+  limit?: number;
+  cursor?: string | null;
 }
 
-/** Path of one project, with parts and query parameters escaped; empty parameters are left out. */
-export function projectPath(project: string, rest: string[] = [], params: Params = {}): string {
-  const path = ['/api/v1/projects', project, ...rest]
-    .map((p, i) => (i ? encodeURIComponent(p) : p))
-    .join('/');
-  const search = new URLSearchParams();
-  for (const [key, value] of Object.entries(params)) {
-    if (value !== undefined && value !== null && value !== '') search.set(key, String(value));
-  }
-  const text = search.toString();
-  return text ? `${path}?${text}` : path;
+export interface EventFilter {
+  event?: string;
 }
 
-export type Params = Record<string, string | number | null | undefined>;
-
-export interface SetupForm {
-  code: string;
-  email: string;
-  password: string;
-  name?: string;
+export interface SetupForm extends Omit<SetUp, 'project'> {
   project?: { name: string; timezone: string };
+}
+
+/** A page as the API wants it: an absent cursor instead of an empty one. */
+function page({ cursor, ...rest }: Paging): { limit?: number; cursor?: string } {
+  return cursor ? { ...rest, cursor } : rest;
 }
 
 export const api = {
   async session(signal?: AbortSignal): Promise<Session> {
-    const session = await call<Session>('GET', '/api/v1/session', undefined, signal);
-    csrf = session.csrf;
+    const session = await answer<Session>(http.GET('/api/v1/session', { signal }), signal);
+    csrf = session.csrf ?? null;
     return session;
   },
-  setup: (form: SetupForm) => call<unknown>('POST', '/api/v1/setup', form),
-  login: (email: string, password: string) => call<unknown>('POST', '/api/v1/login', { email, password }),
-  logout: () => call<unknown>('POST', '/api/v1/logout', {}),
+  setup: (body: SetupForm) => answer<{ project?: Project }>(http.POST('/api/v1/setup', { body })),
+  login: (email: string, password: string) =>
+    answer<Session>(http.POST('/api/v1/login', { body: { email, password } })),
+  logout: () => answer<Session>(http.POST('/api/v1/logout')),
 
   projects: (signal?: AbortSignal) =>
-    call<{ projects: Project[] }>('GET', '/api/v1/projects', undefined, signal).then((a) => a.projects),
-  createProject: (project: { name: string; timezone: string }) =>
-    call<Project & { secret_key?: string }>('POST', '/api/v1/projects', project),
+    answer<{ projects: Project[] }>(http.GET('/api/v1/projects', { signal }), signal).then((a) => a.projects),
+  createProject: (body: { name: string; timezone: string }) =>
+    answer<Project>(http.POST('/api/v1/projects', { body })),
 
   query: <T>(project: string, query: Query, signal?: AbortSignal) =>
-    call<T>('POST', projectPath(project, ['query']), query, signal),
+    answer<T>(
+      http.POST('/api/v1/projects/{project}/query', {
+        params: { path: { project } },
+        body: query as never,
+        signal,
+      }),
+      signal,
+    ),
   explain: (project: string, query: Query, signal?: AbortSignal) =>
-    call<unknown>('POST', projectPath(project, ['query', 'explain']), query, signal),
+    answer<unknown>(
+      http.POST('/api/v1/projects/{project}/query/explain', {
+        params: { path: { project } },
+        body: query as never,
+        signal,
+      }),
+      signal,
+    ),
 
   schema: (project: string, signal?: AbortSignal) =>
-    call<Schema>('GET', projectPath(project, ['schema']), undefined, signal),
-  events: (project: string, params: Params, signal?: AbortSignal) =>
-    call<EventPage>('GET', projectPath(project, ['events'], params), undefined, signal),
-  persons: (project: string, params: Params, signal?: AbortSignal) =>
-    call<PersonPage>('GET', projectPath(project, ['persons'], params), undefined, signal),
+    answer<Schema>(
+      http.GET('/api/v1/projects/{project}/schema', { params: { path: { project } }, signal }),
+      signal,
+    ),
+  events: (project: string, query: Paging & EventFilter, signal?: AbortSignal) =>
+    answer<EventPage>(
+      http.GET('/api/v1/projects/{project}/events', {
+        params: { path: { project }, query: { event: query.event, ...page(query) } },
+        signal,
+      }),
+      signal,
+    ),
+  persons: (project: string, q: string, paging: Paging, signal?: AbortSignal) =>
+    answer<PersonPage>(
+      http.GET('/api/v1/projects/{project}/persons', {
+        params: { path: { project }, query: { q: q || undefined, ...page(paging) } },
+        signal,
+      }),
+      signal,
+    ),
   person: (project: string, person: string, signal?: AbortSignal) =>
-    call<PersonDetail>('GET', projectPath(project, ['persons', person]), undefined, signal),
-  timeline: (project: string, person: string, params: Params, signal?: AbortSignal) =>
-    call<EventPage>('GET', projectPath(project, ['persons', person, 'timeline'], params), undefined, signal),
-  ledger: (project: string, params: Params, signal?: AbortSignal) =>
-    call<Ledger>('GET', projectPath(project, ['ledger'], params), undefined, signal),
-  deadLetters: (project: string, params: Params, signal?: AbortSignal) =>
-    call<DeadLetterPage>('GET', projectPath(project, ['dead-letters'], params), undefined, signal),
+    answer<PersonItem>(
+      http.GET('/api/v1/projects/{project}/persons/{person}', {
+        params: { path: { project, person } },
+        signal,
+      }),
+      signal,
+    ),
+  timeline: (project: string, person: string, paging: Paging, signal?: AbortSignal) =>
+    answer<EventPage>(
+      http.GET('/api/v1/projects/{project}/persons/{person}/timeline', {
+        params: { path: { project, person }, query: page(paging) },
+        signal,
+      }),
+      signal,
+    ),
+  ledger: (project: string, signal?: AbortSignal) =>
+    answer<Ledger>(
+      http.GET('/api/v1/projects/{project}/ledger', { params: { path: { project } }, signal }),
+      signal,
+    ),
+  deadLetters: (project: string, paging: Paging, signal?: AbortSignal) =>
+    answer<DeadLetterPage>(
+      http.GET('/api/v1/projects/{project}/dead-letters', {
+        params: { path: { project }, query: page(paging) },
+        signal,
+      }),
+      signal,
+    ),
 };

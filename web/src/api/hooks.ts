@@ -6,7 +6,7 @@ import {
   useQuery,
   useQueryClient,
 } from '@tanstack/react-query';
-import { api, type Params } from './client';
+import { api, type EventFilter } from './client';
 import type { Query } from './types';
 
 export const sessionQuery = queryOptions({
@@ -42,10 +42,10 @@ export const useSchema = (project: string) =>
     staleTime: 30_000,
   });
 
-export const useLedger = (project: string, everyMs = 10_000, params: Params = {}) =>
+export const useLedger = (project: string, everyMs = 10_000) =>
   useQuery({
-    queryKey: [project, 'ledger', params],
-    queryFn: ({ signal }) => api.ledger(project, params, signal),
+    queryKey: [project, 'ledger'],
+    queryFn: ({ signal }) => api.ledger(project, signal),
     refetchInterval: everyMs,
     placeholderData: keepPreviousData,
   });
@@ -78,7 +78,7 @@ export const useExplain = (project: string, query: Query, enabled: boolean) =>
 export const usePersons = (project: string, q: string) =>
   useInfiniteQuery({
     queryKey: [project, 'persons', q],
-    queryFn: ({ signal, pageParam }) => api.persons(project, { q, limit: 50, cursor: pageParam }, signal),
+    queryFn: ({ signal, pageParam }) => api.persons(project, q, { limit: 50, cursor: pageParam }, signal),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next ?? undefined,
     placeholderData: keepPreviousData,
@@ -99,11 +99,10 @@ export const useTimeline = (project: string, person: string) =>
     getNextPageParam: (page) => page.next ?? undefined,
   });
 
-export const useEvents = (project: string, params: Params) =>
+export const useEvents = (project: string, filter: EventFilter, limit = 50) =>
   useInfiniteQuery({
-    queryKey: [project, 'events', params],
-    queryFn: ({ signal, pageParam }) =>
-      api.events(project, { limit: 50, ...params, cursor: pageParam }, signal),
+    queryKey: [project, 'events', filter, limit],
+    queryFn: ({ signal, pageParam }) => api.events(project, { ...filter, limit, cursor: pageParam }, signal),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next ?? undefined,
     placeholderData: keepPreviousData,

@@ -1,5 +1,5 @@
 /** The live tail of a project's events, over server-sent events. */
-import { type Params, projectPath } from './client';
+import type { EventFilter } from './client';
 import type { EventItem } from './types';
 
 export type LiveState = 'connecting' | 'open' | 'lost';
@@ -10,7 +10,7 @@ export interface LiveHandlers {
 }
 
 /** Follows new events until the returned function is called. Reconnects by itself, with growing pauses. */
-export function follow(project: string, params: Params, handlers: LiveHandlers): () => void {
+export function follow(project: string, filter: EventFilter, handlers: LiveHandlers): () => void {
   let source: EventSource | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let failures = 0;
@@ -18,7 +18,7 @@ export function follow(project: string, params: Params, handlers: LiveHandlers):
 
   const open = () => {
     handlers.onState('connecting');
-    source = new EventSource(projectPath(project, ['events'], params));
+    source = new EventSource(tailUrl(project, filter));
     source.onopen = () => {
       failures = 0;
       handlers.onState('open');
@@ -45,6 +45,12 @@ export function follow(project: string, params: Params, handlers: LiveHandlers):
     clearTimeout(timer);
     source?.close();
   };
+}
+
+/** Address of the tail; the browser asks it for a stream of events by itself. */
+export function tailUrl(project: string, { event }: EventFilter): string {
+  const path = `/api/v1/projects/${encodeURIComponent(project)}/events`;
+  return event ? `${path}?${new URLSearchParams({ event })}` : path;
 }
 
 /** Milliseconds before try number `failures` + 1. */

@@ -1,168 +1,54 @@
-/** The shapes of the HTTP API that this app reads and writes. Meanings: docs of /api/v1. */
+/**
+ * The shapes of the HTTP API that this app reads and writes. Those of the API description come from it; the
+ * language of queries and their answers is written down here, because the description calls them objects.
+ */
+import type { components } from './schema';
 
-export interface Session {
-  user: { email: string; name?: string | null } | null;
-  setup_required: boolean;
-  csrf: string | null;
-  demo: boolean;
-}
+type Schemas = components['schemas'];
 
-export interface Project {
-  id: string;
-  name: string;
-  timezone: string;
-  week_start?: 'monday' | 'sunday';
-  write_key?: string;
-  created_at?: string;
-}
+/** A shape of the API description with fields that the description leaves open made precise. */
+type Sharp<T, Precise> = Omit<T, keyof Precise> & Precise;
 
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 export type Properties = Record<string, Json>;
 
+export type Session = Schemas['SessionBody'];
+export type Project = Sharp<Schemas['ProjectBody'], { settings?: Properties }>;
+export type SetUp = Schemas['SetUp'];
+
 /** One stored event, as listed and as streamed. */
-export interface EventItem {
-  event: string;
-  time: string;
-  seq: string | number;
-  person: string | null;
-  user_id: string | null;
-  device_id: string | null;
-  session_id?: string | number | null;
-  insert_id?: string | null;
-  properties?: Properties | null;
-  groups?: Properties | null;
-  received_at?: string;
-  annotations?: string[];
-}
+export type EventItem = Sharp<
+  Schemas['EventBody'],
+  { seq: string | number; properties?: Properties | null; groups?: Properties | null }
+>;
+export type EventPage = Sharp<Schemas['EventsBody'], { events: EventItem[] }>;
 
-export interface EventPage {
-  events: EventItem[];
-  next: string | null;
-}
-
-export interface PersonItem {
-  person: string;
-  user_ids: string[];
-  device_ids: string[];
-  properties?: Properties | null;
-  first_seen: string | null;
-  last_seen: string | null;
-  events?: number;
-}
-
-export interface PersonPage {
-  persons: PersonItem[];
-  next: string | null;
-}
-
-export interface PersonDetail extends PersonItem {
-  merges: { at: string; kind: string; detail?: Json }[];
-}
+export type Merge = Sharp<Schemas['MergeBody'], { detail?: Json }>;
+export type PersonItem = Sharp<
+  Schemas['PersonBody'],
+  { properties?: Properties | null; merges?: Merge[] | null }
+>;
+export type PersonPage = Sharp<Schemas['PersonsBody'], { persons: PersonItem[] }>;
 
 export type PropertyType = 'string' | 'number' | 'boolean' | 'list';
-
-export interface SchemaEvent {
-  name: string;
-  count: number;
-  first_seen?: string;
-  last_seen?: string;
-  operation?: boolean;
-}
-
-export interface SchemaProperty {
-  name: string;
-  scope: 'event' | 'user';
-  types: PropertyType[];
-  count: number;
-  examples?: Json[];
-  events?: string[];
-}
-
+export type SchemaEvent = Schemas['SchemaEventBody'];
+export type SchemaProperty = Sharp<
+  Schemas['SchemaPropertyBody'],
+  { scope: 'event' | 'user'; types: PropertyType[]; examples: Json[] }
+>;
 export interface Schema {
   events: SchemaEvent[];
   properties: SchemaProperty[];
 }
 
-/* ---- ledger ---- */
-
-export interface Identity {
-  acknowledged: number;
-  visible: number;
-  duplicate: number;
-  filtered: number;
-  dead: number;
-  pending: number;
-  balanced: boolean;
-  pending_exact?: boolean;
-}
-
-export interface LaneRow {
-  lane: string;
-  partition: number;
-  start: number;
-  end: number;
-  cursor: number;
-  pending: number;
-  watermark: string | null;
-}
-
-export interface Tally {
-  visible: number;
-  duplicate: number;
-  filtered: number;
-  dead: number;
-  control: number;
-  hole: number;
-}
-
-export interface LedgerInterval {
-  lane: string;
-  partition: number;
-  from: number;
-  to: number;
-  received_from: string | null;
-  received_to: string | null;
-  status: 'accounted' | 'skipped' | 'lost';
-  tally?: Tally | null;
-  fingerprint?: string | null;
-  reason?: string | null;
-}
-
-export interface LedgerGap {
-  lane: string;
-  partition: number;
-  from: number;
-  to: number;
-  cause: string;
-  evidence?: Json;
-}
-
-export interface Ledger {
-  log?: string;
-  as_of: string;
-  complete_through: string | null;
-  identity: Identity;
-  lanes: LaneRow[];
-  intervals: LedgerInterval[];
-  /** Older intervals that the answer does not list. */
-  intervals_left_out?: number;
-  gaps: LedgerGap[];
-  instance?: Identity | null;
-}
-
-export interface DeadLetter {
-  lane: string;
-  partition: number;
-  offset: number;
-  received_at: string;
-  reason: { code: string; message: string };
-  body: Json;
-}
-
-export interface DeadLetterPage {
-  dead: DeadLetter[];
-  next: string | null;
-}
+export type Identity = Schemas['IdentityBody'];
+export type LaneRow = Schemas['LaneBody'];
+export type Tally = Schemas['TallyBody'];
+export type LedgerInterval = Sharp<Schemas['IntervalBody'], { status: 'accounted' | 'skipped' | 'lost' }>;
+export type LedgerGap = Schemas['GapBody'];
+export type Ledger = Sharp<Schemas['LedgerBody'], { intervals: LedgerInterval[] }>;
+export type DeadLetter = Schemas['DeadLetterBody'];
+export type DeadLetterPage = Schemas['DeadLettersBody'];
 
 /* ---- queries ---- */
 

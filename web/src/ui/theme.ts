@@ -57,7 +57,7 @@ const dark: MantineColorsTuple = [
 export const theme = createTheme({
   colors: { ledger, pen, gray, dark },
   primaryColor: 'ledger',
-  primaryShade: { light: 7, dark: 4 },
+  primaryShade: { light: 7, dark: 6 },
   autoContrast: true,
   black: '#14201a',
   white: '#fcfefc',

@@ -10,6 +10,8 @@ const event = (seq: number, more: Partial<EventItem> = {}): EventItem => ({
   person: 'p',
   user_id: 'ana',
   device_id: null,
+  received_at: '2026-11-21T00:00:01.000Z',
+  annotations: [],
   ...more,
 });
 

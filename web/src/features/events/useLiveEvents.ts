@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
-import type { Params } from '../../api/client';
+import type { EventFilter } from '../../api/client';
 import { useEvents } from '../../api/hooks';
 import { eventKey, follow, type LiveState } from '../../api/live';
 import type { EventItem } from '../../api/types';
@@ -21,21 +21,21 @@ export interface LiveEvents {
 }
 
 /** Stored events, newest first, with those that arrive from now on put on top. */
-export function useLiveEvents(project: string, params: Params): LiveEvents {
-  const stored = useEvents(project, params);
+export function useLiveEvents(project: string, filter: EventFilter): LiveEvents {
+  const stored = useEvents(project, filter);
   const [live, setLive] = useState<EventItem[]>([]);
   const [state, setState] = useState<LiveState>('connecting');
   const [paused, setPausedState] = useState(false);
   const [waiting, setWaiting] = useState(0);
   const buffer = useRef<EventItem[]>([]);
   const pausedRef = useRef(false);
-  const key = JSON.stringify(params);
+  const key = JSON.stringify(filter);
 
   useEffect(() => {
     buffer.current = [];
     setLive([]);
     setWaiting(0);
-    const stop = follow(project, JSON.parse(key) as Params, {
+    const stop = follow(project, JSON.parse(key) as EventFilter, {
       onEvent: (e) => {
         buffer.current = [e, ...buffer.current].slice(0, KEPT_MAX);
       },

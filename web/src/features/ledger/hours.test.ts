@@ -5,7 +5,7 @@ import { byHour, none, progress, sum } from './hours';
 const interval = (
   from: number,
   to: number,
-  at: string | null,
+  at: string,
   more: Partial<LedgerInterval> = {},
 ): LedgerInterval => ({
   lane: 'live',
@@ -15,6 +15,7 @@ const interval = (
   received_from: at,
   received_to: at,
   status: 'accounted',
+  fingerprint: '00',
   tally: { ...none(), visible: to - from },
   ...more,
 });
@@ -23,8 +24,8 @@ describe('hours of the ledger', () => {
   const hours = byHour([
     interval(0, 10, '2026-11-20T10:05:00Z'),
     interval(0, 5, '2026-11-20T10:59:59.999Z', { partition: 1 }),
-    interval(10, 12, '2026-11-20T11:00:00Z', { status: 'lost', tally: null, reason: 'corrupt' }),
-    interval(12, 20, null, { tally: { ...none(), visible: 1 } }),
+    interval(10, 12, '2026-11-20T11:00:00Z', { status: 'lost', tally: none(), reason: 'corrupt' }),
+    interval(12, 20, '', { tally: { ...none(), visible: 1 } }),
   ]);
 
   it('come newest first, each summed over its partitions', () => {

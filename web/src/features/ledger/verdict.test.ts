@@ -10,8 +10,9 @@ const balanced: Identity = {
   dead: 15,
   pending: 10,
   balanced: true,
+  pending_exact: true,
 };
-const gap = { lane: 'live', partition: 0, from: 3, to: 5, cause: 'corrupt' };
+const gap = { lane: 'live', partition: 0, from: 3, to: 5, cause: 'corrupt', evidence: '' };
 
 describe('the ledger verdict', () => {
   it('adds the right side up', () => {

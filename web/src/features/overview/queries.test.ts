@@ -3,9 +3,9 @@ import { change, topEvents, topQuery } from './queries';
 
 it('takes the most frequent events, without operations', () => {
   const events = [
-    { name: 'b', count: 2 },
+    { name: 'b', count: 2, operation: false },
     { name: '$identify', count: 99, operation: true },
-    { name: 'a', count: 5 },
+    { name: 'a', count: 5, operation: false },
   ];
   expect(topEvents(events)).toEqual(['a', 'b']);
   expect(topQuery(['a']).series).toEqual([{ event: 'a', measure: 'totals' }]);

@@ -1,10 +1,10 @@
-import type { Json, PersonDetail } from '../../api/types';
+import type { Json, Merge } from '../../api/types';
 import { instant } from '../../ui/format/time';
 import { Icon } from '../../ui/icons';
 import classes from './persons.module.css';
 
 interface Props {
-  merges: PersonDetail['merges'];
+  merges: Merge[] | null | undefined;
   zone: string;
 }
 

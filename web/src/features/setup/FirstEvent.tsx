@@ -50,7 +50,7 @@ export function FirstEvent({ project, zone }: Props) {
 
 function useFirstEvent(project: string): EventItem | undefined {
   const [live, setLive] = useState<EventItem>();
-  const stored = useEvents(project, { limit: 1 });
+  const stored = useEvents(project, {}, 1);
   const first = live ?? stored.data?.pages[0]?.events[0];
   const { refetch } = stored;
 

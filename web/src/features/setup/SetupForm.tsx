@@ -3,13 +3,14 @@ import { useForm } from '@mantine/form';
 import { useState } from 'react';
 import { api } from '../../api/client';
 import { useForget, useSession } from '../../api/hooks';
+import type { Project } from '../../api/types';
 import { FormError } from '../login/FormError';
 import { ownZone, zones } from './zones';
 
 interface Props {
   code: string;
-  /** Called with the project that was made, if one was. */
-  onDone: (project: string | null) => void;
+  /** Called with the project that was made, if one was; only now does it carry its secret key. */
+  onDone: (project: Project | null) => void;
 }
 
 const PASSWORD_MIN = 10;
@@ -37,7 +38,7 @@ export function SetupForm({ code, onDone }: Props) {
     setError(null);
     const project = withProject ? { name: v.project.trim(), timezone: v.timezone } : undefined;
     try {
-      await api.setup({
+      const done = await api.setup({
         code: v.code.trim(),
         email: v.email.trim(),
         password: v.password,
@@ -45,7 +46,7 @@ export function SetupForm({ code, onDone }: Props) {
         project,
       });
       await forget();
-      onDone(project?.name ?? null);
+      onDone(done.project ?? null);
     } catch (e) {
       setError(e);
     } finally {
@@ -60,7 +61,7 @@ export function SetupForm({ code, onDone }: Props) {
         <TextInput
           label="Set-up code"
           description="Printed in the terminal where tallymark serve runs. It proves that this server is yours."
-          placeholder="XXXX-XXXX"
+          placeholder="XXXX-XXXX-XXXX"
           autoComplete="off"
           spellCheck={false}
           required

@@ -1,4 +1,5 @@
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
 import { Frame } from '../login/Frame';
 import { ConnectStep } from './ConnectStep';
 import { SetupForm } from './SetupForm';
@@ -9,6 +10,8 @@ const route = getRouteApi('/setup');
 export function SetupPage() {
   const { project, code } = route.useSearch();
   const navigate = useNavigate();
+  // Kept only while this page is open: it must not be in the address or in storage.
+  const [secret, setSecret] = useState<string | null>(null);
   if (project) {
     return (
       <Frame
@@ -16,7 +19,7 @@ export function SetupPage() {
         title="Send your first event"
         lead="Keep the SDK you already use and point it here. This page notices by itself."
       >
-        <ConnectStep project={project} />
+        <ConnectStep project={project} secret={secret} />
       </Frame>
     );
   }
@@ -24,9 +27,10 @@ export function SetupPage() {
     <Frame title="Set up Tallymark" lead="This takes a minute and happens only once on this server.">
       <SetupForm
         code={code ?? ''}
-        onDone={(name) =>
-          void (name ? navigate({ to: '/setup', search: { project: name } }) : navigate({ to: '/' }))
-        }
+        onDone={(made) => {
+          setSecret(made?.secret_key ?? null);
+          void (made ? navigate({ to: '/setup', search: { project: made.name } }) : navigate({ to: '/' }));
+        }}
       />
     </Frame>
   );

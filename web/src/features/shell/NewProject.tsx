@@ -14,7 +14,7 @@ export function NewProject({ onCreated }: { onCreated: (project: Project) => voi
   const client = useQueryClient();
   const [error, setError] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
-  const [made, setMade] = useState<(Project & { secret_key?: string }) | null>(null);
+  const [made, setMade] = useState<Project | null>(null);
   const form = useForm({
     initialValues: { name: '', timezone: ownZone() },
     validate: { name: isNotEmpty('Give the project a name, such as the product.') },

@@ -4,14 +4,14 @@ import { eventChoices, findProperty, firstOperator, operators, propertyChoices }
 
 const schema: Schema = {
   events: [
-    { name: 'Rare', count: 2 },
-    { name: 'Play', count: 5000 },
+    { name: 'Rare', count: 2, operation: false },
+    { name: 'Play', count: 5000, operation: false },
     { name: '$identify', count: 9, operation: true },
   ],
   properties: [
-    { name: 'amount', scope: 'event', types: ['number'], count: 5, events: ['Purchase'] },
-    { name: 'genre', scope: 'event', types: ['string'], count: 9, events: ['Play'] },
-    { name: 'plan', scope: 'user', types: ['string'], count: 3 },
+    { name: 'amount', scope: 'event', types: ['number'], count: 5, examples: [], events: ['Purchase'] },
+    { name: 'genre', scope: 'event', types: ['string'], count: 9, examples: [], events: ['Play'] },
+    { name: 'plan', scope: 'user', types: ['string'], count: 3, examples: [], events: [] },
   ],
 };
 

@@ -26,7 +26,7 @@ interface PropertyFilter {
 export function propertyChoices(schema: Schema | undefined, filter: PropertyFilter = {}): Choice[] {
   const usable = (schema?.properties ?? []).filter((p) => !filter.numbersOnly || p.types.includes('number'));
   const here = (p: SchemaProperty) =>
-    !filter.events?.length || !p.events || p.events.some((e) => filter.events?.includes(e));
+    !filter.events?.length || p.events.length === 0 || p.events.some((e) => filter.events?.includes(e));
   const events = usable.filter((p) => p.scope === 'event').sort(byCount);
   const users = usable.filter((p) => p.scope === 'user').sort(byCount);
   const choice = (scope: Breakdown['scope'], group: string) => (p: SchemaProperty) => ({

@@ -170,7 +170,9 @@ impl Graph {
                 self.refold(root);
             }
         }
-        let members = dirty.iter().filter_map(|r| self.components.get(r)).flat_map(|c| &c.members).copied();
+        let components = &self.components;
+        let members = dirty.iter().filter_map(|root| Some((root, &components.get(root)?.members)));
+        let members = members.flat_map(|(root, members)| members.iter().map(|m| (*m, *root)));
         self.patch.update(&mut self.fold, &self.kinds, members);
         let view =
             Arc::new(self.patch.view(&self.fold, self.kinds.clone(), self.first.clone(), self.notes.clone()));

@@ -5,7 +5,7 @@
 
 use crate::fold::{Fold, Node, Notes};
 use crate::op::{Merge, Refusal, UNSEEN};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use std::sync::{Arc, OnceLock};
 use tallymark_model::{Seq, SubjectId, SubjectKind};
 
@@ -31,8 +31,9 @@ pub struct View {
     nodes: Arc<Vec<Node>>,
     kinds: Arc<Vec<SubjectKind>>,
     first: Arc<Vec<Seq>>,
+    components: Arc<Vec<u32>>,
     notes: Arc<FxHashMap<u32, Arc<Notes>>>,
-    people: OnceLock<People>,
+    members: OnceLock<Members>,
 }
 
 impl View {
@@ -81,7 +82,8 @@ impl View {
 
     /// Subjects of a person, ascending: its user ids, and devices it owns or owned at some time.
     pub fn members(&self, person: u32) -> Vec<SubjectId> {
-        self.people().members_of(person).iter().map(|(_, s)| SubjectId(*s)).collect()
+        let members = self.members.get_or_init(|| Members::gather(self));
+        members.of(person).iter().map(|s| SubjectId(*s)).collect()
     }
 
     /// True if the person has a user id.
@@ -111,8 +113,15 @@ impl View {
     }
 
     /// What happened to a person, in log order.
-    pub fn merges(&self, person: u32) -> &[Merge] {
-        self.people().merges.get(&person).map_or(&[], Vec::as_slice)
+    pub fn merges(&self, person: u32) -> Vec<Merge> {
+        // The founder took part in everything that happened to the person.
+        let founder = self.nodes.get(person as usize).map_or(0, |n| n.subject as usize);
+        let notes = self.components.get(founder).and_then(|component| self.notes.get(component));
+        let all = notes.map_or(&[][..], |n| &n.merges);
+        let mut merges: Vec<Merge> =
+            all.iter().filter(|m| self.survivor(m.person) == person).copied().collect();
+        merges.sort_unstable_by_key(|m| m.seq);
+        merges
     }
 
     /// Every refused operation, in log order.
@@ -122,49 +131,60 @@ impl View {
         all
     }
 
+    /// Calls `visit` with every (person, subject), subjects ascending, each pair once.
+    fn each_membership(&self, mut visit: impl FnMut(u32, u32)) {
+        let mut owners = Vec::new();
+        for (subject, &person) in self.dense.iter().enumerate().skip(1) {
+            let subject = subject as u32;
+            if person != View::VARYING {
+                visit(person, subject);
+                continue;
+            }
+            owners.clear();
+            owners.extend(self.timeline(SubjectId(subject)).iter().map(|(_, p)| *p));
+            owners.sort_unstable();
+            owners.dedup();
+            owners.iter().for_each(|p| visit(*p, subject));
+        }
+    }
+
     fn varying_person(&self, subject: SubjectId, seq: Seq) -> u32 {
         let timeline = self.timeline(subject);
         let after = timeline.partition_point(|(from, _)| *from <= seq);
         timeline.get(after.saturating_sub(1)).map_or(0, |e| e.1)
     }
-
-    fn people(&self) -> &People {
-        self.people.get_or_init(|| People::gather(self))
-    }
 }
 
 /// The view turned round, made on first use: only pages about single persons need it.
 #[derive(Debug)]
-struct People {
-    members: Vec<(u32, u32)>,
-    merges: FxHashMap<u32, Vec<Merge>>,
+struct Members {
+    /// Per person ordinal: where its subjects begin in `subjects`; one more at the end.
+    begin: Vec<u32>,
+    subjects: Vec<u32>,
 }
 
-impl People {
-    fn gather(view: &View) -> People {
-        let mut members: Vec<(u32, u32)> = Vec::with_capacity(view.dense.len());
-        for (subject, &person) in view.dense.iter().enumerate().skip(1) {
-            if person != View::VARYING {
-                members.push((person, subject as u32));
-            }
+impl Members {
+    fn gather(view: &View) -> Members {
+        let mut begin = vec![0u32; view.roots.len() + 2];
+        view.each_membership(|person, _| begin[person as usize + 2] += 1);
+        for i in 2..begin.len() {
+            begin[i] += begin[i - 1];
         }
-        for (device, timeline) in view.timelines.iter() {
-            members.extend(timeline.iter().map(|(_, person)| (*person, *device)));
-        }
-        members.sort_unstable();
-        members.dedup();
-        let mut merges: FxHashMap<u32, Vec<Merge>> = FxHashMap::default();
-        for merge in view.notes.values().flat_map(|n| &n.merges) {
-            merges.entry(view.survivor(merge.person)).or_default().push(*merge);
-        }
-        merges.values_mut().for_each(|m| m.sort_unstable_by_key(|m| m.seq));
-        People { members, merges }
+        // Filling moves each beginning to its end, which is the next one's beginning.
+        let mut subjects = vec![0; begin[begin.len() - 1] as usize];
+        view.each_membership(|person, subject| {
+            let at = &mut begin[person as usize + 1];
+            subjects[*at as usize] = subject;
+            *at += 1;
+        });
+        Members { begin, subjects }
     }
 
-    fn members_of(&self, person: u32) -> &[(u32, u32)] {
-        let from = self.members.partition_point(|(p, _)| *p < person);
-        let to = self.members.partition_point(|(p, _)| *p <= person);
-        &self.members[from..to]
+    fn of(&self, person: u32) -> &[u32] {
+        match (self.begin.get(person as usize), self.begin.get(person as usize + 1)) {
+            (Some(from), Some(to)) => &self.subjects[*from as usize..*to as usize],
+            _ => &[],
+        }
     }
 }
 
@@ -174,22 +194,33 @@ pub(crate) struct Patch {
     dense: Arc<Vec<u32>>,
     roots: Arc<Vec<u32>>,
     timelines: Arc<Timelines>,
+    /// Per subject: the key of its component's notes; 0 = no operation names it.
+    components: Arc<Vec<u32>>,
 }
 
 impl Patch {
-    /// Brings the arrays up to date: new subjects and nodes, and the `changed` subjects.
-    pub fn update(&mut self, fold: &mut Fold, kinds: &[SubjectKind], changed: impl Iterator<Item = u32>) {
+    /// Brings the arrays up to date: new subjects and nodes, and the `changed` subjects with
+    /// their components.
+    pub fn update(
+        &mut self,
+        fold: &mut Fold,
+        kinds: &[SubjectKind],
+        changed: impl Iterator<Item = (u32, u32)>,
+    ) {
         let (known, known_nodes) = (self.dense.len() as u32, self.roots.len() as u32);
         let dense = Arc::make_mut(&mut self.dense);
         dense.extend_from_slice(&fold.own[known as usize..]);
         let roots = Arc::make_mut(&mut self.roots);
         roots.extend(known_nodes..fold.nodes.len() as u32);
-        let changed: FxHashSet<u32> = changed.collect();
-        if changed.is_empty() {
+        let components = Arc::make_mut(&mut self.components);
+        components.resize(dense.len(), 0);
+        let mut changed = changed.peekable();
+        if changed.peek().is_none() {
             return;
         }
         let timelines = Arc::make_mut(&mut self.timelines);
-        for subject in changed {
+        for (subject, component) in changed {
+            components[subject as usize] = component;
             let founded: Vec<u32> = fold.nodes_of(subject).collect();
             for node in founded {
                 roots[node as usize] = fold.find(node);
@@ -224,8 +255,9 @@ impl Patch {
             nodes: fold.nodes.clone(),
             kinds,
             first,
+            components: self.components.clone(),
             notes,
-            people: OnceLock::new(),
+            members: OnceLock::new(),
         }
     }
 }

@@ -97,6 +97,12 @@ fn compare(harness: &mut Harness, log: &[RefEvent], first_user: bool) -> Result<
         prop_assert_eq!(view.identified(*ordinal), !users.is_empty());
         prop_assert_eq!(view.first_seq(*ordinal), expected.first[person]);
         prop_assert_eq!(view.survivor(*ordinal), *ordinal);
+        let merges = view.merges(*ordinal);
+        prop_assert!(merges.windows(2).all(|m| m[0].seq <= m[1].seq));
+        let absorbed: BTreeSet<u32> = merges.iter().filter_map(|m| m.absorbed).collect();
+        let gone: BTreeSet<u32> =
+            (1..view.bound()).filter(|p| p != ordinal && view.survivor(*p) == *ordinal).collect();
+        prop_assert_eq!(absorbed, gone);
         let founder = view.founder(*ordinal).expect("every person was founded by somebody");
         prop_assert!(view.members(*ordinal).contains(&founder.subject));
         let (kind, raw) = harness.raw(founder.subject);

@@ -222,15 +222,11 @@ fn bin_label(value: &Value, bins: &[Value]) -> String {
     let Some(number) = values::number(value) else { return "(none)".into() };
     let bounds: Vec<f64> = bins.iter().filter_map(values::number).collect();
     let at = |i: usize| values::text(&bins[i]);
-    if number < bounds[0] {
-        return format!("< {}", at(0));
+    match bounds.iter().position(|b| number < *b) {
+        Some(0) => format!("< {}", at(0)),
+        Some(i) => format!("[{}, {})", at(i - 1), at(i)),
+        None => format!(">= {}", at(bounds.len() - 1)),
     }
-    for i in 1..bounds.len() {
-        if number < bounds[i] {
-            return format!("[{}, {})", at(i - 1), at(i));
-        }
-    }
-    format!(">= {}", at(bounds.len() - 1))
 }
 
 fn is_operation(name: &str) -> bool {

@@ -29,7 +29,7 @@ export function Equation({ ledger }: { ledger: Ledger }) {
       <div className={classes.top}>
         <p className={classes.long}>{v.long}</p>
         <span className={classes.stamp} data-state={v.state} data-testid="ledger-verdict">
-          {v.state === 'bad' ? 'Not balanced' : 'Balanced'}
+          {v.stamp}
         </span>
       </div>
       <div className={classes.equation} role="math" aria-label={spoken(i)}>

@@ -34,7 +34,7 @@ describe('the ledger verdict', () => {
   });
   it('never calls a log with gaps good', () => {
     expect(verdict({ identity: balanced, gaps: [gap] })).toMatchObject({
-      state: 'bad',
+      state: 'gap',
       short: '1 gap in the log',
     });
   });

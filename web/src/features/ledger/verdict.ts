@@ -2,7 +2,10 @@
 import type { Identity, Ledger } from '../../api/types';
 
 export interface Verdict {
-  state: 'good' | 'waiting' | 'bad';
+  /** `gap`: the books close, but part of the log could not be read. */
+  state: 'good' | 'waiting' | 'gap' | 'bad';
+  /** Two words for the stamp. */
+  stamp: string;
   /** For the badge. */
   short: string;
   /** For the page. */
@@ -25,13 +28,15 @@ export function verdict(ledger: Pick<Ledger, 'identity' | 'gaps'>): Verdict {
   if (!i.balanced || off !== 0) {
     return {
       state: 'bad',
+      stamp: 'Not balanced',
       short: 'Does not balance',
       long: `The books do not close: ${off === 0 ? 'the server reports an imbalance' : `${Math.abs(off)} events ${off > 0 ? 'are missing from' : 'too many on'} the right side`}. Run “tallymark verify” on the server.`,
     };
   }
   if (ledger.gaps.length > 0) {
     return {
-      state: 'bad',
+      state: 'gap',
+      stamp: 'Balanced, with gaps',
       short: `${ledger.gaps.length} ${ledger.gaps.length === 1 ? 'gap' : 'gaps'} in the log`,
       long: 'The books close, but part of the log could not be read. Each gap is listed below with its cause.',
     };
@@ -39,12 +44,14 @@ export function verdict(ledger: Pick<Ledger, 'identity' | 'gaps'>): Verdict {
   if (i.pending > 0) {
     return {
       state: 'waiting',
+      stamp: 'Balanced',
       short: 'All accounted for',
       long: 'Balanced. What is pending is safe on disk and will be visible within seconds.',
     };
   }
   return {
     state: 'good',
+    stamp: 'Balanced',
     short: 'All accounted for',
     long: 'Balanced. Everything that was acknowledged has been given its place.',
   };

@@ -45,7 +45,7 @@ export function Accounts({ project }: { project: string }) {
       }
     >
       <div className={classes.verdict} data-state={v.state}>
-        <Icon name={v.state === 'bad' ? 'warning' : 'check'} size={18} />
+        <Icon name={v.state === 'bad' || v.state === 'gap' ? 'warning' : 'check'} size={18} />
         <span>
           {v.short}
           <small>

@@ -33,7 +33,7 @@ export function Freshness({ project }: { project: string }) {
           : 'No event yet'
       }
     >
-      <Icon name={v.state === 'bad' ? 'warning' : 'check'} size={16} />
+      <Icon name={v.state === 'bad' || v.state === 'gap' ? 'warning' : 'check'} size={16} />
       <span>
         {v.short}
         <small>

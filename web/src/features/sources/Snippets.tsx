@@ -25,7 +25,7 @@ export function Snippets({ writeKey, sdk, onSdk }: Props) {
       onChange={(v) => v && (onSdk ?? setOwn)(v)}
       orientation="vertical"
       variant="pills"
-      classNames={{ root: classes.tabs, list: classes.list, tab: classes.tab }}
+      classNames={{ root: classes.tabs, list: classes.list, tab: classes.tab, tabLabel: classes.tabLabel }}
       keepMounted={false}
     >
       <Tabs.List aria-label="SDK">

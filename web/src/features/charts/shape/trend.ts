@@ -68,7 +68,7 @@ export function trendSummary(
   if (first.total === null && first.values.every((v) => v === null)) {
     return `${eventName(s.event)} has no value ${span}.`;
   }
-  const subject = state.by ? `${first.name} leads: ` : '';
+  const subject = state.by ? `“${first.name}” leads: ` : '';
   const text = `${subject}${sentence(s, first.total)} ${span}.`;
   const peak = peakOf(first.values, result.incomplete);
   if (peak === null || result.buckets.length < 2) return text;

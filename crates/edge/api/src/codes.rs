@@ -71,12 +71,17 @@ codes! {
     UNCERTAIN = "TM0113", 500, "Events may or may not have been stored",
         "Send again with the same insert ids: what is already stored counts once.";
 
+    BAD_URL = "TM0120", 400, "The request's URL is not valid",
+        "Check the URL, in particular what is percent-encoded.";
+    WEB_DOWN = "TM0121", 503, "The web process is not running",
+        "Events are still accepted. It is restarted by itself: try again in a few seconds; /health/ready shows its state.";
+
     NOT_SIGNED_IN = "TM0201", 401, "The request carries no credential",
         "Log in, or send a key as `Authorization: Bearer KEY`.";
     BAD_CREDENTIAL = "TM0202", 401, "The credential is not valid",
         "The key may have been revoked or mistyped. A person with access can create a new one.";
     FORBIDDEN = "TM0203", 403, "The credential may not do that",
-        "Write keys only send events; secret keys read and manage their project; admin keys and people the instance.";
+        "Write keys only send events and read receipts; secret keys read and manage their project; admin keys and people the instance.";
     NO_PROJECT = "TM0204", 404, "There is no such project",
         "Use the id or the exact name. A secret key only knows its own project.";
     NO_CSRF = "TM0205", 403, "The request lacks the session's CSRF token",
@@ -152,6 +157,25 @@ codes! {
         "Delete the state folder: it is derived again. If it stays, run `tallymark verify`.";
     STATE_IO = "TM0506", 0, "The state folder cannot be used",
         "Check that the disk has space and that the folder may be written.";
+
+    PROCESSOR_FENCED = "TM0601", 0, "Another processor has taken over",
+        "Nothing to do if that was meant. Otherwise make sure that only one server uses the data folder.";
+    WRONG_LOG = "TM0602", 0, "The catalog belongs to another log",
+        "Use the log folder and the catalog of one installation, for example from one backup.";
+    LOG_UNREADABLE = "TM0603", 0, "The log cannot be read",
+        "Check the disk and the permissions of the log folder; the processor tries again.";
+    LOG_GAP = "TM0604", 0, "A part of the log is gone",
+        "Restore the log's files, or allow the loss to be recorded; it then shows as a gap in the ledger.";
+    CATALOG_REFUSED = "TM0605", 0, "The catalog refused a commit or failed",
+        "Check disk space and permissions of catalog.db; the processor tries again.";
+    STATE_BEHIND = "TM0606", 0, "State cannot follow the catalog",
+        "Delete the state folder: it is derived again. If it stays, run `tallymark verify`.";
+    STORE_FAILED = "TM0607", 0, "The object store failed",
+        "Check disk space and permissions of the objects folder; the processor tries again.";
+    STEP_PANICKED = "TM0608", 0, "A processing step failed unexpectedly",
+        "The process is started again and nothing is lost. Report the message with the log's lines before it.";
+    FAILPOINT = "TM0609", 0, "Stopped by a failpoint",
+        "Failpoints are for tests: remove the setting that switches it on.";
 }
 
 /// The row of a code.

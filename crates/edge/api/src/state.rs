@@ -21,7 +21,7 @@ pub struct Limits {
     /// Queries that may wait for their turn; one more is refused.
     pub queries_waiting_max: usize,
     /// Live tails at one time.
-    pub(crate) tails_max: usize,
+    pub tails_max: usize,
     /// Memory that all running queries share.
     pub query_memory_bytes: u64,
     /// Longest time a query may compute.

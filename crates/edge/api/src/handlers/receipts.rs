@@ -1,7 +1,7 @@
 //! Receipts: what became of the events of one request.
 //!
 //! Guarantees: a receipt is only a list of positions; whoever makes one up learns counts of outcomes, never
-//! events, and write keys learn nothing.
+//! events; its size is bounded, so nobody can have the whole history counted.
 //! Deliberately not here: making receipts (the collector).
 
 use crate::extract::Segments;
@@ -14,9 +14,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use std::collections::HashMap;
 use tallymark_ledger::{Interval, IntervalSet};
-use tallymark_model::{Lane, Shard};
+use tallymark_model::{Lane, Position, Shard};
 
 const RANGES_MAX: usize = 10_000;
+/// Far beyond what one request can hold.
+const POSITIONS_MAX: u64 = 1_000_000;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct ReceiptPath {
@@ -32,6 +34,9 @@ pub(crate) async fn get(
 ) -> Result<Json<ReceiptBody>, ApiError> {
     let ranges = parse(&path.receipt)?;
     let positions = ranges.len();
+    if positions > POSITIONS_MAX {
+        return Err(bad(format!("it names {positions} positions; no request is that large")));
+    }
     let ends: HashMap<Shard, u64> =
         state.parts.backlog.bounds().await?.into_iter().map(|b| (b.shard, b.end)).collect();
     if let Some(beyond) = ranges.iter().find(|r| r.to > ends.get(&r.shard).copied().unwrap_or(0)) {
@@ -73,8 +78,8 @@ fn parse(receipt: &str) -> Result<IntervalSet, ApiError> {
         .into_iter()
         .map(|(lane, partition, from, to)| {
             let lane = Lane::from_index(lane).ok_or_else(|| bad(format!("there is no lane {lane}")))?;
-            if from >= to {
-                return Err(bad(format!("the range {from} to {to} is empty")));
+            if from > to || to > Position::OFFSET_MAX {
+                return Err(bad(format!("the range {from} to {to} cannot be")));
             }
             Ok(Interval::new(Shard { lane, partition }, from, to))
         })
@@ -99,7 +104,7 @@ mod tests {
             "abc",
             &encoded("{}"),
             &encoded("[[9,0,0,1]]"),
-            &encoded("[[0,0,5,5]]"),
+            &encoded("[[0,0,6,5]]"),
             &encoded("[[0,0,-1,5]]"),
         ] {
             assert!(parse(junk).is_err_and(|e| e.is(&codes::BAD_RECEIPT)), "{junk}");

@@ -1,6 +1,6 @@
 //! How many events per second become durable, for batches of 1, 10 and 100.
 //!
-//! `cargo run --release -p tallymark-log --example append_rate -- [DIR] [PRODUCERS] [SECONDS] [pack]`
+//! `cargo run --release -p tallymark-log --example append_rate -- [DIR] [PRODUCERS] [SECONDS] [plain]`
 //!
 //! DIR must be on the disk to be measured; a folder of its own is made there and removed again. Every event counted
 //! was acknowledged, that is, flushed. No HTTP, no parsing: the log alone.
@@ -19,7 +19,7 @@ fn main() {
     let base = args.next().map_or_else(std::env::temp_dir, PathBuf::from);
     let producers: usize = args.next().map_or(64, |n| n.parse().expect("PRODUCERS is a number"));
     let seconds: u64 = args.next().map_or(3, |n| n.parse().expect("SECONDS is a number"));
-    let pack = args.next().is_some_and(|word| word == "pack");
+    let pack = args.next().is_none_or(|word| word != "plain");
     let dir = base.join(format!("append-rate-{}", std::process::id()));
     println!(
         "{producers} producers, {seconds} s each, {} bytes per event, pack {pack}, {}",
@@ -38,7 +38,10 @@ fn main() {
 }
 
 fn measure(dir: &Path, batch: usize, producers: usize, time: Duration, pack: bool) -> String {
-    let config = FileLogConfig { pack_from_bytes: pack.then_some(4 << 10), ..FileLogConfig::default() };
+    let config = FileLogConfig {
+        pack_from_bytes: FileLogConfig::default().pack_from_bytes.filter(|_| pack),
+        ..FileLogConfig::default()
+    };
     let log = Arc::new(FileLog::open_writer(dir, config).unwrap());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let stop = Arc::new(AtomicBool::new(false));
@@ -89,7 +92,7 @@ async fn produce(
 ) -> Vec<Duration> {
     let context =
         Arc::new(RequestContext { ip: Some("203.0.113.7".to_owned()), ..RequestContext::default() });
-    let bodies: Vec<bytes::Bytes> = (0..64).map(|i| body(producer * 64 + i).into()).collect();
+    let bodies: Vec<bytes::Bytes> = (0..2_000).map(|i| body(producer * 2_000 + i).into()).collect();
     let mut latencies = Vec::new();
     let mut n = 0usize;
     while !stop.load(Ordering::Relaxed) {

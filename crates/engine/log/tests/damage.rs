@@ -52,7 +52,7 @@ async fn judge(disk: &FaultDisk, acked: &Acked, appends: &Appends, what: &str) -
     let seen = found(disk).await;
     let gone = lost(acked, &seen);
     if !gone.is_empty() {
-        let whole_append = appends.iter().any(|a| *a == gone);
+        let whole_append = appends.contains(&gone);
         assert!(whole_append, "{what}: lost {gone:?}, which is not one append");
         let told =
             seen.values().flat_map(|f| &f.evidence).all(|e| e.contains(".log") || e.contains("missing"));

@@ -5,7 +5,7 @@
 //! Deliberately not here: whether damage is a torn tail or a loss (that depends on what was durable).
 
 use super::disk::{Disk, DiskFile, OpenMode, is_device_error};
-use super::format::{ALIGN, BatchHeader, FileHeader, FileIdentity, HeaderFault, PAGE_BYTES};
+use super::format::{ALIGN, BatchHeader, Codec, FileHeader, FileIdentity, HeaderFault, PAGE_BYTES};
 use bytes::Bytes;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -37,6 +37,24 @@ impl Entry {
         match self {
             Entry::Batch { header, .. } => Some(header),
             Entry::Damage(damage) => damage.header.as_ref(),
+        }
+    }
+
+    /// Unpacks the payload in memory. What does not unpack stays packed, for the reader to report.
+    pub(crate) fn unpack(&mut self) {
+        if let Entry::Batch { header, payload } = self
+            && header.codec == Codec::Zstd
+            && let Ok(unpacked) = zstd::bulk::decompress(payload, header.unpacked_bytes as usize)
+        {
+            (*payload, header.codec) = (Bytes::from(unpacked), Codec::Plain);
+        }
+    }
+
+    /// Bytes it takes in memory, roughly.
+    pub(crate) fn memory(&self) -> usize {
+        match self {
+            Entry::Batch { header, payload } => 128 + header.table.len() * 16 + payload.len(),
+            Entry::Damage(_) => 256,
         }
     }
 

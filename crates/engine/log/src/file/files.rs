@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Verified bytes kept for the readers of the other partitions.
-const CACHE_BYTES: usize = 16 << 20;
+const CACHE_BYTES: usize = 32 << 20;
 const CACHE_BLOCKS: usize = 256;
 /// Open files kept.
 const HANDLES: usize = 8;
@@ -188,7 +188,10 @@ impl Files {
         }
         let file = self.open(number)?;
         let block = file.block(from, limit, super::BLOCK_BYTES);
-        let block = Arc::new(block.map_err(|e| Trouble::Error(read_error(&file.path, e)))?);
+        let mut block = block.map_err(|e| Trouble::Error(read_error(&file.path, e)))?;
+        // Once for the readers of all partitions.
+        block.entries.iter_mut().for_each(Entry::unpack);
+        let block = Arc::new(block);
         if block.entries.iter().any(|e| matches!(e, Entry::Damage(_))) {
             // An emptied file is overwritten only after it lost its name.
             let numbers = self
@@ -202,7 +205,7 @@ impl Files {
     }
 
     fn keep(&mut self, at: (u64, u64), block: &Arc<Block>) {
-        let bytes = (block.end - at.1) as usize;
+        let bytes = block.entries.iter().map(Entry::memory).sum();
         self.block_bytes += bytes;
         self.blocks.push_back((at, Arc::clone(block), bytes));
         while self.blocks.len() > CACHE_BLOCKS || (self.block_bytes > CACHE_BYTES && self.blocks.len() > 1) {

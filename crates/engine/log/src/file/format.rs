@@ -35,6 +35,9 @@ pub(crate) const FORMAT_VERSION: u16 = 1;
 /// Batches start at multiples of this.
 pub(crate) const ALIGN: u64 = 8;
 
+/// Largest payload, packed or not; the writer's settings stay below.
+pub(crate) const PAYLOAD_BYTES_MAX: u32 = 1 << 30;
+
 const FILE_MAGIC: [u8; 8] = *b"TALLYLOG";
 const BATCH_MAGIC: [u8; 8] = *b"\xf5TMbat\x1a\n";
 const TABLE_AT: usize = 40;
@@ -220,6 +223,9 @@ impl BatchHeader {
             1 => Codec::Zstd,
             _ => return None,
         };
+        if u32_at(head, 8) > PAYLOAD_BYTES_MAX || u32_at(head, 20) > PAYLOAD_BYTES_MAX {
+            return None;
+        }
         let table: Vec<(u64, u32)> = (0..usize::from(identity.partitions))
             .map(|i| (u64_at(head, TABLE_AT + i * 12), u32_at(head, TABLE_AT + i * 12 + 8)))
             .collect();

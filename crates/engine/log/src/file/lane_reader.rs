@@ -329,19 +329,13 @@ impl Pass {
         if self.out.is_full() {
             return Ok(false);
         }
-        let unpacked = match header.codec {
-            Codec::Plain => Ok(payload.clone()),
-            Codec::Zstd => zstd::bulk::decompress(payload, header.unpacked_bytes as usize).map(Bytes::from),
-        };
-        let outcome = match unpacked {
-            Ok(payload) => match payload.first() {
-                Some(version) if *version > record::VERSION => {
-                    let (found, known) = (u16::from(*version), u16::from(record::VERSION));
-                    return Err(Trouble::Error(ReadError::Version { path: path.to_owned(), found, known }));
-                }
-                _ => self.records(payload, start, end).map_err(|e| e.to_string()),
-            },
-            Err(e) => Err(e.to_string()),
+        let outcome = match (header.codec, payload.first()) {
+            (Codec::Zstd, _) => Err("it does not unpack".to_owned()),
+            (Codec::Plain, Some(version)) if *version > record::VERSION => {
+                let (found, known) = (u16::from(*version), u16::from(record::VERSION));
+                return Err(Trouble::Error(ReadError::Version { path: path.to_owned(), found, known }));
+            }
+            (Codec::Plain, _) => self.records(payload.clone(), start, end).map_err(|e| e.to_string()),
         };
         if let Err(problem) = outcome {
             let (from, to) = (header.position, header.end());

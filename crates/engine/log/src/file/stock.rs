@@ -182,7 +182,9 @@ fn fill(file: &dyn DiskFile, bytes: u64) -> io::Result<()> {
     while at < bytes {
         let part = (bytes - at).min(zeros.len() as u64);
         file.write_at(&zeros[..part as usize], at)?;
+        // In small portions: a flush of the whole file would make the lane's own flushes wait behind it.
+        file.sync()?;
         at += part;
     }
-    file.sync()
+    Ok(())
 }

@@ -12,6 +12,7 @@ use super::stock::Stock;
 use crate::route::Router;
 use crate::{Admission, AppendError, LogWriter, Pressure, Receipt, record};
 use async_trait::async_trait;
+use std::cell::RefCell;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -104,13 +105,18 @@ impl FileLogWriter {
 }
 
 fn pack(payload: Vec<u8>, from_bytes: Option<usize>) -> (Vec<u8>, Codec) {
-    if from_bytes.is_some_and(|from| payload.len() >= from)
-        && let Ok(packed) = zstd::bulk::compress(&payload, 1)
-        && packed.len() < payload.len()
-    {
-        return (packed, Codec::Zstd);
+    thread_local! {
+        // Making one costs more than packing a small batch.
+        static PACKER: RefCell<Option<zstd::bulk::Compressor<'static>>> = RefCell::new(zstd::bulk::Compressor::new(1).ok());
     }
-    (payload, Codec::Plain)
+    if from_bytes.is_none_or(|from| payload.len() < from) {
+        return (payload, Codec::Plain);
+    }
+    let packed = PACKER.with_borrow_mut(|packer| packer.as_mut().and_then(|p| p.compress(&payload).ok()));
+    match packed {
+        Some(packed) if packed.len() < payload.len() => (packed, Codec::Zstd),
+        _ => (payload, Codec::Plain),
+    }
 }
 
 #[async_trait]

@@ -72,7 +72,7 @@ def test_verify_finds_planted_faults(make_server):
 
     def forget_a_segment(copy):
         db = sqlite3.connect(copy / "catalog.db")
-        db.execute("DELETE FROM segments WHERE rowid = (SELECT min(rowid) FROM segments)")
+        db.execute("DELETE FROM segments WHERE id = (SELECT min(id) FROM segments)")
         db.commit()
         db.close()
 

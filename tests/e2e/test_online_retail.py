@@ -20,7 +20,7 @@ def sql():
     db.execute(f"""
         CREATE TABLE lines AS SELECT
           CASE WHEN Quantity < 0 OR InvoiceNo LIKE 'C%' THEN 'refund' ELSE 'purchase' END AS event,
-          regexp_replace(CustomerID, '\\.0$', '') AS person, CAST(InvoiceDate AS TIMESTAMP) AS at,
+          regexp_replace(CustomerID, '\\.0$', '') AS person, CAST(InvoiceDate AS TIMESTAMP) AS moment,
           epoch_ms(timezone('Europe/London', CAST(InvoiceDate AS TIMESTAMP))) AS ms
         FROM read_csv('{CSV}', all_varchar=false, types={{'InvoiceNo': 'VARCHAR', 'StockCode': 'VARCHAR', 'CustomerID': 'VARCHAR', 'Quantity': 'INTEGER'}})
     """)
@@ -44,7 +44,7 @@ def test_import_twice_and_compare_with_sql(make_server, sql):
     assert identity["visible"] == 541_909 and identity["duplicate"] == 541_909 and identity["balanced"]
 
     answer = server.query(type="segmentation", series=[{"event": "purchase"}, {"event": "purchase", "measure": "totals"}], range=RANGE, interval="month")
-    expected = sql.execute("""SELECT strftime(date_trunc('month', at), '%Y-%m-%d'), count(DISTINCT person), count(*)
+    expected = sql.execute("""SELECT strftime(date_trunc('month', moment), '%Y-%m-%d'), count(DISTINCT person), count(*)
                               FROM lines WHERE event = 'purchase' GROUP BY 1 ORDER BY 1""").fetchall()
     assert answer["buckets"] == [row[0] for row in expected]
     assert answer["series"][0]["values"] == [row[1] for row in expected]
@@ -61,7 +61,7 @@ def test_import_twice_and_compare_with_sql(make_server, sql):
 
     retention = server.query(type="retention", start={"event": "purchase"}, **{"return": {"event": "purchase"}}, range={"from": "2010-12-01", "to": "2011-11-30"}, interval="month", periods=12)
     expected = dict(((row[0], row[1]), row[2]) for row in sql.execute("""
-        WITH m AS (SELECT DISTINCT person, date_trunc('month', at) AS month FROM lines WHERE event = 'purchase' AND person IS NOT NULL)
+        WITH m AS (SELECT DISTINCT person, date_trunc('month', moment) AS month FROM lines WHERE event = 'purchase' AND person IS NOT NULL)
         SELECT strftime(a.month, '%Y-%m-%d'), date_diff('month', a.month, b.month), count(*)
         FROM m a JOIN m b ON a.person = b.person AND b.month >= a.month GROUP BY 1, 2""").fetchall())
     assert len(retention["cohorts"]) == 12

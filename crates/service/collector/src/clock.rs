@@ -17,6 +17,13 @@ impl Clock {
         self.at_least(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
     }
 
+    /// Later than every answer before, and no later than any answer after.
+    pub fn strictly_later(&self) -> Millis {
+        let now = self.now();
+        self.last.fetch_max(now, Ordering::Relaxed);
+        self.last.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     fn at_least(&self, now: Millis) -> Millis {
         self.last.fetch_max(now, Ordering::Relaxed).max(now)
     }

@@ -4,7 +4,7 @@
 //! refused is refused as a whole and in the sender's protocol.
 
 use crate::route::Collector;
-use crate::{body, cors, names, receipt, reply, visibility};
+use crate::{body, cors, names, order, receipt, reply, visibility};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -107,6 +107,7 @@ async fn accept(
     })?;
     metrics::counter!(names::BODY_BYTES).increment(parsed.payload_bytes as u64);
     let accepted = parsed.envelopes.len();
+    order::set_apart(&mut parsed.envelopes, &collector.clock);
     let receipt = append(collector, &mut parsed).await?;
     let visible = wait_visible(collector, parts, &parsed, &receipt).await;
     drop(place);

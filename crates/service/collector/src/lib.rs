@@ -19,6 +19,7 @@ mod cors;
 mod health;
 mod ingest;
 mod names;
+mod order;
 mod proxy;
 mod receipt;
 mod refused;

@@ -7,6 +7,7 @@ import {
   type ErrorComponentProps,
   lazyRouteComponent,
   redirect,
+  useRouter,
 } from '@tanstack/react-router';
 import { projectsQuery, sessionQuery } from './api/hooks';
 import type { Json } from './api/types';
@@ -14,6 +15,7 @@ import { isKind } from './features/charts/kinds';
 import type { ChartSearch } from './features/charts/state/codec';
 import { HomePage } from './features/home/HomePage';
 import { LoginPage } from './features/login/LoginPage';
+import { localPath } from './features/login/localPath';
 import { lastProject } from './features/shell/lastProject';
 import { NotFound } from './features/shell/NotFound';
 import { ProjectShell } from './features/shell/ProjectShell';
@@ -136,13 +138,9 @@ async function signedIn(client: QueryClient, next: string | undefined): Promise<
   if (!session.user) throw redirect({ to: '/login', search: next ? { next } : {} });
 }
 
-/** Only addresses of this app: a link must not be able to send people elsewhere after they sign in. */
-export function localPath(v: unknown): string | undefined {
-  return typeof v === 'string' && /^\/(?![/\\])/.test(v) ? v : undefined;
-}
-
-function RouteError({ error, reset }: ErrorComponentProps) {
-  return <Failed error={error} retry={reset} what="This page could not be opened" />;
+function RouteError({ error }: ErrorComponentProps) {
+  const router = useRouter();
+  return <Failed error={error} retry={() => void router.invalidate()} what="This page could not be opened" />;
 }
 
 export function makeRouter(client: QueryClient) {

@@ -34,6 +34,10 @@ describe('one line of an event', () => {
     });
     expect(glance(e)).toBe('plan: free · n: 3 · more: 1');
   });
+  it('puts what every event has behind what is particular to it', () => {
+    const e = event(1, { properties: { app_version: '5', genre: 'pop', platform: 'ios', seconds: 9 } });
+    expect(glance(e)).toBe('genre: pop · seconds: 9 · app_version: 5');
+  });
   it('names whom it can', () => {
     expect(who(event(1))).toBe('ana');
     expect(who(event(1, { user_id: null, device_id: 'd1' }))).toBe('d1');

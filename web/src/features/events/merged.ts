@@ -12,10 +12,14 @@ export function merged(live: EventItem[], stored: EventItem[]): EventItem[] {
   });
 }
 
+/** Properties that nearly every event carries; what is particular to an event comes before them. */
+const CONTEXT = /^(app_?version|platform|os|browser|device|locale|language|version|lib|url|host)/i;
+
 /** The few properties that fit on a line, as "plan: free · country: DE". */
 export function glance(e: EventItem, most = 3): string {
   return Object.entries(e.properties ?? {})
     .filter(([name, v]) => !name.startsWith('$') && v !== null && typeof v !== 'object')
+    .sort(([a], [b]) => Number(CONTEXT.test(a)) - Number(CONTEXT.test(b)))
     .slice(0, most)
     .map(([name, v]) => `${name}: ${String(v)}`)
     .join(' · ');

@@ -1,11 +1,13 @@
-import { NumberInput, Select } from '@mantine/core';
+import { NumberInput, Select, VisuallyHidden } from '@mantine/core';
 import type { Duration } from '../../../api/types';
+import { eventName } from '../shape/names';
 import type { FunnelState, Step } from '../state/types';
 import classes from './builder.module.css';
 import { CommonSections, Section } from './Common';
 import { EventPicker } from './EventPicker';
 import { moved, removed, replaced } from './lists';
 import { StepCard } from './StepCard';
+import { useFollowingFocus } from './useFollowingFocus';
 
 interface Props {
   project: string;
@@ -16,12 +18,17 @@ interface Props {
 const STEPS_MAX = 20;
 
 export function FunnelBuilder({ project, state, onChange }: Props) {
-  const put = (steps: Step[]) => onChange({ ...state, steps });
   const { steps } = state;
+  const put = (next: Step[]) => onChange({ ...state, steps: next });
+  const order = useFollowingFocus(steps);
+  const move = (at: number, by: -1 | 1) => {
+    order.follow(at + by, by, eventName(steps[at]?.event ?? ''));
+    put(moved(steps, at, by));
+  };
   return (
     <>
       <Section title="Steps">
-        <ol className={classes.steps}>
+        <ol className={classes.steps} ref={order.list}>
           {steps.map((s, i) => (
             <StepCard
               // biome-ignore lint/suspicious/noArrayIndexKey: a step is named by its place
@@ -31,11 +38,12 @@ export function FunnelBuilder({ project, state, onChange }: Props) {
               step={s}
               onChange={(step) => put(replaced(steps, i, step))}
               onRemove={() => put(removed(steps, i))}
-              onUp={i > 0 ? () => put(moved(steps, i, -1)) : undefined}
-              onDown={i < steps.length - 1 ? () => put(moved(steps, i, 1)) : undefined}
+              onUp={i > 0 ? () => move(i, -1) : undefined}
+              onDown={i < steps.length - 1 ? () => move(i, 1) : undefined}
             />
           ))}
         </ol>
+        <VisuallyHidden role="status">{order.said}</VisuallyHidden>
         {steps.length < STEPS_MAX && (
           <EventPicker
             project={project}

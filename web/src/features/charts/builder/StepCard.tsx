@@ -63,7 +63,14 @@ function Tool({ icon, label, onClick }: ToolProps) {
   if (!onClick) return null;
   return (
     <Tooltip label={label}>
-      <ActionIcon variant="subtle" color="gray" size="sm" aria-label={label} onClick={onClick}>
+      <ActionIcon
+        variant="subtle"
+        color="gray"
+        size="sm"
+        aria-label={label}
+        data-tool={icon}
+        onClick={onClick}
+      >
         <Icon name={icon} size={14} />
       </ActionIcon>
     </Tooltip>

@@ -24,8 +24,8 @@ fn row(offset: u64) -> EventRow {
     let properties = serde_json::json!({
         "page_url": page, "referrer": of(&["", "google", "direct"]), "duration": dice % 3000,
         "country": of(&["DE", "FR", "US", "BR"]), "city": format!("city {}", user % 200),
-        "browser": of(&["Chrome", "Firefox", "Safari"]), "app_version": "1.2.3", "mobile": dice % 2 == 0,
-        "price": (dice % 10_000) as f64 / 100.0, "plan": if user % 2 == 0 { "free" } else { "pro" },
+        "browser": of(&["Chrome", "Firefox", "Safari"]), "app_version": "1.2.3", "mobile": dice & 1 == 0,
+        "price": (dice % 10_000) as f64 / 100.0, "plan": if user & 1 == 0 { "free" } else { "pro" },
     });
     EventRow {
         position: Position { lane: Lane::Live, partition: 0, offset },

@@ -1,6 +1,7 @@
 //! How fast a backlog drains, end to end: log on disk, decode, decide, Parquet, delta, SQLite commit, state.
 //!
 //! `cargo run --release -p tallymark-processor --example drain_rate -- [events] [folder]`
+//! (`RUST_LOG=tallymark_processor=debug` shows the steps of each commit.)
 //! Prints events per second from the first read to the last commit, with events of about 450 bytes as Amplitude's
 //! SDKs send them. Deliberately not here: HTTP (see the ingest benchmark).
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -16,12 +17,17 @@ use tallymark_model::{Envelope, Lane, ProjectToken, Record, RequestContext, Wire
 use tallymark_processor::{Deps, ProcessorConfig, run};
 use tokio_util::sync::CancellationToken;
 
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const KEY: &str = "drain-rate-write-key-0123456789abcdef";
 const REQUEST: usize = 1_000;
 const START_MS: i64 = 1_790_000_000_000;
 
 #[tokio::main]
 async fn main() {
+    tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
     let mut args = std::env::args().skip(1);
     let events: usize = args.next().map_or(1_000_000, |n| n.parse().expect("number of events"));
     let folder = args.next();

@@ -93,10 +93,13 @@ impl Committer {
     /// Takes one group all the way.
     pub(crate) async fn commit(&mut self, group: Group) -> Result<Done, ProcessorError> {
         let started = Instant::now();
+        let mut laps = telemetry::Laps::start();
         let id = CommitId(uuid::Uuid::now_v7());
         let Some(rules) = self.rules(&group.records).await? else { return Ok(Done::Stopped) };
         let Group { runs, records, .. } = group;
+        laps.lap("resolve");
         let decided = self.decide(id, records, rules).await?;
+        laps.lap("decide");
         let failpoint = Arc::clone(&self.deps.failpoint);
         pass(failpoint.as_ref(), Step::BeforeSegment)?;
         let segments = match self.write_rows(id, decided.rows, &runs).await? {
@@ -107,12 +110,14 @@ impl Committer {
             }
             Written::Stopped => return Ok(Done::Stopped),
         };
+        laps.lap("segments");
         pass(failpoint.as_ref(), Step::AfterSegment)?;
         let key = format!("deltas/{}.delta", id.0);
         let bytes = bytes::Bytes::from(decided.delta.encode()?);
         if self.put(&key, bytes).await?.is_none() {
             return Ok(Done::Stopped);
         }
+        laps.lap("delta");
         pass(failpoint.as_ref(), Step::AfterDelta)?;
         let commit = Commit {
             id,
@@ -124,6 +129,7 @@ impl Committer {
             created_at: now_ms(),
         };
         let answer = self.send(&commit).await?;
+        laps.lap("commit");
         pass(failpoint.as_ref(), Step::AfterCommit)?;
         let seq = match answer {
             None => return Ok(Done::Stopped),
@@ -137,8 +143,9 @@ impl Committer {
         };
         pass(failpoint.as_ref(), Step::BeforeApply)?;
         self.apply(&decided.delta).await?;
+        laps.lap("apply");
         pass(failpoint.as_ref(), Step::AfterApply)?;
-        report(&commit, seq, started);
+        report(&commit, seq, started, &laps);
         self.checkpoint_if_due().await?;
         Ok(Done::Committed)
     }
@@ -382,7 +389,7 @@ fn now_ms() -> i64 {
         .map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn report(commit: &Commit, seq: CommitSeq, started: Instant) {
+fn report(commit: &Commit, seq: CommitSeq, started: Instant, laps: &telemetry::Laps) {
     use tallymark_ledger::{Account, Tally};
     let tally = commit.advances.iter().fold(Tally::default(), |sum, a| match &a.account {
         Account::Accounted { tally, .. } => sum + *tally,
@@ -396,6 +403,7 @@ fn report(commit: &Commit, seq: CommitSeq, started: Instant) {
         duplicate = tally.duplicate,
         dead = tally.dead,
         seconds,
+        steps = ?laps.laps,
         "committed"
     );
 }

@@ -3,6 +3,7 @@
 //! Deliberately not here: where metrics go.
 
 use metrics::{counter, gauge, histogram};
+use std::time::Instant;
 use tallymark_ledger::{GapCause, Tally};
 use tallymark_model::Shard;
 
@@ -22,6 +23,29 @@ pub(crate) fn committed(tally: &Tally, segments: usize, seconds: f64) {
     counter!("tallymark_processor_commits_total").increment(1);
     counter!("tallymark_processor_segments_total").increment(segments as u64);
     histogram!("tallymark_processor_commit_seconds").record(seconds);
+}
+
+/// How long the steps of one group took.
+pub(crate) struct Laps {
+    last: Instant,
+    /// Step and seconds, in order.
+    pub laps: Vec<(&'static str, f64)>,
+}
+
+impl Laps {
+    /// Starts now.
+    pub(crate) fn start() -> Laps {
+        Laps { last: Instant::now(), laps: Vec::with_capacity(8) }
+    }
+
+    /// The step that just ended.
+    pub(crate) fn lap(&mut self, step: &'static str) {
+        let now = Instant::now();
+        let seconds = (now - self.last).as_secs_f64();
+        self.last = now;
+        self.laps.push((step, seconds));
+        histogram!("tallymark_processor_step_seconds", "step" => step).record(seconds);
+    }
 }
 
 /// Part of the log is gone.

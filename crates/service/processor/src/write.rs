@@ -90,3 +90,50 @@ fn whole_or_culprits<R>(
     );
     Err(Unstorable(culprits))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tallymark_model::{CommitId, Epoch, Lane, LogId, SubjectId};
+    use tallymark_store::StoreError;
+
+    fn row(offset: u64, event: &str) -> EventRow {
+        EventRow {
+            position: Position { lane: Lane::Live, partition: 0, offset },
+            received_at: 1,
+            time: 1,
+            event: event.to_owned(),
+            subject: SubjectId(1),
+            user_id: None,
+            device_id: None,
+            insert_id: None,
+            session_id: None,
+            properties: Default::default(),
+            groups: Vec::new(),
+            annotations: Vec::new(),
+        }
+    }
+
+    fn picky(rows: &[EventRow], spec: &SegmentSpec) -> StoreResult<Encoded> {
+        assert!(rows.iter().all(|r| r.event != "panics"), "cannot hold this");
+        match rows.iter().any(|r| r.event == "fails") || rows.len() == 4 {
+            true => Err(StoreError::Encode { key: spec.key(), detail: "no".into() }),
+            false => encode_events(rows, spec),
+        }
+    }
+
+    fn culprits(events: &[&str]) -> Option<Vec<u64>> {
+        let rows: Vec<EventRow> = (0..).zip(events).map(|(i, e)| row(i, e)).collect();
+        let id = uuid::Uuid::from_u128(1);
+        let spec = SegmentSpec::new(ProjectId(1), LogId(id), CommitId(id), Epoch(1));
+        let result = whole_or_culprits(&rows, &spec, picky, |r| r.position);
+        result.err().map(|Unstorable(positions)| positions.iter().map(|p| p.offset).collect())
+    }
+
+    #[test]
+    fn the_rows_to_blame_are_named() {
+        assert_eq!(culprits(&["a", "b", "c"]), None);
+        assert_eq!(culprits(&["a", "fails", "b", "panics", "c"]), Some(vec![1, 3]));
+        assert_eq!(culprits(&["a", "b", "c", "d"]), Some(vec![0, 1, 2, 3]), "only together too much");
+    }
+}

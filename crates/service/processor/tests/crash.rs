@@ -100,6 +100,30 @@ async fn a_catalog_that_fails_before_and_after_every_effect() {
 }
 
 #[tokio::test]
+async fn a_refused_commit_is_forgotten_and_read_again() {
+    let mut rig = Rig::new().await;
+    rig.send(&stream(50)).await;
+    let refusing = Flaky::new(rig.catalog.clone(), Trouble::Refused);
+    let mut deps = rig.deps();
+    deps.catalog = shared(refusing.clone());
+    rig.drain_with(rig.config(), deps).await.unwrap();
+    audit_all(&rig).await;
+}
+
+#[tokio::test]
+async fn commits_of_the_compactor_in_between_are_passed() {
+    let mut rig = Rig::new().await;
+    rig.send(&stream(30)).await;
+    rig.drain().await;
+    let before = rig.catalog.latest_seq().await.unwrap();
+    rig.merge_segments().await;
+    rig.send(&stream(30)).await;
+    rig.drain().await;
+    assert!(rig.catalog.latest_seq().await.unwrap().0 > before.0 + 1);
+    audit_all(&rig).await;
+}
+
+#[tokio::test]
 async fn an_object_store_that_is_down_delays_and_loses_nothing() {
     let mut rig = Rig::new().await;
     rig.send(&stream(25)).await;

@@ -178,3 +178,85 @@ fn who(event: &Event) -> Option<(SubjectKind, &str)> {
     let device = event.device_id.as_deref().map(|d| (SubjectKind::Device, d));
     device.or(event.user_id.as_deref().map(|u| (SubjectKind::User, u)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use tallymark_ledger::{Account, Interval, check_sum};
+    use tallymark_model::{Lane, ProjectToken};
+    use tallymark_state::StateConfig;
+
+    const TOKEN: ProjectToken = ProjectToken([7; 16]);
+
+    fn record(offset: u64, received_at: i64, insert: Option<u8>, name: &str) -> Decoded {
+        let event = Event {
+            name: name.to_owned(),
+            time: received_at,
+            device_id: Some(format!("d{}", offset % 3)),
+            user_id: (offset % 4 == 0).then(|| "u".to_owned()),
+            insert_id: insert.map(|i| i.to_string()),
+            ..Event::default()
+        };
+        Decoded {
+            position: Position { lane: Lane::Live, partition: 1, offset },
+            received_at,
+            content: Content::Event {
+                token: TOKEN,
+                wire: WireFormat::NativeV1,
+                body: Bytes::from_static(b"{}"),
+                event: Ok(Box::new(event)),
+            },
+        }
+    }
+
+    fn rules() -> Rules {
+        Rules { projects: ProjectTable::from_iter([(TOKEN, ProjectId(1))]), ..Rules::default() }
+    }
+
+    fn decided(records: Vec<Decoded>, rules: &Rules) -> Decided {
+        let id = uuid::Uuid::from_u128(3);
+        decide(LogId(id), CommitId(id), records, &State::empty(StateConfig::default()), rules)
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_arrival_does_not_matter_and_nothing_is_left_out(
+            sent in prop::collection::vec((0i64..20, prop::option::of(0u8..4)), 1..40),
+            shuffle in any::<u64>(),
+        ) {
+            let records: Vec<Decoded> =
+                (0..).zip(&sent).map(|(offset, (at, insert))| record(offset, *at, *insert, "e")).collect();
+            let mut other = records.clone();
+            other.sort_by_key(|r| (r.position.offset + 1).wrapping_mul(shuffle | 1));
+            let (a, b) = (decided(records, &rules()), decided(other, &rules()));
+            prop_assert_eq!(&a.delta, &b.delta);
+            prop_assert_eq!(&a.rows[&ProjectId(1)].events, &b.rows[&ProjectId(1)].events);
+            // Of two that meet, the one with the smaller seq stays.
+            for e in &a.delta.exceptions {
+                let Outcome::Duplicate { witness } = e.outcome else { panic!("{e:?}") };
+                let at = |p: Position| Seq::new(sent[p.offset as usize].0, p);
+                prop_assert!(at(witness) < at(e.position));
+            }
+            let interval = Interval { shard: a.delta.exceptions.first().map_or(
+                Position { lane: Lane::Live, partition: 1, offset: 0 }, |e| e.position).shard(), from: 0, to: sent.len() as u64 };
+            let run = crate::steps::books::Run { interval, received_from: 0, received_to: 0, holes: 0, lost: None };
+            let advance = a.books.advances(&[run]).remove(0);
+            prop_assert_eq!(check_sum(interval, &advance.account), None);
+            let Account::Accounted { tally, .. } = advance.account else { panic!() };
+            prop_assert_eq!(tally.visible as usize, a.rows[&ProjectId(1)].events.len());
+        }
+    }
+
+    #[test]
+    fn what_no_segment_can_hold_is_a_dead_letter() {
+        let records = vec![record(0, 1, Some(1), "a"), record(1, 2, Some(2), "b")];
+        let mut rules = rules();
+        rules.unstorable.insert(records[0].position);
+        let decided = decided(records, &rules);
+        assert_eq!(decided.rows[&ProjectId(1)].events.len(), 1);
+        let dead: Vec<_> = decided.delta.dead(ProjectId(1)).collect();
+        assert_eq!((dead.len(), dead[0].position.offset, &dead[0].body[..]), (1, 0, &b"{}"[..]));
+        assert_eq!(decided.delta.dedup.len(), 1, "a dead letter is nobody's witness");
+    }
+}

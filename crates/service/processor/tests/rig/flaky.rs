@@ -25,6 +25,8 @@ pub enum Trouble {
     Often(u32),
     /// Commits wait until they are released.
     Frozen,
+    /// Every other commit is refused, as if the cursors were elsewhere.
+    Refused,
 }
 
 /// The catalog, with trouble.
@@ -33,6 +35,7 @@ pub struct Flaky {
     pub inner: SqliteCatalog,
     trouble: Trouble,
     calls: Arc<AtomicU32>,
+    refused: Arc<AtomicU32>,
     /// Told when a commit is waiting.
     pub waiting: Arc<Notify>,
     /// Lets a waiting commit go.
@@ -41,7 +44,14 @@ pub struct Flaky {
 
 impl Flaky {
     pub fn new(inner: SqliteCatalog, trouble: Trouble) -> Flaky {
-        Flaky { inner, trouble, calls: Arc::default(), waiting: Arc::default(), release: Arc::default() }
+        Flaky {
+            inner,
+            trouble,
+            calls: Arc::default(),
+            refused: Arc::default(),
+            waiting: Arc::default(),
+            release: Arc::default(),
+        }
     }
 
     /// How many calls were made.
@@ -85,6 +95,12 @@ impl Commits for Flaky {
             self.waiting.notify_one();
             self.release.notified().await;
         }
+        let n = self.calls();
+        if self.trouble == Trouble::Refused && self.refused.swap(n, Ordering::SeqCst) == 0 {
+            let shard = commit.advances[0].shard;
+            return Ok(CommitAnswer::Behind { shard, cursor: commit.advances[0].to });
+        }
+        self.refused.store(0, Ordering::SeqCst);
         self.call(self.inner.commit(commit)).await
     }
     async fn status(&self, id: CommitId) -> Answer<Option<CommitSeq>> {

@@ -11,14 +11,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tallymark_catalog::sqlite::{OpenMode, SqliteCatalog};
-use tallymark_catalog::{NewProject, Settings, Snapshots, token_of};
+use tallymark_catalog::{
+    Commit, CommitAnswer, Commits, Garbage, LeaseAnswer, LeaseName, Leases, NewProject, SegmentKind,
+    SegmentMeta, Settings, Snapshots, token_of,
+};
 use tallymark_log::memory::MemoryLog;
 use tallymark_log::{LogReader, LogWriter};
 use tallymark_model::{
-    Control, Envelope, Lane, Millis, Position, ProjectId, Record, RequestContext, Shard, WireFormat,
+    CommitId, Control, Envelope, Lane, Millis, Position, ProjectId, Record, RequestContext, Shard, WireFormat,
 };
 use tallymark_processor::{Catalog, Deps, Failpoint, ProcessorConfig, ProcessorError, Step, run};
-use tallymark_store::ObjectStore;
+use tallymark_store::{EventRow, ObjectStore, SegmentReader, SegmentSpec, encode_events};
 use tokio_util::sync::CancellationToken;
 
 /// A hang is a failure, not a long wait.
@@ -197,6 +200,43 @@ impl Rig {
             }
         };
         tokio::time::timeout(PATIENCE, both).await.expect("the processor hangs")
+    }
+
+    /// Merges two segments of project 1 into one, as the compactor does.
+    pub async fn merge_segments(&self) {
+        let ttl = Duration::from_secs(60);
+        let LeaseAnswer::Granted(lease) =
+            self.catalog.acquire(LeaseName::Compact, "test", ttl).await.unwrap()
+        else {
+            panic!("nobody else compacts here");
+        };
+        let mut old = self.catalog.live().await.unwrap();
+        old.retain(|m| m.project == ProjectId(1) && m.kind == SegmentKind::Events);
+        old.truncate(2);
+        assert_eq!(old.len(), 2);
+        let rows = |m: &SegmentMeta| {
+            SegmentReader::open(&self.store, m).unwrap().events().map(Result::unwrap).collect()
+        };
+        let rows: Vec<EventRow> = old.iter().flat_map(|m| -> Vec<EventRow> { rows(m) }).collect();
+        let id = CommitId(uuid::Uuid::now_v7());
+        let sources = old.iter().flat_map(|m| &m.sources).map(|s| s.interval).collect();
+        let spec = SegmentSpec {
+            level: 1,
+            sources,
+            ..SegmentSpec::new(ProjectId(1), LogReader::id(&self.log), id, lease.epoch)
+        };
+        let merged = encode_events(&rows, &spec).unwrap().store(&self.store).await.unwrap();
+        let commit = Commit {
+            id,
+            epoch: lease.epoch,
+            advances: Vec::new(),
+            add: vec![merged],
+            remove: old.iter().map(|m| m.id).collect(),
+            delta: None,
+            created_at: 0,
+        };
+        let answer = self.catalog.commit(&commit).await.unwrap();
+        assert!(matches!(answer, CommitAnswer::Applied(_)), "{answer:?}");
     }
 
     pub async fn is_drained(&self) -> bool {

@@ -99,7 +99,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Adds every member of `object` to the properties.
-    pub fn properties(&mut self, object: Object<'_>) {
+    pub fn properties(&mut self, object: &Object<'_>) {
         if self.event.properties.is_empty() {
             self.event.properties = tallymark_model::Properties::with_capacity(object.len() + 4);
         }
@@ -141,7 +141,7 @@ pub(crate) fn missing(field: &str) -> Fault {
 }
 
 /// The object in `field`, if there is one; anything else but null is a fault.
-pub(crate) fn object_in<'a>(outer: Object<'a>, field: &str) -> Result<Option<Object<'a>>, Fault> {
+pub(crate) fn object_in<'a>(outer: &Object<'a>, field: &str) -> Result<Option<Object<'a>>, Fault> {
     match outer.get(field) {
         None => Ok(None),
         Some(value) => value.as_object().map(Some).ok_or_else(|| wrong_type(field, "an object", value)),
@@ -149,7 +149,7 @@ pub(crate) fn object_in<'a>(outer: Object<'a>, field: &str) -> Result<Option<Obj
 }
 
 /// The id in `field` as text: a string or a number; anything else but null is a fault.
-pub(crate) fn id_in(outer: Object<'_>, field: &str) -> Result<Option<String>, Fault> {
+pub(crate) fn id_in(outer: &Object<'_>, field: &str) -> Result<Option<String>, Fault> {
     match outer.get(field) {
         None => Ok(None),
         Some(value) => value.to_text().map(Some).ok_or_else(|| wrong_type(field, "a string", value)),

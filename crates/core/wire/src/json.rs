@@ -13,6 +13,7 @@
 
 use crate::{limits, split};
 use sonic_rs::{JsonContainerTrait, JsonValueTrait};
+use std::cell::Cell;
 use tallymark_model::{DeadReason, Properties, Value};
 
 /// Why one JSON text cannot be used.
@@ -53,6 +54,8 @@ pub(crate) struct Doc {
     exact: bool,
     /// Characters may have to be, or were, replaced.
     replaced: bool,
+    /// A number was converted that may have lost something.
+    doubtful: Cell<bool>,
 }
 
 impl Doc {
@@ -63,10 +66,21 @@ impl Doc {
             return Err(Fault { code: "too_deep", field: String::new(), message });
         }
         match sonic_rs::from_slice::<sonic_rs::Value>(text) {
-            Ok(root) if !has_odd_number(&root) => Ok(Doc { root, exact: false, replaced: has_nul(text) }),
-            Ok(_) => Doc::parse_again(text, false),
+            Ok(root) => Ok(Doc { root, exact: false, replaced: has_nul(text), doubtful: Cell::new(false) }),
             Err(_) => Doc::parse_again(text, true),
         }
+    }
+
+    /// Parses with every number kept exactly as written.
+    #[cold]
+    pub fn parse_exactly(text: &[u8]) -> Result<Doc, Fault> {
+        Doc::parse_again(text, false)
+    }
+
+    /// True if a value that was converted so far may differ from what `text` says, so that it must be parsed
+    /// exactly and converted again.
+    pub fn is_doubtful(&self, text: &[u8]) -> bool {
+        self.doubtful.get() && !self.exact && may_hold_odd_number(text)
     }
 
     /// The second pass: numbers as text, lone surrogates replaced, and if that fails too, a good message.
@@ -90,7 +104,7 @@ impl Doc {
                 field: path,
             });
         }
-        Ok(Doc { root, exact: true, replaced: failed || has_nul(text) })
+        Ok(Doc { root, exact: true, replaced: failed || has_nul(text), doubtful: Cell::new(false) })
     }
 
     /// True if characters were replaced, or `\u0000` occurs (which conversion replaces).
@@ -101,7 +115,7 @@ impl Doc {
     /// The members of the outer object.
     pub fn object(&self) -> Result<Object<'_>, Fault> {
         match self.root.as_object() {
-            Some(object) => Ok(Object { object, doc: self }),
+            Some(object) => Ok(Object::new(object, self)),
             None => Err(Fault::field("invalid_event", "", "the event is not a JSON object")),
         }
     }
@@ -135,8 +149,12 @@ impl Doc {
         if let Some(n) = value.as_i64() {
             return Value::from(n);
         }
+        let Some(f) = value.as_f64() else { return Value::Null };
+        if f == 0.0 || f.abs() >= 9.2e18 {
+            self.doubtful.set(true);
+        }
         // Not finite cannot happen: the parser refuses such numbers.
-        value.as_f64().and_then(serde_json::Number::from_f64).map_or(Value::Null, Value::Number)
+        serde_json::Number::from_f64(f).map_or(Value::Null, Value::Number)
     }
 
     fn map(&self, object: &sonic_rs::Object) -> Properties {
@@ -152,31 +170,34 @@ impl Doc {
     }
 }
 
-/// A JSON object whose members are converted only when asked for.
-#[derive(Clone, Copy)]
+/// A JSON object whose members are converted only when asked for. Listed once, because looking a key up in the
+/// parser's own object walks it from the start with every step decoded again.
 pub(crate) struct Object<'a> {
-    object: &'a sonic_rs::Object,
-    doc: &'a Doc,
+    members: Vec<(&'a str, Field<'a>)>,
 }
 
 impl<'a> Object<'a> {
+    fn new(object: &'a sonic_rs::Object, doc: &'a Doc) -> Object<'a> {
+        Object { members: object.iter().map(|(key, value)| (key, Field { value, doc })).collect() }
+    }
+
     /// Every member in order; a key may come twice.
-    pub fn iter(self) -> impl Iterator<Item = (&'a str, Field<'a>)> {
-        self.object.iter().map(move |(key, value)| (key, Field { value, doc: self.doc }))
+    pub fn iter(&self) -> impl Iterator<Item = (&'a str, Field<'a>)> {
+        self.members.iter().copied()
     }
 
     /// The last member with this key that is not null.
-    pub fn get(self, key: &str) -> Option<Field<'a>> {
-        self.iter().filter(|(k, f)| *k == key && !f.value.is_null()).last().map(|(_, f)| f)
+    pub fn get(&self, key: &str) -> Option<Field<'a>> {
+        self.members.iter().rev().find(|(k, f)| *k == key && !f.value.is_null()).map(|(_, f)| *f)
     }
 
     /// The text of the member with this key, if it is a string.
-    pub fn str(self, key: &str) -> Option<&'a str> {
+    pub fn str(&self, key: &str) -> Option<&'a str> {
         self.get(key)?.as_str()
     }
 
-    pub fn len(self) -> usize {
-        self.object.len()
+    pub fn len(&self) -> usize {
+        self.members.len()
     }
 }
 
@@ -193,7 +214,7 @@ impl<'a> Field<'a> {
     }
 
     pub fn as_object(self) -> Option<Object<'a>> {
-        self.value.as_object().map(|object| Object { object, doc: self.doc })
+        self.value.as_object().map(|object| Object::new(object, self.doc))
     }
 
     pub fn as_array(self) -> Option<Vec<Field<'a>>> {
@@ -253,20 +274,19 @@ impl<'a> Field<'a> {
     }
 }
 
-/// True if a number may have lost something on the way into 64 bits.
-fn has_odd_number(value: &sonic_rs::Value) -> bool {
-    if let Some(object) = value.as_object() {
-        return object.iter().any(|(_, v)| has_odd_number(v));
-    }
-    if let Some(array) = value.as_array() {
-        return array.iter().any(has_odd_number);
-    }
-    value.is_f64() && value.as_f64().is_some_and(|f| f == 0.0 || f.abs() >= 9.2e18)
+/// True unless the text shows at a glance that every number fits into 64 bits: a zero that was not written as
+/// one needs a negative exponent or very many zeros, a number beyond 9.2e18 an exponent or 19 digits.
+fn may_hold_odd_number(text: &[u8]) -> bool {
+    let mut digits = 0;
+    text.iter().any(|b| {
+        digits = if b.is_ascii_digit() { digits + 1 } else { 0 };
+        digits >= 19
+    }) || text.windows(2).any(|w| w[0].is_ascii_digit() && matches!(w[1], b'e' | b'E'))
 }
 
 fn has_nul(text: &[u8]) -> bool {
     // The escape is the only spelling of NUL that JSON allows.
-    std::str::from_utf8(text).is_ok_and(|text| text.contains("\\u0000"))
+    text.contains(&b'\\') && std::str::from_utf8(text).is_ok_and(|text| text.contains("\\u0000"))
 }
 
 /// The number that this JSON text spells; as text if 64 bits cannot hold it.
@@ -342,7 +362,12 @@ mod tests {
     use serde_json::json;
 
     fn value(text: &str) -> Value {
-        Doc::parse(text.as_bytes()).unwrap().value()
+        let doc = Doc::parse(text.as_bytes()).unwrap();
+        let value = doc.value();
+        if !doc.is_doubtful(text.as_bytes()) {
+            return value;
+        }
+        Doc::parse_exactly(text.as_bytes()).unwrap().value()
     }
 
     fn fault(text: &[u8]) -> Fault {

@@ -62,11 +62,20 @@ pub fn decode(envelope: &Envelope) -> Result<Event, DeadReason> {
         ));
     }
     let doc = json::Doc::parse(&envelope.body).map_err(|fault| fault.dead())?;
+    let event = decode_document(envelope, &doc);
+    if !doc.is_doubtful(&envelope.body) {
+        return event;
+    }
+    let doc = json::Doc::parse_exactly(&envelope.body).map_err(|fault| fault.dead())?;
+    decode_document(envelope, &doc)
+}
+
+fn decode_document(envelope: &Envelope, doc: &json::Doc) -> Result<Event, DeadReason> {
     match envelope.wire {
-        WireFormat::NativeV1 => native::decode(envelope, &doc),
-        WireFormat::AmplitudeV2 | WireFormat::AmplitudeV1 => amplitude::decode(envelope, &doc),
-        WireFormat::AmplitudeIdentify => amplitude::decode_identification(envelope, &doc),
-        WireFormat::PosthogV0 => posthog::decode(envelope, &doc),
-        WireFormat::SegmentV1 => segment::decode(envelope, &doc),
+        WireFormat::NativeV1 => native::decode(envelope, doc),
+        WireFormat::AmplitudeV2 | WireFormat::AmplitudeV1 => amplitude::decode(envelope, doc),
+        WireFormat::AmplitudeIdentify => amplitude::decode_identification(envelope, doc),
+        WireFormat::PosthogV0 => posthog::decode(envelope, doc),
+        WireFormat::SegmentV1 => segment::decode(envelope, doc),
     }
 }

@@ -22,7 +22,7 @@ fn kind_of(name: &str) -> Option<PropertyOpKind> {
 }
 
 /// Operations of an object that holds operations, plain keys (= `$set`), or both; in the order sent.
-pub(crate) fn read(object: Object<'_>, out: &mut Vec<PropertyOp>) {
+pub(crate) fn read(object: &Object<'_>, out: &mut Vec<PropertyOp>) {
     for (key, value) in object.iter() {
         match kind_of(key) {
             Some(kind) => apply(kind, value, out),
@@ -53,7 +53,7 @@ pub(crate) fn apply(kind: PropertyOpKind, operand: Field<'_>, out: &mut Vec<Prop
 }
 
 /// Groups as (type, name), within their limits. True if some were dropped.
-pub(crate) fn groups(object: Object<'_>, out: &mut Vec<(String, String)>) -> bool {
+pub(crate) fn groups(object: &Object<'_>, out: &mut Vec<(String, String)>) -> bool {
     let mut dropped = false;
     for (types, (group, names)) in object.iter().filter(|(_, names)| !names.is_null()).enumerate() {
         if types >= limits::GROUP_TYPES {
@@ -79,7 +79,7 @@ mod tests {
     fn ops(value: Value) -> Vec<(PropertyOpKind, String, Value)> {
         let doc = Doc::parse(value.to_string().as_bytes()).unwrap();
         let mut out = Vec::new();
-        read(doc.object().unwrap(), &mut out);
+        read(&doc.object().unwrap(), &mut out);
         out.into_iter().map(|op| (op.kind, op.name, op.value)).collect()
     }
 
@@ -109,7 +109,7 @@ mod tests {
         )
         .unwrap();
         let mut out = Vec::new();
-        assert!(groups(doc.object().unwrap(), &mut out));
+        assert!(groups(&doc.object().unwrap(), &mut out));
         let got: Vec<String> = out.into_iter().map(|(t, n)| format!("{t}={n}")).collect();
         assert_eq!(got, ["a=1", "a=2", "d=x", "e=x", "f=x"]);
     }

@@ -79,13 +79,13 @@ impl Checks {
                 }
                 return String::new();
             }
-            Item::Event => self.event_type(index, event),
+            Item::Event => self.event_type(index, &event),
             Item::Identification => {}
         }
-        self.ids(index, event, min_id_length)
+        self.ids(index, &event, min_id_length)
     }
 
-    fn event_type(&mut self, index: usize, event: Object<'_>) {
+    fn event_type(&mut self, index: usize, event: &Object<'_>) {
         match event.get("event_type").map(|v| v.as_str()) {
             None => self.add(MISSING, "event_type", index),
             Some(Some(name)) if !name.trim().is_empty() => {}
@@ -93,7 +93,7 @@ impl Checks {
         }
     }
 
-    fn ids(&mut self, index: usize, event: Object<'_>, min_id_length: u32) -> String {
+    fn ids(&mut self, index: usize, event: &Object<'_>, min_id_length: u32) -> String {
         let (mut present, mut short, mut found) = (false, Vec::new(), [None, None]);
         for (slot, field) in ["device_id", "user_id"].into_iter().enumerate() {
             let Some(value) = event.get(field) else { continue };

@@ -9,7 +9,7 @@ use tallymark_model::{Annotation, DeadReason, Envelope, Event, PropertyOp, Value
 /// Decodes an event of HTTP V2, Batch or HTTP V1.
 pub(crate) fn decode(envelope: &Envelope, doc: &Doc) -> Result<Event, DeadReason> {
     let build = || {
-        let event = doc.object()?;
+        let event = &doc.object()?;
         let name = event.get("event_type").ok_or_else(|| missing("event_type"))?.to_text();
         build(envelope, doc, event, name.unwrap_or_default())
     };
@@ -19,7 +19,7 @@ pub(crate) fn decode(envelope: &Envelope, doc: &Doc) -> Result<Event, DeadReason
 /// Decodes an item of `/identify` or `/groupidentify`.
 pub(crate) fn decode_identification(envelope: &Envelope, doc: &Doc) -> Result<Event, DeadReason> {
     let build = || {
-        let item = doc.object()?;
+        let item = &doc.object()?;
         if envelope.context.call.as_deref() == Some("groupidentify") {
             return group_identification(envelope, doc, item);
         }
@@ -28,7 +28,7 @@ pub(crate) fn decode_identification(envelope: &Envelope, doc: &Doc) -> Result<Ev
     build().map_err(Fault::dead)
 }
 
-fn group_identification(envelope: &Envelope, doc: &Doc, item: Object<'_>) -> Result<Event, Fault> {
+fn group_identification(envelope: &Envelope, doc: &Doc, item: &Object<'_>) -> Result<Event, Fault> {
     let mut draft = Draft::new(envelope, doc);
     draft.name("$groupidentify".to_owned());
     let text = |field| Ok(id_in(item, field)?.filter(|t| !t.is_empty()).ok_or_else(|| missing(field))?);
@@ -38,7 +38,7 @@ fn group_identification(envelope: &Envelope, doc: &Doc, item: Object<'_>) -> Res
     Ok(draft.event)
 }
 
-fn build(envelope: &Envelope, doc: &Doc, event: Object<'_>, name: String) -> Result<Event, Fault> {
+fn build(envelope: &Envelope, doc: &Doc, event: &Object<'_>, name: String) -> Result<Event, Fault> {
     let mut draft = Draft::new(envelope, doc);
     if name.trim().is_empty() {
         return Err(Fault::field(
@@ -64,16 +64,16 @@ fn build(envelope: &Envelope, doc: &Doc, event: Object<'_>, name: String) -> Res
     };
     draft.time(client, envelope.context.sent_at);
     if let Some(properties) = event.get("event_properties").and_then(|v| v.as_object()) {
-        draft.properties(properties);
+        draft.properties(&properties);
     }
     context(&mut draft, event);
     revenue(&mut draft);
     let skip = event.get("$skip_user_properties_sync").and_then(|v| v.as_bool()) == Some(true);
     if !skip && let Some(changes) = event.get("user_properties").and_then(|v| v.as_object()) {
-        ops::read(changes, &mut draft.event.person_ops);
+        ops::read(&changes, &mut draft.event.person_ops);
     }
     if let Some(groups) = event.get("groups").and_then(|v| v.as_object())
-        && ops::groups(groups, &mut draft.event.groups)
+        && ops::groups(&groups, &mut draft.event.groups)
     {
         draft.note(Annotation::Truncated);
     }
@@ -82,7 +82,7 @@ fn build(envelope: &Envelope, doc: &Doc, event: Object<'_>, name: String) -> Res
 }
 
 /// Members that say more about the event, under Amplitude's names.
-fn context(draft: &mut Draft<'_>, event: Object<'_>) {
+fn context(draft: &mut Draft<'_>, event: &Object<'_>) {
     const HANDLED: [&str; 14] = [
         "event_type",
         "user_id",
@@ -122,10 +122,10 @@ fn revenue(draft: &mut Draft<'_>) {
     }
 }
 
-fn group_changes(draft: &mut Draft<'_>, event: Object<'_>) {
+fn group_changes(draft: &mut Draft<'_>, event: &Object<'_>) {
     let Some(changes) = event.get("group_properties").and_then(|v| v.as_object()) else { return };
     let mut list: Vec<PropertyOp> = Vec::new();
-    ops::read(changes, &mut list);
+    ops::read(&changes, &mut list);
     for (kind, name) in draft.event.groups.clone() {
         draft.event.group_ops.extend(list.iter().map(|op| (kind.clone(), name.clone(), op.clone())));
     }

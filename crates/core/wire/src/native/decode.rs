@@ -15,7 +15,7 @@ pub(super) struct Checked {
 }
 
 /// Checks the rules that make an event acceptable; decoding then cannot fail.
-pub(super) fn check(event: Object<'_>) -> Result<Checked, Fault> {
+pub(super) fn check(event: &Object<'_>) -> Result<Checked, Fault> {
     let name = event.get("event").ok_or_else(|| missing("event"))?;
     let text = name.as_str().ok_or_else(|| wrong_type("event", "a string", name))?;
     if text.trim().is_empty() {
@@ -54,7 +54,7 @@ fn needs_other(name: &str) -> bool {
     matches!(name, "$alias" | "$create_alias" | "$merge" | "$merge_dangerously")
 }
 
-fn other_id(event: Object<'_>) -> Option<String> {
+fn other_id(event: &Object<'_>) -> Option<String> {
     event.get("properties")?.as_object()?.get("alias")?.to_text()
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn decode(envelope: &Envelope, doc: &Doc) -> Result<Event, DeadReason
 }
 
 fn build(envelope: &Envelope, doc: &Doc) -> Result<Event, Fault> {
-    let event = doc.object()?;
+    let event = &doc.object()?;
     let checked = check(event)?;
     let mut draft = Draft::new(envelope, doc);
     if checked.dropped {
@@ -78,19 +78,19 @@ fn build(envelope: &Envelope, doc: &Doc) -> Result<Event, Fault> {
     draft.session_id(id_in(event, "session_id")?);
     draft.time(event.get("time").map_or(ClientTime::Absent, client_time), envelope.context.sent_at);
     if let Some(properties) = object_in(event, "properties")? {
-        draft.properties(properties);
+        draft.properties(&properties);
     }
     if let Some(changes) = object_in(event, "user_properties")? {
-        ops::read(changes, &mut draft.event.person_ops);
+        ops::read(&changes, &mut draft.event.person_ops);
     }
     if let Some(groups) = object_in(event, "groups")?
-        && ops::groups(groups, &mut draft.event.groups)
+        && ops::groups(&groups, &mut draft.event.groups)
     {
         draft.note(Annotation::Truncated);
     }
     if let Some(changes) = object_in(event, "group_properties")? {
         let mut list = Vec::new();
-        ops::read(changes, &mut list);
+        ops::read(&changes, &mut list);
         for (kind, name) in draft.event.groups.clone() {
             draft.event.group_ops.extend(list.iter().map(|op| (kind.clone(), name.clone(), op.clone())));
         }
@@ -122,7 +122,7 @@ fn client_time(value: Field<'_>) -> ClientTime {
     parsed.map_or(ClientTime::Unusable, ClientTime::At)
 }
 
-fn action(draft: &mut Draft<'_>, event: Object<'_>, checked: &Checked) -> IdentityAction {
+fn action(draft: &mut Draft<'_>, event: &Object<'_>, checked: &Checked) -> IdentityAction {
     if checked.name == "$reset" {
         return IdentityAction::Reset;
     }

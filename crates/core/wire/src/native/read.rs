@@ -77,6 +77,6 @@ fn routing_key(body: &[u8], piece: &Piece) -> Result<String, Fault> {
         return Err(Fault { code: "event_too_large", field: String::new(), message });
     }
     let doc = Doc::parse(text)?;
-    let checked = check(doc.object()?)?;
+    let checked = check(&doc.object()?)?;
     Ok(checked.device_id.or(checked.user_id).unwrap_or_default())
 }

@@ -48,14 +48,15 @@ pub(crate) fn decode(envelope: &Envelope, doc: &Doc) -> Result<Event, DeadReason
 }
 
 fn build(envelope: &Envelope, doc: &Doc) -> Result<Event, Fault> {
-    let event = doc.object()?;
+    let event = &doc.object()?;
     let name = read::name(event, envelope.context.call.as_deref() == Some("engage"))?;
     if name == "$snapshot" {
         return Err(Fault::field("not_an_event", "event", "session recordings are not stored"));
     }
     let mut draft = Draft::new(envelope, doc);
     let properties = event.get("properties").and_then(|p| p.as_object());
-    identify(&mut draft, event, &name)?;
+    let properties = properties.as_ref();
+    identify(&mut draft, event, properties, &name)?;
     draft.insert_id("uuid", id_in(event, "uuid")?)?;
     draft.session_id(properties.and_then(|p| p.get("$session_id")?.to_text()));
     when(&mut draft, event, properties);
@@ -82,8 +83,13 @@ fn build(envelope: &Envelope, doc: &Doc) -> Result<Event, Fault> {
     Ok(draft.event)
 }
 
-fn identify(draft: &mut Draft<'_>, event: Object<'_>, name: &str) -> Result<(), Fault> {
-    let ids = identity::of(event, name)?;
+fn identify(
+    draft: &mut Draft<'_>,
+    event: &Object<'_>,
+    properties: Option<&Object<'_>>,
+    name: &str,
+) -> Result<(), Fault> {
+    let ids = identity::of(event, properties, name)?;
     if ids.cut {
         draft.note(Annotation::Truncated);
     }
@@ -102,7 +108,7 @@ fn identify(draft: &mut Draft<'_>, event: Object<'_>, name: &str) -> Result<(), 
 
 /// PostHog's rules: `offset` wins; the sender's clock corrects `timestamp` unless it asks not to; no time lies
 /// more than 23 hours ahead.
-fn when(draft: &mut Draft<'_>, event: Object<'_>, properties: Option<Object<'_>>) {
+fn when(draft: &mut Draft<'_>, event: &Object<'_>, properties: Option<&Object<'_>>) {
     let received_at = draft.envelope.received_at;
     if let Some(offset) = event.get("offset").and_then(|v| v.as_millis()) {
         match received_at.checked_sub(offset).and_then(time::in_range) {
@@ -121,9 +127,9 @@ fn when(draft: &mut Draft<'_>, event: Object<'_>, properties: Option<Object<'_>>
     }
 }
 
-fn groups(draft: &mut Draft<'_>, properties: Object<'_>, name: &str) {
+fn groups(draft: &mut Draft<'_>, properties: &Object<'_>, name: &str) {
     if let Some(groups) = properties.get("$groups").and_then(|v| v.as_object())
-        && ops::groups(groups, &mut draft.event.groups)
+        && ops::groups(&groups, &mut draft.event.groups)
     {
         draft.note(Annotation::Truncated);
     }

@@ -19,9 +19,8 @@ pub(super) struct Ids {
     pub cut: bool,
 }
 
-/// The ids of the event `name`.
-pub(super) fn of(event: Object<'_>, name: &str) -> Result<Ids, Fault> {
-    let properties = event.get("properties").and_then(|p| p.as_object());
+/// The ids of the event `name` with these properties.
+pub(super) fn of(event: &Object<'_>, properties: Option<&Object<'_>>, name: &str) -> Result<Ids, Fault> {
     let property = |key: &str| properties.and_then(|p| p.get(key));
     let text = |key: &str| property(key).and_then(|v| v.to_text());
     let (distinct, cut) = distinct_id(event, properties)?;
@@ -53,7 +52,7 @@ pub(super) fn of(event: Object<'_>, name: &str) -> Result<Ids, Fault> {
 }
 
 /// `distinct_id` as text, cut like PostHog cuts it; true if it was cut.
-fn distinct_id(event: Object<'_>, properties: Option<Object<'_>>) -> Result<(String, bool), Fault> {
+fn distinct_id(event: &Object<'_>, properties: Option<&Object<'_>>) -> Result<(String, bool), Fault> {
     let found = event
         .get("distinct_id")
         .or_else(|| event.get("$distinct_id"))
@@ -77,7 +76,7 @@ fn any_text(value: Field<'_>) -> String {
     }
 }
 
-fn is_anonymous(distinct: &str, properties: Option<Object<'_>>) -> bool {
+fn is_anonymous(distinct: &str, properties: Option<&Object<'_>>) -> bool {
     let Some(properties) = properties else { return false };
     let flag = |key: &str| properties.get(key).and_then(|v| v.as_bool());
     if properties.str("$device_id") == Some(distinct) {
@@ -109,10 +108,15 @@ mod tests {
     const D: &str = "0192c0de-0000-7000-8000-000000000001";
     const X: &str = "0192c0de-0000-7000-8000-000000000002";
 
+    fn look(doc: &Doc, name: &str) -> Result<Ids, Fault> {
+        let event = doc.object()?;
+        of(&event, event.get("properties").and_then(|p| p.as_object()).as_ref(), name)
+    }
+
     fn ids(event: Value) -> (Option<String>, Option<String>, Option<String>) {
         let doc = Doc::parse(event.to_string().as_bytes()).unwrap();
         let name = event["event"].as_str().unwrap();
-        let ids = of(doc.object().unwrap(), name).unwrap();
+        let ids = look(&doc, name).unwrap();
         (ids.user, ids.device, ids.other)
     }
 
@@ -181,11 +185,11 @@ mod tests {
     #[test]
     fn long_ids_are_cut_like_posthog_cuts_them() {
         let doc = Doc::parse(json!({"distinct_id":"ä".repeat(300)}).to_string().as_bytes()).unwrap();
-        let ids = of(doc.object().unwrap(), "a").unwrap();
+        let ids = look(&doc, "a").unwrap();
         assert_eq!((ids.user, ids.cut), (Some("ä".repeat(200)), true));
         for blank in [json!({"distinct_id":" "}), json!({"distinct_id":null}), json!({})] {
             let doc = Doc::parse(blank.to_string().as_bytes()).unwrap();
-            assert_eq!(of(doc.object().unwrap(), "a").unwrap_err().field, "distinct_id");
+            assert_eq!(look(&doc, "a").unwrap_err().field, "distinct_id");
         }
     }
 }

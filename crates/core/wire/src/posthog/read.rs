@@ -135,10 +135,11 @@ fn look(body: &[u8], piece: Piece, engage: bool) -> Seen {
         return seen;
     }
     let checked = Doc::parse(text).and_then(|doc| {
-        let event = doc.object()?;
-        seen.token = token(event);
+        let event = &doc.object()?;
+        let properties = event.get("properties").and_then(|p| p.as_object());
+        seen.token = token(event, properties.as_ref());
         let name = name(event, engage)?;
-        identity::of(event, &name)
+        identity::of(event, properties.as_ref(), &name)
     });
     match checked {
         Ok(found) => seen.key = ids::routing_key(found.device.as_deref(), found.user.as_deref(), 1),
@@ -148,7 +149,7 @@ fn look(body: &[u8], piece: Piece, engage: bool) -> Seen {
 }
 
 /// The event's name; `/engage` has none and means `$identify`.
-pub(super) fn name(event: Object<'_>, engage: bool) -> Result<String, Fault> {
+pub(super) fn name(event: &Object<'_>, engage: bool) -> Result<String, Fault> {
     match event.get("event").and_then(|v| v.to_text()) {
         Some(name) if !name.trim().is_empty() => Ok(name),
         _ if engage => Ok("$identify".to_owned()),
@@ -156,8 +157,8 @@ pub(super) fn name(event: Object<'_>, engage: bool) -> Result<String, Fault> {
     }
 }
 
-fn token(event: Object<'_>) -> Option<String> {
-    let inner = || event.get("properties")?.as_object()?.str("token");
+fn token(event: &Object<'_>, properties: Option<&Object<'_>>) -> Option<String> {
+    let inner = || properties?.str("token");
     let own = ["token", "api_key", "$token"].iter().find_map(|name| event.str(name));
     own.or_else(inner).map(str::to_owned)
 }

@@ -23,7 +23,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// The kind by the path, else by the message's `type`.
-    pub fn of(message: Object<'_>, path: Option<&str>) -> Result<Kind, Fault> {
+    pub fn of(message: &Object<'_>, path: Option<&str>) -> Result<Kind, Fault> {
         let name = path.or_else(|| message.str("type")).ok_or_else(|| missing("type"))?;
         Ok(match name {
             "track" => Kind::Track,
@@ -52,7 +52,7 @@ pub(super) struct Ids {
 }
 
 /// Checks what the specification requires of a message of this kind.
-pub(super) fn check(message: Object<'_>, kind: Kind) -> Result<Ids, Fault> {
+pub(super) fn check(message: &Object<'_>, kind: Kind) -> Result<Ids, Fault> {
     let id = |field| Ok(id_in(message, field)?.filter(|id| !id.trim().is_empty()));
     let mut ids = Ids { user: id("userId")?, device: id("anonymousId")?, previous: None };
     match kind {
@@ -80,7 +80,7 @@ pub(super) fn check(message: Object<'_>, kind: Kind) -> Result<Ids, Fault> {
     Ok(ids)
 }
 
-fn name_of(message: Object<'_>) -> Option<String> {
+fn name_of(message: &Object<'_>) -> Option<String> {
     message.get("event")?.to_text().filter(|name| !name.trim().is_empty())
 }
 
@@ -90,7 +90,7 @@ pub(crate) fn decode(envelope: &Envelope, doc: &Doc) -> Result<Event, DeadReason
 }
 
 fn build(envelope: &Envelope, doc: &Doc) -> Result<Event, Fault> {
-    let message = doc.object()?;
+    let message = &doc.object()?;
     let kind = Kind::of(message, envelope.context.call.as_deref())?;
     let ids = check(message, kind)?;
     let mut draft = Draft::new(envelope, doc);
@@ -99,7 +99,7 @@ fn build(envelope: &Envelope, doc: &Doc) -> Result<Event, Fault> {
     draft.insert_id("messageId", id_in(message, "messageId")?)?;
     when(&mut draft, message);
     if let Some(properties) = message.get("properties").and_then(|v| v.as_object()) {
-        draft.properties(properties);
+        draft.properties(&properties);
     }
     let traits = message.get("traits");
     match kind {
@@ -127,7 +127,7 @@ fn build(envelope: &Envelope, doc: &Doc) -> Result<Event, Fault> {
 }
 
 /// RudderStack's Node SDK sends `originalTimestamp`, others `timestamp`; both mean the client's clock.
-fn when(draft: &mut Draft<'_>, message: Object<'_>) {
+fn when(draft: &mut Draft<'_>, message: &Object<'_>) {
     let read = |field: Field<'_>| time::of_value(&field.to_value());
     let client = match message.get("originalTimestamp").or_else(|| message.get("timestamp")) {
         None => ClientTime::Absent,
@@ -137,7 +137,7 @@ fn when(draft: &mut Draft<'_>, message: Object<'_>) {
     draft.time(client, sent_at);
 }
 
-fn group(draft: &mut Draft<'_>, message: Object<'_>, traits: Option<Field<'_>>) {
+fn group(draft: &mut Draft<'_>, message: &Object<'_>, traits: Option<Field<'_>>) {
     draft.name("$groupidentify".to_owned());
     let Some(name) = message.get("groupId").and_then(|v| v.to_text()) else { return };
     let mut changes: Vec<PropertyOp> = Vec::new();
@@ -149,7 +149,7 @@ fn group(draft: &mut Draft<'_>, message: Object<'_>, traits: Option<Field<'_>>) 
 }
 
 /// The message's context, what the batch says for it, and every other member.
-fn context(draft: &mut Draft<'_>, message: Object<'_>) -> Result<(), Fault> {
+fn context(draft: &mut Draft<'_>, message: &Object<'_>) -> Result<(), Fault> {
     const HANDLED: [&str; 17] = [
         "type",
         "event",
@@ -173,19 +173,19 @@ fn context(draft: &mut Draft<'_>, message: Object<'_>) -> Result<(), Fault> {
         draft.context_property(key, value);
     }
     if let Some(own) = message.get("context").and_then(|v| v.as_object()) {
-        apply_context(draft, own);
+        apply_context(draft, &own);
     }
     if let Some(shared) = &draft.envelope.context.shared {
         let shared = Doc::parse(shared.as_bytes())?;
         if shared.replaced() {
             draft.note(Annotation::CharacterReplaced);
         }
-        apply_context(draft, shared.object()?);
+        apply_context(draft, &shared.object()?);
     }
     Ok(())
 }
 
-fn apply_context(draft: &mut Draft<'_>, context: Object<'_>) {
+fn apply_context(draft: &mut Draft<'_>, context: &Object<'_>) {
     for (key, value) in context.iter() {
         match key {
             "traits" => ops::apply(PropertyOpKind::Set, value, &mut draft.event.person_ops),

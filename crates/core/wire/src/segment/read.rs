@@ -111,7 +111,7 @@ fn routing_key(body: &[u8], piece: &Piece, path_kind: Option<&str>) -> Result<St
         return Err(Fault { code: "event_too_large", field: String::new(), message });
     }
     let doc = Doc::parse(text)?;
-    let message = doc.object()?;
+    let message = &doc.object()?;
     let found = check(message, Kind::of(message, path_kind)?)?;
     Ok(ids::routing_key(found.device.as_deref(), found.user.as_deref(), 1))
 }

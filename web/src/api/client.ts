@@ -1,7 +1,8 @@
 /** The only place that talks HTTP. Paths and parameters are checked against the API description. */
 import createClient from 'openapi-fetch';
-import { errorFrom, unreachable } from './errors';
+import { ApiError, errorFrom, unreachable } from './errors';
 import type { paths } from './schema';
+import { messages, pieces } from './sse';
 import type {
   DeadLetterPage,
   EventPage,
@@ -41,6 +42,57 @@ async function answer<T>(outcome: Promise<Outcome>, signal?: AbortSignal): Promi
   });
   if (!response.ok) throw errorFrom(response.status, error);
   return data as T;
+}
+
+/** How far a running query has come, 0 to 1. */
+export type OnProgress = (share: number) => void;
+
+/**
+ * Asks a query and follows its progress. Ending the signal ends the query on the server too.
+ * Errors that arrive inside the stream are about the question, so asking again would not help.
+ */
+async function follow<T>(
+  project: string,
+  query: Query,
+  onProgress: OnProgress,
+  signal: AbortSignal,
+): Promise<T> {
+  const failed = (cause: unknown): never => {
+    throw signal.aborted ? cause : unreachable();
+  };
+  const response = await fetch(`/api/v1/projects/${encodeURIComponent(project)}/query`, {
+    method: 'POST',
+    credentials: 'same-origin',
+    headers: {
+      accept: 'text/event-stream',
+      'content-type': 'application/json',
+      ...(csrf ? { 'x-csrf-token': csrf } : {}),
+    },
+    body: JSON.stringify(query),
+    signal,
+  }).catch(failed);
+  if (!response.ok || !response.body) {
+    throw errorFrom(response.status, await response.json().catch(() => null));
+  }
+  if (!response.headers.get('content-type')?.startsWith('text/event-stream')) {
+    return (await response.json()) as T;
+  }
+  try {
+    for await (const message of messages(pieces(response.body))) {
+      if (message.event === 'result') return JSON.parse(message.data) as T;
+      if (message.event === 'error') throw errorFrom(422, JSON.parse(message.data));
+      if (message.event === 'progress') onProgress(shareOf(JSON.parse(message.data)));
+    }
+  } catch (cause) {
+    if (cause instanceof ApiError) throw cause;
+    failed(cause);
+  }
+  throw unreachable();
+}
+
+function shareOf(reading: { row_groups_total?: number; row_groups_done?: number }): number {
+  const total = reading.row_groups_total ?? 0;
+  return total > 0 ? Math.min(1, (reading.row_groups_done ?? 0) / total) : 0;
 }
 
 export interface Paging {
@@ -86,6 +138,7 @@ export const api = {
       }),
       signal,
     ),
+  followQuery: follow,
   explain: (project: string, query: Query, signal?: AbortSignal) =>
     answer<unknown>(
       http.POST('/api/v1/projects/{project}/query/explain', {

@@ -1,7 +1,7 @@
 import { useDebouncedValue } from '@mantine/hooks';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { useCallback } from 'react';
+import { useCallback, useState } from 'react';
 import { api } from '../../api/client';
 import type { FunnelResult, Query, RetentionResult, SegmentationResult } from '../../api/types';
 import { writeState } from './state/codec';
@@ -27,11 +27,12 @@ export function useAnswer<K extends ChartKind>(project: string, state: StateOf<K
   const [settled] = useDebouncedValue(state, DEBOUNCE_MS);
   const query = toQuery(settled);
   const ready = missing(settled) === null;
+  const [progress, setProgress] = useState(0);
   const answer = useQuery({
     queryKey: [project, 'chart', query],
     queryFn: async ({ signal }): Promise<Answer<K>> => ({
       asked: settled,
-      result: await api.query<Results[K]>(project, query, signal),
+      result: await api.followQuery<Results[K]>(project, query, setProgress, signal),
     }),
     enabled: ready,
     placeholderData: keepPreviousData,
@@ -39,7 +40,12 @@ export function useAnswer<K extends ChartKind>(project: string, state: StateOf<K
     refetchInterval: 60_000,
   });
   const waiting = toText(toQuery(state)) !== toText(query);
-  return { ...answer, ready, busy: waiting || answer.isPlaceholderData };
+  return {
+    ...answer,
+    ready,
+    progress: answer.isFetching ? progress : 0,
+    busy: waiting || answer.isPlaceholderData,
+  };
 }
 
 function toText(query: Query): string {

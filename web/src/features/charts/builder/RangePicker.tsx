@@ -65,7 +65,7 @@ export function RangePicker({ range, zone, onChange }: Props) {
               aria-label="Range"
             />
             <Group justify="space-between">
-              <span className="tm-dim">Days in {zone}</span>
+              <span className={classes.word}>Days in {zone}</span>
               <Button
                 size="xs"
                 disabled={!dates[0] || !dates[1]}

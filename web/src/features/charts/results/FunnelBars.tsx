@@ -52,21 +52,30 @@ function StepNote({ step }: { step: FunnelStep }) {
         <b>{number(step.count)}</b>
         <span>{percent(step.fromFirst)}</span>
       </div>
-      {step.dropped === null ? (
-        <div className={classes.detail}>entered</div>
-      ) : (
-        <>
-          <div className={classes.detail}>
-            <Icon name="arrow" size={13} />
-            {percent(step.fromPrevious)} of the step before
-          </div>
-          <div className={classes.drop}>{number(step.dropped)} left</div>
-          <div className={classes.detail}>
-            <Icon name="clock" size={13} />
-            median {seconds(step.medianS)}
-          </div>
-        </>
-      )}
+      <Way step={step} />
     </div>
+  );
+}
+
+/** What lies between the step before and this one. */
+function Way({ step }: { step: FunnelStep }) {
+  if (step.dropped === null) return <div className={classes.detail}>entered</div>;
+  if (step.fromPrevious === null) return <div className={classes.detail}>nobody was left to come here</div>;
+  return (
+    <>
+      <div className={classes.detail}>
+        <Icon name="arrow" size={13} />
+        {percent(step.fromPrevious)} of the step before
+      </div>
+      <div className={step.dropped > 0 ? classes.drop : classes.detail}>
+        {step.dropped > 0 ? `${number(step.dropped)} left` : 'nobody left'}
+      </div>
+      {step.medianS !== null && (
+        <div className={classes.detail}>
+          <Icon name="clock" size={13} />
+          median {seconds(step.medianS)}
+        </div>
+      )}
+    </>
   );
 }

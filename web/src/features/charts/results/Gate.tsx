@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react';
+import { percent } from '../../../ui/format/number';
 import { Panel } from '../../../ui/Panel';
 import { Empty, Failed, Loading } from '../../../ui/states';
 import { missing } from '../state/query';
@@ -13,6 +14,8 @@ interface Props<K extends ChartKind> {
     isError: boolean;
     isPlaceholderData: boolean;
     refetch: () => unknown;
+    /** How far the running query has come, 0 to 1. */
+    progress: number;
   };
   children: (answer: Answer<K>) => ReactNode;
 }
@@ -41,7 +44,7 @@ export function Gate<K extends ChartKind>({ state, answer, children }: Props<K>)
   if (!answer.data) {
     return (
       <Panel>
-        <Loading what="Counting" />
+        <Loading what={answer.progress > 0 ? `Counting, ${percent(answer.progress, 0)}` : 'Counting'} />
       </Panel>
     );
   }

@@ -3,6 +3,7 @@
 use crate::ids::{self, Id};
 use crate::json::{Doc, Fault, Field, Object};
 use crate::{limits, time};
+use serde_json::map::Entry;
 use tallymark_model::{Annotation, Envelope, Event, Millis};
 
 /// How a client time came out.
@@ -115,8 +116,10 @@ impl<'a> Draft<'a> {
 
     /// Adds one property unless the client sent one of this name.
     pub fn context_property(&mut self, key: &str, value: Field<'_>) {
-        if !value.is_null() && !self.event.properties.contains_key(key) {
-            self.property(key, value);
+        if !value.is_null()
+            && let Entry::Vacant(entry) = self.event.properties.entry(value.clean_key(key))
+        {
+            entry.insert(value.to_value());
         }
     }
 }

@@ -12,7 +12,7 @@
 //! The common case is one pass of sonic-rs; a second, slower pass runs only for the oddities.
 
 use crate::{limits, split};
-use sonic_rs::{JsonContainerTrait, JsonValueTrait};
+use sonic_rs::{JsonContainerTrait, JsonNumberTrait, JsonValueTrait, ValueRef};
 use std::cell::Cell;
 use tallymark_model::{DeadReason, Properties, Value};
 
@@ -126,30 +126,29 @@ impl Doc {
     }
 
     fn convert(&self, value: &sonic_rs::Value) -> Value {
-        if let Some(text) = value.as_str() {
-            return Value::String(self.text(text));
-        }
-        if let Some(object) = value.as_object() {
-            return Value::Object(self.map(object));
-        }
-        if let Some(array) = value.as_array() {
-            return Value::Array(array.iter().map(|v| self.convert(v)).collect());
-        }
-        if let Some(b) = value.as_bool() {
-            return Value::Bool(b);
-        }
         if self.exact
             && let Some(raw) = value.as_raw_number()
         {
             return number(raw.as_str());
         }
-        if let Some(n) = value.as_u64() {
+        match value.as_ref() {
+            ValueRef::Null => Value::Null,
+            ValueRef::Bool(b) => Value::Bool(b),
+            ValueRef::String(text) => Value::String(self.text(text)),
+            ValueRef::Array(array) => Value::Array(array.iter().map(|v| self.convert(v)).collect()),
+            ValueRef::Object(object) => Value::Object(self.map(object)),
+            ValueRef::Number(n) => self.number(&n),
+        }
+    }
+
+    fn number(&self, n: &sonic_rs::Number) -> Value {
+        if let Some(n) = n.as_u64() {
             return Value::from(n);
         }
-        if let Some(n) = value.as_i64() {
+        if let Some(n) = n.as_i64() {
             return Value::from(n);
         }
-        let Some(f) = value.as_f64() else { return Value::Null };
+        let Some(f) = n.as_f64() else { return Value::Null };
         if f == 0.0 || f.abs() >= 9.2e18 {
             self.doubtful.set(true);
         }
@@ -178,7 +177,9 @@ pub(crate) struct Object<'a> {
 
 impl<'a> Object<'a> {
     fn new(object: &'a sonic_rs::Object, doc: &'a Doc) -> Object<'a> {
-        Object { members: object.iter().map(|(key, value)| (key, Field { value, doc })).collect() }
+        let mut members = Vec::with_capacity(object.len());
+        members.extend(object.iter().map(|(key, value)| (key, Field { value, doc })));
+        Object { members }
     }
 
     /// Every member in order; a key may come twice.

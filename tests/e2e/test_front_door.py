@@ -2,12 +2,12 @@
 
 import gzip
 import json
-import subprocess
 import time
 
 import httpx
 import pytest
-from conftest import ADMIN_KEY, SECRET_KEY, WRITE_KEY, node
+import zstandard
+from conftest import ADMIN_KEY, SECRET_KEY, WRITE_KEY
 
 AUTH = {"authorization": f"Bearer {WRITE_KEY}"}
 
@@ -50,11 +50,7 @@ def test_compressed_bodies(door, encoding):
     body = json.dumps({"events": [{"event": f"packed {encoding}", "user_id": "u"}] * 3}).encode()
     headers = dict(AUTH)
     if encoding == "zstd":
-        script = "process.stdout.write(require('zlib').zstdCompressSync(require('fs').readFileSync(0)))"
-        done = subprocess.run([node(), "-e", script], input=body, capture_output=True)
-        if done.returncode != 0:
-            pytest.skip("this node has no zstd")
-        body, headers["content-encoding"] = done.stdout, "zstd"
+        body, headers["content-encoding"] = zstandard.compress(body), "zstd"
     else:
         body = gzip.compress(body)
         if encoding == "gzip":
@@ -188,7 +184,7 @@ def test_queries_are_refused_by_name_and_never_abort(door):
         ({"type": "segmentation", "series": [{"event": "x", "measure": "vibes"}]}, "vibes"),
         ({"type": "segmentation", "series": [{"event": "x"}], "colour": 1}, "colour"),
         ({"type": "funnel", "steps": [{"event": "a"}] * 50}, "steps"),
-        ({"type": "segmentation", "series": [{"event": "x", "where": [{"property": "p", "op": "regex", "value": "("}]}]}, "regex"),
+        ({"type": "segmentation", "series": [{"event": "x", "where": [{"property": "p", "op": "regex", "value": "("}]}]}, "regular expression"),
     ]:
         answer = ask(query)
         assert answer.status_code == 400 and word in answer.text, (query, answer.text)

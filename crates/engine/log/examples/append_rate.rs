@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tallymark_log::file::{FileLog, FileLogConfig, FileLogWriter};
-use tallymark_log::{AppendError, LogWriter};
-use tallymark_model::{Envelope, Lane, ProjectToken, Record, RequestContext, WireFormat};
+use tallymark_log::{AppendError, Item, LogReader, LogWriter, ReadLimit};
+use tallymark_model::{Envelope, Lane, Position, ProjectToken, Record, RequestContext, WireFormat};
 
 fn main() {
     let mut args = std::env::args().skip(1);
@@ -74,13 +74,36 @@ fn measure(dir: &Path, batch: usize, producers: usize, time: Duration, pack: boo
     latencies.sort_unstable();
     let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
     format!(
-        "{:>12.0} {:>9.0} {:>11.0} {:>9.2} {:>9.2}",
+        "{:>12.0} {:>9.0} {:>11.0} {:>9.2} {:>9.2} {:>13.0}",
         total as f64 / elapsed,
         bytes as f64 / elapsed / 1e6,
         bytes as f64 / total as f64,
         at(0.5),
-        at(0.99)
+        at(0.99),
+        runtime.block_on(read_rate(dir))
     )
+}
+
+/// Events per second that one reader decodes, partition by partition in turn, from the page cache.
+async fn read_rate(dir: &Path) -> f64 {
+    let reader = FileLog::open_reader(dir, &FileLogConfig::default()).unwrap();
+    let mut at: Vec<Position> = (0..reader.partitions())
+        .map(|partition| Position { lane: Lane::Live, partition, offset: 0 })
+        .collect();
+    let (started, mut total) = (Instant::now(), 0usize);
+    loop {
+        let before = total;
+        for position in &mut at {
+            for item in reader.read(*position, ReadLimit::default()).await.unwrap() {
+                let Item::Records(run) = item else { panic!("{item:?}") };
+                position.offset += run.len() as u64;
+                total += run.len();
+            }
+        }
+        if total == before {
+            return total as f64 / started.elapsed().as_secs_f64();
+        }
+    }
 }
 
 async fn produce(

@@ -35,6 +35,8 @@ async fn a_failed_flush_is_never_acknowledged_and_never_trusted_again() {
             let again = append(&log, &mut acked, batch("again", 1)).await.unwrap_err();
             assert!(again.writer_is_lost(), "a later flush that works proves nothing: {again}");
             poisoned += 1;
+            // It reads well from the page cache, but a reader takes only what was flushed.
+            assert_eq!(found(&disk).await.values().map(|f| f.records.len()).sum::<usize>(), acked.len());
             break;
         }
         drop(log);
@@ -130,6 +132,21 @@ async fn appends_stop_at_the_floor_and_the_reserve_is_given_up() {
     disk.plan(Plan { free_bytes: Some(2_000_000), ..Plan::default() });
     until_accepted(&log, "room again").await;
     assert_eq!(reserve(), 1);
+}
+
+#[tokio::test]
+async fn a_small_volume_is_not_asked_for_more_than_a_share() {
+    let disk = FaultDisk::new();
+    disk.plan(Plan { free_bytes: Some(9_000_000), total_bytes: Some(20_000_000), ..Plan::default() });
+    let settings = FileLogConfig { disk_floor_bytes: 256 << 20, reserve_bytes: 64 << 20, ..config() };
+    let log = FileLog::open_writer_on(Arc::new(disk.clone()), Path::new(DIR), settings).unwrap();
+    until_accepted(&log, "fits").await;
+    disk.plan(Plan { free_bytes: Some(999_999), total_bytes: Some(20_000_000), ..Plan::default() });
+    while log.pressure().admission != Admission::Full {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let refused = log.append(batch("full", 1)).await.unwrap_err();
+    assert_eq!(refused, AppendError::Full { free_bytes: 999_999, needed_bytes: 1_000_000 });
 }
 
 #[tokio::test]

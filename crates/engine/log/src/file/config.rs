@@ -23,9 +23,10 @@ pub struct FileLogConfig {
     pub group_wait: Duration,
     /// After so long without appends the last group gets a successor that proves it was durable.
     pub idle_proof: Duration,
-    /// Appends are refused while the volume has less free.
+    /// Appends are refused while the volume has less free; a twentieth of the volume if that is less.
     pub disk_floor_bytes: u64,
-    /// Size of the reserve file that is given up when the disk is full, so that trimming and commits can go on.
+    /// Size of the reserve file that is given up when the disk is full, so that trimming and commits can go on; a
+    /// twentieth of the volume if that is less.
     pub reserve_bytes: u64,
     /// How often free space is looked at.
     pub space_check: Duration,

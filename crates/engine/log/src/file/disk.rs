@@ -39,6 +39,8 @@ pub trait Disk: Send + Sync {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Bytes an ordinary user may still write to the volume; `None` if there is no limit.
     fn free_bytes(&self, dir: &Path) -> io::Result<Option<u64>>;
+    /// Size of the volume; `None` if it has no limit.
+    fn total_bytes(&self, dir: &Path) -> io::Result<Option<u64>>;
     /// Takes an exclusive lock that dies with the process; `None` if another holds it.
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>>;
 }
@@ -104,6 +106,10 @@ impl Disk for RealDisk {
 
     fn free_bytes(&self, dir: &Path) -> io::Result<Option<u64>> {
         fs4::available_space(dir).map(Some)
+    }
+
+    fn total_bytes(&self, dir: &Path) -> io::Result<Option<u64>> {
+        fs4::total_space(dir).map(Some)
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {

@@ -38,6 +38,9 @@ impl Space {
         floor_bytes: u64,
         every: Duration,
     ) -> io::Result<Space> {
+        // On a small volume the settings would leave nothing to work with.
+        let total = disk.total_bytes(&parent(&reserve)).ok().flatten().unwrap_or(u64::MAX);
+        let (reserve_bytes, floor_bytes) = (reserve_bytes.min(total / 20), floor_bytes.min(total / 20));
         let shared = Arc::new(Shared {
             disk,
             reserve,

@@ -27,7 +27,6 @@ const paths = {
   calendar: 'M3 5h14v12H3zM3 8.5h14M7 3v3M13 3v3',
   clock: 'M10 17a7 7 0 1 0 0-14 7 7 0 0 0 0 14ZM10 6v4l3 2',
   warning: 'M10 3.5 17.5 16.5h-15zM10 8.5v3.5M10 14.2v.1',
-  info: 'M10 17a7 7 0 1 0 0-14 7 7 0 0 0 0 14ZM10 9.5V13M10 6.8v.1',
   menu: 'M3 6h14M3 10h14M3 14h14',
   logout: 'M8 4H4v12h4M9 10h8M14 7l3 3-3 3',
   pause: 'M7 5v10M13 5v10',
@@ -36,7 +35,6 @@ const paths = {
   refresh: 'M16 8A6.5 6.5 0 1 0 16.5 11.5M16.5 4v4h-4',
   merge: 'M4 4c0 5 5 4 6 8M16 4c0 5-5 4-6 8M10 12v5',
   device: 'M4 4h12v8H4zM7 16h6',
-  more: 'M5 10h.1M10 10h.1M15 10h.1',
   arrow: 'M4 10h12M12 6l4 4-4 4',
 } as const;
 
@@ -56,7 +54,7 @@ export function Icon({ name, size = 18 }: Props) {
       viewBox="0 0 20 20"
       fill="none"
       stroke="currentColor"
-      strokeWidth={name === 'more' ? 2.4 : 1.6}
+      strokeWidth={1.6}
       strokeLinecap="round"
       strokeLinejoin="round"
       aria-hidden="true"

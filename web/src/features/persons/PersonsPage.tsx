@@ -132,14 +132,10 @@ function PersonList({ project, q }: { project: string; q: string }) {
   );
 }
 
-export function Initial({ person, large = false }: { person: PersonItem; large?: boolean }) {
+function Initial({ person }: { person: PersonItem }) {
   const known = person.user_ids.length > 0;
   return (
-    <span
-      className={large ? classes.initialLarge : classes.initial}
-      data-known={known || undefined}
-      aria-hidden="true"
-    >
+    <span className={classes.initial} data-known={known || undefined} aria-hidden="true">
       {known ? personName(person).slice(0, 1).toUpperCase() : '?'}
     </span>
   );

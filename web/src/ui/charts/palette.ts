@@ -1,8 +1,6 @@
 /** Colours of series, by place; the rest of a breakdown is always grey. */
 const COLOURS = 10;
 
-export const OTHER = '$other';
-
 export function colour(index: number): string {
   return `var(--tm-series-${(index % COLOURS) + 1})`;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { seconds } from './duration';
-import { bytes, compact, count, number, percent, ratio } from './number';
+import { compact, count, number, percent, ratio } from './number';
 import { ago, bucket, dayName, hourMinute, instant, localDate, shiftDate } from './time';
 
 describe('numbers', () => {
@@ -12,7 +12,7 @@ describe('numbers', () => {
     expect(number(-12)).toBe('-12');
   });
   it('shows a dash for no value', () => {
-    for (const f of [number, compact, percent, bytes]) {
+    for (const f of [number, compact, percent]) {
       expect(f(null)).toBe('–');
       expect(f(undefined)).toBe('–');
       expect(f(Number.NaN)).toBe('–');
@@ -39,10 +39,6 @@ describe('numbers', () => {
     expect(count(1, 'person', 'people')).toBe('1 person');
     expect(count(2000, 'person', 'people')).toBe('2,000 people');
     expect(count(3, 'day')).toBe('3 days');
-  });
-  it('writes bytes', () => {
-    expect(bytes(512)).toBe('512 B');
-    expect(bytes(1536)).toBe('1.5 KiB');
   });
 });
 

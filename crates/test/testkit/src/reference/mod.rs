@@ -30,6 +30,7 @@ mod values;
 
 pub use calendar::{Bucket, Calendar};
 pub use compare::difference;
+pub use conditions::compare as operator;
 pub use events::{Prepared, RefEvent, World};
 pub use identity::{Replay, replay};
 

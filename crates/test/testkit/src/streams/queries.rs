@@ -19,6 +19,7 @@ fn property() -> impl Strategy<Value = (&'static str, &'static str)> {
         ("user", "plan"),
         ("user", "score"),
         ("user", "tags"),
+        ("user", "profile.city"),
         ("person", "plan"),
         ("person", "tags"),
     ])

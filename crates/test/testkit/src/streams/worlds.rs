@@ -178,9 +178,12 @@ fn any_value() -> impl Strategy<Value = Value> {
 
 fn properties() -> impl Strategy<Value = Map<String, Value>> {
     let maybe = |v: BoxedStrategy<Value>| prop::option::weighted(0.7, v);
-    (maybe(any_value().boxed()), maybe(quarter().boxed()), maybe(colour().boxed())).prop_map(
-        |(mixed, amount, colour)| {
-            let entries = [("mixed", mixed), ("amount", amount), ("colour", colour)];
+    // A key that reads like a path, beside the object that the path leads into.
+    let literal = prop::option::weighted(0.1, colour());
+    (maybe(any_value().boxed()), maybe(quarter().boxed()), maybe(colour().boxed()), literal).prop_map(
+        |(mixed, amount, colour, literal)| {
+            let entries =
+                [("mixed", mixed), ("amount", amount), ("colour", colour), ("mixed.inner", literal)];
             entries.into_iter().filter_map(|(k, v)| Some((k.to_owned(), v?))).collect()
         },
     )

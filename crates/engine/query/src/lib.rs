@@ -33,7 +33,7 @@ pub use source::{CatalogSource, Watermark};
 pub use timeline::{PropertyTimeline, apply, properties_of, properties_of_many};
 pub use values::{SharedValues, ValueColumn, ValueRef};
 
-pub use tallymark_store::number_value as json_number;
+pub use tallymark_identity::Merge;
 pub use tallymark_identity::{MergeKind, UNSEEN, View, person_key};
 pub use tallymark_state::{Activity, PropertyScope};
-pub use tallymark_identity::Merge;
+pub use tallymark_store::number_value as json_number;

@@ -63,7 +63,12 @@ pub fn newest(snapshot: &Snapshot, query: &RowQuery, context: &Context) -> Resul
 
 /// Rows of freshly committed segments in log order, at most the last `limit` of each. Segments that were merged
 /// away and deleted since are passed by: their rows are no longer fresh.
-pub fn fresh(snapshot: &Snapshot, segments: &[SegmentMeta], limit: usize, context: &Context) -> Result<Vec<FoundRow>, QueryError> {
+pub fn fresh(
+    snapshot: &Snapshot,
+    segments: &[SegmentMeta],
+    limit: usize,
+    context: &Context,
+) -> Result<Vec<FoundRow>, QueryError> {
     let persons = Persons::of(snapshot);
     let mut rows = Vec::new();
     for segment in segments {
@@ -147,12 +152,21 @@ struct Finder<'a> {
 impl<'a> Finder<'a> {
     fn new(snapshot: &'a Snapshot, query: &'a RowQuery, context: &'a Context) -> Finder<'a> {
         let members = query.person.map(|p| members_of(snapshot, &[p])).unwrap_or_default();
-        Finder { snapshot, query, context, members, readers: Vec::new(), best: BinaryHeap::new(), candidates: Vec::new() }
+        Finder {
+            snapshot,
+            query,
+            context,
+            members,
+            readers: Vec::new(),
+            best: BinaryHeap::new(),
+            candidates: Vec::new(),
+        }
     }
 
     /// True if nothing at or before this time can be among the newest.
     fn enough(&self, time: Millis) -> bool {
-        self.best.len() >= self.query.limit && self.best.peek().is_none_or(|Reverse((place, _))| time < place.0)
+        self.best.len() >= self.query.limit
+            && self.best.peek().is_none_or(|Reverse((place, _))| time < place.0)
     }
 
     fn search(&mut self, segment: &SegmentMeta) -> Result<(), QueryError> {
@@ -167,7 +181,8 @@ impl<'a> Finder<'a> {
                 break;
             }
             let meant = self.query.names.as_ref().is_none_or(|names| names.may_occur(info));
-            let of_person = self.query.person.is_none() || touches(&self.members, info.subject_min, info.subject_max);
+            let of_person =
+                self.query.person.is_none() || touches(&self.members, info.subject_min, info.subject_max);
             if meant && of_person && info.time_max >= self.query.from && info.time_min < self.query.to {
                 self.context.cancel.check()?;
                 self.search_group(at, group)?;
@@ -192,7 +207,8 @@ impl<'a> Finder<'a> {
         for row in rows {
             let place = narrow.place(row);
             let in_time = self.query.from <= place.0 && place.0 < self.query.to;
-            if !in_time || !wanted[narrow.keys[row] as usize] || self.query.before.is_some_and(|b| place >= b) {
+            if !in_time || !wanted[narrow.keys[row] as usize] || self.query.before.is_some_and(|b| place >= b)
+            {
                 continue;
             }
             let person = persons.of_row(narrow.subjects[row], place.1, place.2);
@@ -236,7 +252,8 @@ impl<'a> Finder<'a> {
 
 /// Subjects of these persons, ascending.
 fn members_of(snapshot: &Snapshot, persons: &[u32]) -> Vec<u32> {
-    let mut members: Vec<u32> = persons.iter().flat_map(|p| snapshot.identity.members(*p)).map(|s| s.0).collect();
+    let mut members: Vec<u32> =
+        persons.iter().flat_map(|p| snapshot.identity.members(*p)).map(|s| s.0).collect();
     members.sort_unstable();
     members.dedup();
     members
@@ -259,7 +276,8 @@ fn rows_of(reader: &SegmentReader, group: usize, members: &[u32]) -> Result<Opti
     Ok(Some(rows).filter(|rows| !rows.is_empty()))
 }
 
-const NARROW: [Column; 5] = [Column::Event, Column::Subject, Column::Time, Column::ReceivedAt, Column::Position];
+const NARROW: [Column; 5] =
+    [Column::Event, Column::Subject, Column::Time, Column::ReceivedAt, Column::Position];
 
 struct Narrow<'a> {
     keys: &'a [i32],
@@ -333,7 +351,9 @@ fn set(row: &mut EventRow, column: &Column, array: &dyn Array, at: usize) -> Opt
         Column::Subject => row.subject = SubjectId(array.as_primitive_opt::<UInt32Type>()?.value(at)),
         Column::Time => row.time = array.as_primitive_opt::<Int64Type>()?.value(at),
         Column::ReceivedAt => row.received_at = array.as_primitive_opt::<Int64Type>()?.value(at),
-        Column::Position => row.position = Position::unpack(array.as_primitive_opt::<UInt64Type>()?.value(at))?,
+        Column::Position => {
+            row.position = Position::unpack(array.as_primitive_opt::<UInt64Type>()?.value(at))?
+        }
         Column::Property(name, PropertyType::Number) => {
             let number = array.as_primitive_opt::<Float64Type>()?.value(at);
             row.properties.insert(name.to_string(), number_value(number));

@@ -150,6 +150,44 @@ impl Scan {
         Ok(prepared.plan)
     }
 
+    /// True if a row that a selector means by name was received when its bucket had already closed: `closing`
+    /// gives the end of the closed bucket of an instant. Stops at the first such row; files that were complete
+    /// in time are not opened.
+    pub fn any_late(
+        &self,
+        snapshot: &Snapshot,
+        context: &Context,
+        closing: &dyn Fn(Millis) -> Option<Millis>,
+    ) -> Result<bool, QueryError> {
+        let prepared = self.choose(snapshot, context)?;
+        for task in &prepared.tasks {
+            context.cancel.check()?;
+            let info = &task.reader.row_groups()[task.group];
+            let first = closing(info.time_min.max(self.from));
+            if first.is_none_or(|end| task.reader.meta().received_max < end) {
+                continue;
+            }
+            let columns = [Column::Event, Column::Time, Column::ReceivedAt];
+            let batch = task.reader.read(task.group, &columns).map_err(storage)?;
+            let events = batch.column(0).as_dictionary_opt::<Int32Type>().ok_or_else(mistyped)?;
+            let names = events.values().as_string_opt::<i32>().ok_or_else(mistyped)?;
+            let meant: Vec<bool> = (0..names.len())
+                .map(|i| names.is_valid(i) && prepared.mask_of(names.value(i)) != 0)
+                .collect();
+            let (times, received) = (column::<Int64Type>(&batch, 1)?, column::<Int64Type>(&batch, 2)?);
+            let late = |row: usize| {
+                let inside = self.from <= times[row] && times[row] < self.to;
+                inside
+                    && meant[events.keys().value(row) as usize]
+                    && closing(times[row]).is_some_and(|end| received[row] >= end)
+            };
+            if (0..batch.num_rows()).any(late) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn choose<'a>(
         &'a self,
         snapshot: &'a Snapshot,
@@ -321,7 +359,8 @@ impl Prepared<'_> {
             Actor::Person => {}
             Actor::Device => columns.push(Column::DeviceId),
             Actor::Group(kind) => {
-                let group = [Column::Group(kind.clone()), Column::GroupList(kind.clone()), Column::GroupOverflow];
+                let group =
+                    [Column::Group(kind.clone()), Column::GroupList(kind.clone()), Column::GroupOverflow];
                 columns.extend(group.into_iter().filter(|c| reader.has(c)));
             }
         }
@@ -478,7 +517,9 @@ impl Loaded<'_> {
         let Some(batch) = batch else { return Ok(found) };
         match &self.prepared.scan.actor {
             Actor::Person => {}
-            Actor::Device => self.number_texts(batch, &Column::DeviceId, &mut found, |t| Some(t.to_owned()))?,
+            Actor::Device => {
+                self.number_texts(batch, &Column::DeviceId, &mut found, |t| Some(t.to_owned()))?
+            }
             Actor::Group(kind) => {
                 self.number_texts(batch, &Column::Group(kind.clone()), &mut found, |t| Some(t.to_owned()))?;
                 let first = |text: &str| serde_json::from_str::<Vec<String>>(text).ok()?.into_iter().next();
@@ -656,5 +697,7 @@ fn mistyped() -> QueryError {
 }
 
 pub(crate) fn storage(error: StoreError) -> QueryError {
-    QueryError::Storage { what: "reading a segment", retryable: error.retryable(), detail: error.to_string() }
+    // A missing file was merged away meanwhile; a newer snapshot does not need it.
+    let retryable = error.retryable() || matches!(error, StoreError::NotFound { .. });
+    QueryError::Storage { what: "reading a segment", retryable, detail: error.to_string() }
 }

@@ -9,7 +9,7 @@ use crate::{Error, EventsRequest, PersonsRequest, TimelineRequest};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tallymark_model::ProjectId;
-use tallymark_query::{Context, Source};
+use tallymark_query::{Context, QueryError, Snapshot, Source};
 
 /// What a running question shares with its asker: cancellation, progress, budget.
 pub type QueryContext = Context;
@@ -32,13 +32,38 @@ impl Engine {
     pub fn run(&self, project: ProjectId, query: &Value, context: &QueryContext) -> Result<Value, Error> {
         let parsed = Query::parse(query)?;
         let snapshot = self.source.pin(project)?;
-        let bound = Bound::new(&snapshot, parsed.common(), context, self.threads)?;
-        let own = match &parsed {
-            Query::Segmentation(q) => Segmentation::new(q, &bound)?.run()?,
-            Query::Funnel(q) => Funnel::new(q, &bound).run()?,
-            Query::Retention(q) => Retention::new(q, &bound)?.run()?,
+        match self.run_on(&snapshot, &parsed, query, context) {
+            Err(Error::Query(QueryError::Storage { .. })) if self.source.latest()? > snapshot.seq => {
+                // Files may have been merged away under a slow query; the newer snapshot is as good.
+                self.run_on(&self.source.pin(project)?, &parsed, query, context)
+            }
+            answer => answer,
+        }
+    }
+
+    fn run_on(
+        &self,
+        snapshot: &Snapshot,
+        parsed: &Query,
+        query: &Value,
+        context: &QueryContext,
+    ) -> Result<Value, Error> {
+        let bound = Bound::new(snapshot, parsed.common(), context, self.threads)?;
+        let (own, restated) = match parsed {
+            Query::Segmentation(q) => {
+                let analysis = Segmentation::new(q, &bound)?;
+                (analysis.run()?, bound.restated(&analysis.scan, &analysis.buckets)?)
+            }
+            Query::Funnel(q) => {
+                let analysis = Funnel::new(q, &bound);
+                (analysis.run()?, bound.restated(&analysis.scan, &bound.buckets(None)?)?)
+            }
+            Query::Retention(q) => {
+                let analysis = Retention::new(q, &bound)?;
+                (analysis.run()?, bound.restated(&analysis.scan, &analysis.buckets)?)
+            }
         };
-        Ok(envelope::wrap(query, &bound, own, false))
+        Ok(envelope::wrap(query, &bound, own, restated))
     }
 
     /// Shows what `run` would read, without computing.

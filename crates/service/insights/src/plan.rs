@@ -52,6 +52,13 @@ impl<'a> Bound<'a> {
         end > self.as_of || self.snapshot.complete_through.is_some_and(|through| end > through)
     }
 
+    /// True if an event of the scan was received after its bucket had closed, so that an earlier answer for that
+    /// bucket lacked it.
+    pub fn restated(&self, scan: &Scan, buckets: &Buckets) -> Result<bool, Error> {
+        let closed = |t| buckets.find(t).map(|i| buckets.end(i)).filter(|end| *end <= self.as_of);
+        Ok(scan.any_late(self.snapshot, self.context, &closed)?)
+    }
+
     /// A selector of the scan.
     pub fn selector(&self, spec: &SelectorSpec, segment: Option<&Expr>) -> Selector {
         let names = match &spec.names {

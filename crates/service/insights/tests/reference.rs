@@ -14,16 +14,16 @@ fn differ(ours: &Value, theirs: &Value, path: &str) -> Option<String> {
     match (ours, theirs) {
         (Value::Number(a), Value::Number(b)) => {
             let (a, b) = (a.as_f64()?, b.as_f64()?);
-            ((a - b).abs() > 1e-9 * a.abs().max(b.abs()).max(1.0)).then(|| format!("{path}: {a} instead of {b}"))
+            ((a - b).abs() > 1e-9 * a.abs().max(b.abs()).max(1.0))
+                .then(|| format!("{path}: {a} instead of {b}"))
         }
         (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
             a.iter().zip(b).enumerate().find_map(|(i, (a, b))| differ(a, b, &format!("{path}[{i}]")))
         }
-        (Value::Object(_), Value::Object(b)) => {
-            b.iter().filter(|(key, _)| *key != "as_of").find_map(|(key, b)| {
-                differ(ours.get(key).unwrap_or(&Value::Null), b, &format!("{path}.{key}"))
-            })
-        }
+        (Value::Object(_), Value::Object(b)) => b
+            .iter()
+            .filter(|(key, _)| *key != "as_of")
+            .find_map(|(key, b)| differ(ours.get(key).unwrap_or(&Value::Null), b, &format!("{path}.{key}"))),
         (a, b) => (a != b).then(|| format!("{path}: {a} instead of {b}")),
     }
 }
@@ -34,7 +34,9 @@ fn check(world: &reference::World, query: &Value, layout: Layout) -> Result<(), 
         .map_err(|e| TestCaseError::fail(format!("{e} for {query}")))?;
     match differ(&ours, &theirs, "answer") {
         None => Ok(()),
-        Some(what) => Err(TestCaseError::fail(format!("{what}\nquery {query}\nours {ours}\ntheirs {theirs}"))),
+        Some(what) => {
+            Err(TestCaseError::fail(format!("{what}\nquery {query}\nours {ours}\ntheirs {theirs}")))
+        }
     }
 }
 
@@ -47,17 +49,26 @@ fn worlds() -> impl Strategy<Value = reference::World> {
         w
     };
     let coarse = streams::world(WorldShape::default()).prop_map(plain);
-    let fine = streams::world(WorldShape { tick_ms: 60_000, events: 120, ..WorldShape::default() }).prop_map(plain);
+    let fine =
+        streams::world(WorldShape { tick_ms: 60_000, events: 120, ..WorldShape::default() }).prop_map(plain);
     prop_oneof![coarse, fine]
 }
 
 fn layouts() -> impl Strategy<Value = Layout> {
-    (1usize..40, any::<bool>(), any::<bool>())
-        .prop_map(|(commit, compacted, late)| Layout { commit, compacted, late })
+    (1usize..40, any::<bool>(), any::<bool>()).prop_map(|(commit, compacted, late)| Layout {
+        commit,
+        compacted,
+        late,
+    })
+}
+
+/// Soak runs set `TALLYMARK_CASES`.
+fn cases() -> u32 {
+    std::env::var("TALLYMARK_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(300)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 2000, ..ProptestConfig::default() })]
 
     #[test]
     fn segmentation_agrees(world in worlds(), query in streams::segmentation(), layout in layouts()) {

@@ -23,7 +23,7 @@ pub(crate) struct Retention<'a> {
     query: &'a RetentionQuery,
     bound: &'a Bound<'a>,
     /// Intervals of the range first, then those that returns and cells need.
-    buckets: Buckets,
+    pub buckets: Buckets,
     cohorts: usize,
     pub scan: Scan,
     actors: Actors,

@@ -18,7 +18,7 @@ use tallymark_query::{Batch, Buckets, Interner, Prepared, QueryError, Scan, json
 pub(crate) struct Segmentation<'a> {
     query: &'a SegmentationQuery,
     bound: &'a Bound<'a>,
-    buckets: Buckets,
+    pub buckets: Buckets,
     pub scan: Scan,
     actors: Actors,
     groups: Groups<'a>,

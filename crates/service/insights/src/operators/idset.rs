@@ -14,8 +14,9 @@ pub(crate) enum IdSet {
 
 /// Below this many pending numbers, sorting is put off.
 const PENDING_MIN: usize = 256;
-/// A list whose distinct numbers exceed a 32nd of their bound is smaller as a bitmap.
-const DENSE_SHARE: usize = 32;
+/// A list that holds a 128th of the numbers below its bound becomes a bitmap: at most four times its size, and
+/// no more sorting.
+const DENSE_SHARE: usize = 128;
 
 impl Default for IdSet {
     fn default() -> IdSet {
@@ -89,7 +90,8 @@ impl IdSet {
         if *sorted == ids.len() {
             return;
         }
-        ids.sort_unstable();
+        // Stable because that one merges runs, and sorted segments come as runs.
+        ids.sort();
         ids.dedup();
         *sorted = ids.len();
         let bound = ids.last().map_or(0, |m| *m as usize + 1);

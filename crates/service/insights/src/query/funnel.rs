@@ -56,11 +56,14 @@ impl FunnelQuery {
             tolerance: query.integer("tie_tolerance_ms", 0, DAY_MS)?.unwrap_or(0),
             strict: query.flag("strict_increase")?.unwrap_or(false),
             choice: query
-                .choice("attempt", &[
-                    ("best", Choice::Best),
-                    ("first_entry", Choice::FirstEntry),
-                    ("tightest", Choice::Tightest),
-                ])?
+                .choice(
+                    "attempt",
+                    &[
+                        ("best", Choice::Best),
+                        ("first_entry", Choice::FirstEntry),
+                        ("tightest", Choice::Tightest),
+                    ],
+                )?
                 .unwrap_or_default(),
             confine: query.flag("confine_to_range")?.unwrap_or(false),
             breakdown: parts::single_breakdown(&query)?,

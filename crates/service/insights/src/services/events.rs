@@ -124,5 +124,7 @@ fn parse_cursor(text: &str) -> Result<Place, Error> {
         let place = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
         parts.next().is_none().then_some(place)
     })();
-    place.ok_or_else(|| Error::malformed("cursor", format!("{text:?} is no cursor"), "use `next` of the page before"))
+    place.ok_or_else(|| {
+        Error::malformed("cursor", format!("{text:?} is no cursor"), "use `next` of the page before")
+    })
 }

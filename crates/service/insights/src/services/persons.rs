@@ -9,7 +9,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use tallymark_model::{Millis, ProjectId, SubjectKind};
 use tallymark_query::{
-    Activity, Context, MergeKind, PropertyTimeline, Snapshot, Source, UNSEEN, count_events, properties_of_many,
+    Activity, Context, MergeKind, PropertyTimeline, Snapshot, Source, UNSEEN, count_events,
+    properties_of_many,
 };
 
 const LIMIT_DEFAULT: usize = 100;
@@ -103,11 +104,14 @@ fn matching(snapshot: &Snapshot, text: &str, context: &Context) -> Result<BTreeS
     let everybody: Vec<u32> = (0..snapshot.identity.bound()).collect();
     for name in SEARCHED {
         let values = PropertyTimeline::load(snapshot, name, Millis::MAX, context)?.latest(&everybody);
-        values.each(|v| v.with_text(has).unwrap_or(false), |row, hit| {
-            if hit {
-                found.insert(row as u32);
-            }
-        });
+        values.each(
+            |v| v.with_text(has).unwrap_or(false),
+            |row, hit| {
+                if hit {
+                    found.insert(row as u32);
+                }
+            },
+        );
     }
     Ok(found)
 }
@@ -122,7 +126,8 @@ fn describe(
     // Sums over ids are wrong where a device had several owners; for those persons events are counted.
     let shares = |p: &u32| snapshot.identity.members(*p).iter().any(|s| snapshot.identity.is_varying(*s));
     let sharing: Vec<u32> = people.iter().copied().filter(shares).collect();
-    let counted = if sharing.is_empty() { Default::default() } else { count_events(snapshot, &sharing, context)? };
+    let counted =
+        if sharing.is_empty() { Default::default() } else { count_events(snapshot, &sharing, context)? };
     let mut described = Vec::with_capacity(people.len());
     for ((person, activity), properties) in people.iter().zip(activity).zip(properties) {
         let activity = match counted.get(person) {
@@ -178,7 +183,9 @@ fn merges(snapshot: &Snapshot, person: u32) -> Vec<Value> {
         let raw = name(merge.subject);
         let (kind, detail) = match merge.kind {
             MergeKind::Adopt => ("adopt", format!("{raw} was attached to the person of its device")),
-            MergeKind::Identify => ("identify", format!("the anonymous person of {raw} became part of this one")),
+            MergeKind::Identify => {
+                ("identify", format!("the anonymous person of {raw} became part of this one"))
+            }
             MergeKind::Alias => ("alias", format!("{raw} became one more id")),
             MergeKind::Merge => ("merge", format!("{raw} was merged by request")),
         };
@@ -188,6 +195,9 @@ fn merges(snapshot: &Snapshot, person: u32) -> Vec<Value> {
 }
 
 fn parse_cursor(text: &str) -> Result<(Reverse<Millis>, u32), Error> {
-    let parsed = text.split_once('.').and_then(|(last, p)| Some((Reverse(last.parse().ok()?), p.parse().ok()?)));
-    parsed.ok_or_else(|| Error::malformed("cursor", format!("{text:?} is no cursor"), "use `next` of the page before"))
+    let parsed =
+        text.split_once('.').and_then(|(last, p)| Some((Reverse(last.parse().ok()?), p.parse().ok()?)));
+    parsed.ok_or_else(|| {
+        Error::malformed("cursor", format!("{text:?} is no cursor"), "use `next` of the page before")
+    })
 }

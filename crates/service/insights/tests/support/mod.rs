@@ -3,8 +3,8 @@
 #![allow(dead_code)]
 
 use std::sync::Arc;
-use tallymark_insights::{Engine, Error, QueryContext};
 use tallymark_identity::IdentityOp;
+use tallymark_insights::{Engine, Error, QueryContext};
 use tallymark_ledger::{SegmentKind, SegmentMeta};
 use tallymark_model::{
     CommitId, CommitSeq, Epoch, IdentityAction, LogId, Millis, Position, ProjectId, SubjectId, SubjectKind,
@@ -57,11 +57,17 @@ impl Source for MemorySource {
         }
         let state = self.state.snapshot(project);
         let (info, store) = (self.project.clone(), self.store.clone());
-        let mut snapshot = Snapshot::new(info, state.seq, self.segments.clone(), state.identity, state.names, store);
+        let mut snapshot =
+            Snapshot::new(info, state.seq, self.segments.clone(), state.identity, state.names, store);
         snapshot.complete_through = self.complete_through;
         Ok(snapshot)
     }
-    fn added(&self, _: ProjectId, after: CommitSeq, _: usize) -> Result<(Vec<SegmentMeta>, CommitSeq), QueryError> {
+    fn added(
+        &self,
+        _: ProjectId,
+        after: CommitSeq,
+        _: usize,
+    ) -> Result<(Vec<SegmentMeta>, CommitSeq), QueryError> {
         let all = if after.0 == 0 { self.segments.clone() } else { Vec::new() };
         Ok((all.into_iter().filter(|s| s.kind == SegmentKind::Events).collect(), self.state.applied()))
     }
@@ -97,7 +103,9 @@ pub fn source(world: &World, layout: Layout) -> MemorySource {
         segments.extend(write(&store, 0, &commit.events, &commit.properties));
     }
     let mut events: Vec<EventRow> = old.iter().flat_map(|c| c.events.clone()).collect();
-    events.sort_by(|a, b| (&a.event, a.subject, a.time, a.position).cmp(&(&b.event, b.subject, b.time, b.position)));
+    events.sort_by(|a, b| {
+        (&a.event, a.subject, a.time, a.position).cmp(&(&b.event, b.subject, b.time, b.position))
+    });
     let mut properties: Vec<PropertyRow> = old.iter().flat_map(|c| c.properties.clone()).collect();
     properties.sort_by(|a, b| {
         let key = |r: &PropertyRow| (r.name.clone(), r.subject, r.time, r.position, r.index);
@@ -126,8 +134,16 @@ pub fn project(world: &World) -> ProjectInfo {
     }
 }
 
-fn write(store: &ObjectStore, level: u8, events: &[EventRow], properties: &[PropertyRow]) -> Vec<SegmentMeta> {
-    let spec = || SegmentSpec { level, ..SegmentSpec::new(PROJECT, log(), CommitId(uuid::Uuid::now_v7()), Epoch(1)) };
+fn write(
+    store: &ObjectStore,
+    level: u8,
+    events: &[EventRow],
+    properties: &[PropertyRow],
+) -> Vec<SegmentMeta> {
+    let spec = || SegmentSpec {
+        level,
+        ..SegmentSpec::new(PROJECT, log(), CommitId(uuid::Uuid::now_v7()), Epoch(1))
+    };
     let mut segments = Vec::new();
     let put = |encoded: tallymark_store::Encoded| block_on(encoded.store(store)).unwrap();
     if !events.is_empty() {
@@ -160,7 +176,13 @@ pub fn commits(world: &World, layout: Layout) -> Vec<Commit> {
     let mut state = State::empty(StateConfig::default());
     let mut commits = Vec::new();
     for part in parts {
-        let commit = commit(&state, &part);
+        let mut commit = commit(&state, &part);
+        if layout.late {
+            // The filter of operations relies on a device's records arriving in order, so it must not be used.
+            commit.1.sort_unstable();
+            commit.0.delta.projects.iter_mut().for_each(|p| p.ops.clone_from(&commit.1));
+        }
+        let commit = commit.0;
         state.apply(CommitSeq(commits.len() as u64 + 1), &commit.delta).unwrap();
         commits.push(commit);
     }
@@ -175,7 +197,8 @@ fn visible(world: &World) -> Vec<&RefEvent> {
     let mut first = std::collections::HashMap::new();
     log.retain(|e| {
         let Some(insert_id) = &e.insert_id else { return true };
-        let who = (e.device_id.clone(), e.user_id.clone().filter(|_| e.device_id.is_none()), insert_id.clone());
+        let who =
+            (e.device_id.clone(), e.user_id.clone().filter(|_| e.device_id.is_none()), insert_id.clone());
         match first.get(&who) {
             Some(at) if e.seq.received_at - at <= WEEK_MS => false,
             _ => {
@@ -187,12 +210,12 @@ fn visible(world: &World) -> Vec<&RefEvent> {
     log
 }
 
-/// What the processor decides for these events.
-fn commit(state: &State, events: &[&RefEvent]) -> Commit {
+/// What the processor decides for these events, and every operation they ask for.
+fn commit(state: &State, events: &[&RefEvent]) -> (Commit, Vec<IdentityOp>) {
     let id = CommitId(uuid::Uuid::now_v7());
     let mut overlay = state.overlay();
     let mut stats = StatsBuilder::default();
-    let (mut rows, mut properties) = (Vec::new(), Vec::new());
+    let (mut rows, mut properties, mut ops) = (Vec::new(), Vec::new(), Vec::new());
     let part = overlay.project(PROJECT);
     for e in events {
         let position = Position::unpack(e.seq.position).unwrap();
@@ -201,7 +224,8 @@ fn commit(state: &State, events: &[&RefEvent]) -> Commit {
         };
         let device = number(SubjectKind::Device, &e.device_id);
         let user = number(SubjectKind::User, &e.user_id);
-        let mut others = |raw: &str| (part.mention(SubjectKind::User, raw), part.mention(SubjectKind::Device, raw));
+        let mut others =
+            |raw: &str| (part.mention(SubjectKind::User, raw), part.mention(SubjectKind::Device, raw));
         let op = match &e.action {
             IdentityAction::None => IdentityOp::of_event(e.seq, device, user),
             IdentityAction::Reset => IdentityOp::reset(e.seq, device, user),
@@ -209,6 +233,7 @@ fn commit(state: &State, events: &[&RefEvent]) -> Commit {
             IdentityAction::Merge { other } => IdentityOp::merge(e.seq, (device, user), others(other)),
         };
         part.op(op);
+        ops.push(op);
         let subject = if user.is_none() { device } else { user };
         if !subject.is_none() && !is_operation(&e.event) {
             part.active(subject, e.time);
@@ -242,5 +267,5 @@ fn commit(state: &State, events: &[&RefEvent]) -> Commit {
         });
     }
     part.stats(&stats.finish());
-    Commit { id, delta: overlay.finish(id), events: rows, properties }
+    (Commit { id, delta: overlay.finish(id), events: rows, properties }, ops)
 }

@@ -1,0 +1,167 @@
+//! Lists and pages over a random world, against the world itself.
+
+mod support;
+
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use support::{Layout, PROJECT};
+use tallymark_insights::{Engine, ErrorKind, EventsRequest, PersonsRequest, QueryContext, TimelineRequest};
+use tallymark_model::is_operation;
+use tallymark_query::parse_instant;
+use tallymark_testkit::reference::{RefEvent, World, replay};
+use tallymark_testkit::streams::{WorldShape, seeded};
+
+fn world() -> World {
+    let mut world = seeded(5, WorldShape { events: 400, users: 30, devices: 25, ..WorldShape::default() });
+    world.events.iter_mut().for_each(|e| e.insert_id = None);
+    world
+}
+
+fn engine(world: &World) -> Engine {
+    support::engine(world, Layout { commit: 37, compacted: true, late: false })
+}
+
+fn all_pages(engine: &Engine, mut request: EventsRequest) -> Vec<Value> {
+    let mut all = Vec::new();
+    loop {
+        let page = engine.events(PROJECT, &request, &QueryContext::default()).unwrap();
+        let events = page["events"].as_array().unwrap();
+        assert!(events.len() <= request.limit);
+        all.extend(events.iter().cloned());
+        match page["next"].as_str() {
+            Some(next) => request.cursor = Some(next.to_owned()),
+            None => return all,
+        }
+    }
+}
+
+fn place(e: &RefEvent) -> (i64, i64, u64) {
+    (e.time, e.seq.received_at, e.seq.position)
+}
+
+#[test]
+fn pages_of_events_cover_everything_once_newest_first() {
+    let world = world();
+    let engine = engine(&world);
+    let listed = all_pages(&engine, EventsRequest { limit: 7, ..EventsRequest::default() });
+    let mut expected: Vec<&RefEvent> = world.events.iter().collect();
+    expected.sort_by_key(|e| std::cmp::Reverse(place(e)));
+    assert_eq!(listed.len(), expected.len());
+    for (ours, theirs) in listed.iter().zip(expected) {
+        assert_eq!(ours["event"], theirs.event.as_str());
+        assert_eq!(parse_instant(ours["time"].as_str().unwrap()), Some(theirs.time));
+        assert_eq!(ours["user_id"].as_str(), theirs.user_id.as_deref());
+        assert_eq!(ours["device_id"].as_str(), theirs.device_id.as_deref());
+        let count = |v: &Value| v.as_object().unwrap().len();
+        assert_eq!(count(&ours["properties"]), theirs.properties.len());
+    }
+    let only = EventsRequest {
+        limit: 50,
+        events: vec!["buy".into(), "cart".into()],
+        from: Some(1_761_400_000_000),
+        to: Some(1_762_000_000_000),
+        ..EventsRequest::default()
+    };
+    let wanted = |e: &&RefEvent| {
+        ["buy", "cart"].contains(&e.event.as_str())
+            && (1_761_400_000_000..1_762_000_000_000).contains(&e.time)
+    };
+    assert_eq!(all_pages(&engine, only).len(), world.events.iter().filter(wanted).count());
+}
+
+#[test]
+fn persons_have_their_ids_events_and_timeline() {
+    let world = world();
+    let engine = engine(&world);
+    let mut log: Vec<&RefEvent> = world.events.iter().collect();
+    log.sort_by_key(|e| e.seq);
+    let truth = replay(&log, false);
+    let mut events_of: BTreeMap<usize, u64> = BTreeMap::new();
+    for (event, person) in log.iter().zip(&truth.persons) {
+        if let Some(person) = person.filter(|_| !is_operation(&event.event)) {
+            *events_of.entry(person).or_default() += 1;
+        }
+    }
+    let mut seen = BTreeMap::new();
+    let mut request = PersonsRequest { limit: 9, ..PersonsRequest::default() };
+    loop {
+        let page = engine.persons(PROJECT, &request, &QueryContext::default()).unwrap();
+        for person in page["persons"].as_array().unwrap() {
+            let key = person["person"].as_str().unwrap().to_owned();
+            assert!(seen.insert(key, person.clone()).is_none(), "{person} twice");
+        }
+        match page["next"].as_str() {
+            Some(next) => request.cursor = Some(next.to_owned()),
+            None => break,
+        }
+    }
+    for (person, users) in &truth.user_ids {
+        let Some(user) = users.first() else { continue };
+        let page = engine.person(PROJECT, user, &QueryContext::default()).unwrap();
+        let ids: BTreeSet<&str> =
+            page["user_ids"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        assert_eq!(ids, users.iter().map(String::as_str).collect::<BTreeSet<_>>(), "{page}");
+        let events = events_of.get(person).copied().unwrap_or(0);
+        assert_eq!(page["events"].as_u64(), Some(events), "{page}");
+        let key = page["person"].as_str().unwrap();
+        assert_eq!(seen[key]["events"], page["events"]);
+        // The page by key is the same page, and the timeline holds every row of the person.
+        assert_eq!(engine.person(PROJECT, key, &QueryContext::default()).unwrap(), page);
+        let timeline = TimelineRequest { limit: 1000, cursor: None };
+        let rows = engine.timeline(PROJECT, key, &timeline, &QueryContext::default()).unwrap();
+        let rows = rows["events"].as_array().unwrap();
+        assert!(rows.iter().all(|r| r["person"] == page["person"]));
+        let counted = rows.iter().filter(|r| !is_operation(r["event"].as_str().unwrap())).count();
+        assert_eq!(counted as u64, events);
+    }
+}
+
+#[test]
+fn persons_are_found_by_part_of_an_id_ignoring_case() {
+    let world = world();
+    let engine = engine(&world);
+    let search = |text: &str| {
+        let request = PersonsRequest { search: Some(text.into()), limit: 1000, cursor: None };
+        engine.persons(PROJECT, &request, &QueryContext::default()).unwrap()["persons"]
+            .as_array()
+            .unwrap()
+            .clone()
+    };
+    let found = search("U1");
+    assert!(!found.is_empty());
+    for person in &found {
+        let ids = format!("{}{}", person["user_ids"], person["device_ids"]);
+        assert!(ids.contains("u1"), "{person}");
+    }
+    assert!(search("nobody has this").is_empty());
+    let error = engine.person(PROJECT, "nobody", &QueryContext::default()).unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::NotFound, "TM0304"));
+    let bad = EventsRequest { cursor: Some("x".into()), ..EventsRequest::default() };
+    assert_eq!(
+        engine.events(PROJECT, &bad, &QueryContext::default()).unwrap_err().kind(),
+        ErrorKind::BadRequest
+    );
+}
+
+#[test]
+fn the_schema_counts_names_and_the_tail_shows_what_is_new() {
+    let world = world();
+    let engine = engine(&world);
+    let schema = engine.schema(PROJECT, &QueryContext::default()).unwrap();
+    for event in schema["events"].as_array().unwrap() {
+        let name = event["name"].as_str().unwrap();
+        let count = world.events.iter().filter(|e| e.event == name).count();
+        assert_eq!(event["count"].as_u64(), Some(count as u64), "{name}");
+        assert_eq!(event["operation"], is_operation(name));
+    }
+    let has = |scope: &str, name: &str| {
+        schema["properties"].as_array().unwrap().iter().any(|p| p["scope"] == scope && p["name"] == name)
+    };
+    assert!(has("event", "colour") && has("user", "plan"));
+    let (none, latest) = engine.tail(PROJECT, None, 10, &QueryContext::default()).unwrap();
+    assert!(none.is_empty() && latest > 0);
+    let (events, next) = engine.tail(PROJECT, Some(0), 1000, &QueryContext::default()).unwrap();
+    assert_eq!((events.len(), next), (world.events.len(), latest));
+    let (some, _) = engine.tail(PROJECT, Some(0), 10, &QueryContext::default()).unwrap();
+    assert_eq!(some, events[events.len() - 10..]);
+}

@@ -97,6 +97,26 @@ pub enum CatalogError {
 }
 
 impl CatalogError {
+    /// The code under which the error is documented.
+    pub fn code(&self) -> &'static str {
+        match self {
+            CatalogError::NameTaken(_) => "TM0401",
+            CatalogError::BadName { .. } => "TM0402",
+            CatalogError::WeakKey { .. } => "TM0403",
+            CatalogError::KeyTaken { .. } => "TM0404",
+            CatalogError::EmailTaken(_) => "TM0406",
+            CatalogError::Invalid { .. } => "TM0409",
+            CatalogError::Database(_) => "TM0701",
+            CatalogError::Migration(_) => "TM0702",
+            CatalogError::Corrupt { .. } => "TM0703",
+            CatalogError::Violations(_) => "TM0704",
+            CatalogError::Malformed(_) => "TM0705",
+            CatalogError::WrongLog { .. } => "TM0706",
+            CatalogError::OtherHost { .. } => "TM0707",
+            CatalogError::UnknownSeq { .. } => "TM0708",
+        }
+    }
+
     /// True if trying the same call again later may work.
     pub fn retryable(&self) -> bool {
         matches!(self, CatalogError::Database(_))

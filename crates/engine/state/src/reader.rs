@@ -13,7 +13,7 @@ use crate::stats::ProjectStats;
 use crate::subjects::SubjectNames;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
-use tallymark_identity::View;
+use tallymark_identity::{Graph, GraphParts, IdentityConfig, View};
 use tallymark_model::{CommitId, CommitSeq, ProjectId, SubjectId, SubjectKind};
 
 /// One project as of one commit. Cheap to clone.
@@ -85,8 +85,19 @@ impl StateReader {
             None => ProjectSnapshot {
                 seq,
                 names: SubjectNames::default(),
-                identity: tallymark_identity::Graph::default().view(),
+                identity: Graph::default().view(),
             },
+        }
+    }
+
+    /// How this project decides who is who; its identity is folded again if that changed. The setting belongs to
+    /// the project, not to the log, so whoever asks questions brings it.
+    pub fn decide_identity_by(&self, project: ProjectId, config: IdentityConfig) {
+        let mut fold = self.lock();
+        if let Some(p) = fold.projects.get_mut(&project)
+            && *p.graph.config() != config
+        {
+            p.graph = Graph::from_parts(&GraphParts { config, ..p.graph.to_parts() });
         }
     }
 

@@ -128,7 +128,7 @@ impl SubjectTable {
     /// Adds the next subject; the caller has checked that it is the next.
     pub(crate) fn add(&mut self, kind: SubjectKind, raw: &str, first_seq: Seq) {
         let hash = self.hash(kind, raw);
-        if self.names.len as usize % CHUNK == 0 {
+        if (self.names.len as usize).is_multiple_of(CHUNK) {
             self.names.chunks.push(Arc::default());
         }
         if let Some(last) = self.names.chunks.last_mut() {
@@ -161,7 +161,7 @@ mod tests {
     fn numbers_are_dense_and_snapshots_stand_still() {
         let mut table = SubjectTable::default();
         let name = |n: usize| format!("id-{}", n / 2);
-        let kind = |n: usize| if n % 2 == 0 { SubjectKind::Device } else { SubjectKind::User };
+        let kind = |n: usize| if n.is_multiple_of(2) { SubjectKind::Device } else { SubjectKind::User };
         let mut early = SubjectNames::default();
         for n in 0..3000 {
             table.add(kind(n), &name(n), seq(n as i64));

@@ -92,7 +92,7 @@ fn record(n: usize, token: ProjectToken, context: &Arc<RequestContext>, bytes: &
         n % 7,
         ["free", "pro"][n % 2],
         ["a", "b", "control"][n % 3],
-        n % 2 == 0,
+        n.is_multiple_of(2),
     );
     *bytes += body.len();
     Record::Event(Envelope {

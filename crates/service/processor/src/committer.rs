@@ -19,14 +19,13 @@ use crate::telemetry;
 use crate::write::{Unstorable, encode_all};
 use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
-use tallymark_catalog::{CatalogError, Commit, CommitAnswer};
+use tallymark_catalog::{Commit, CommitAnswer};
 use tallymark_ledger::{Interval, SegmentMeta};
 use tallymark_model::{CommitId, CommitSeq, Epoch, Position, ProjectId};
 use tallymark_state::State;
-use tallymark_store::{SegmentSpec, StoreError};
+use tallymark_store::SegmentSpec;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -253,53 +252,6 @@ impl Committer {
         Ok(Written::Segments(segments))
     }
 
-    /// Stores an object, for as long as it takes; none = asked to stop.
-    async fn put(&mut self, key: &str, bytes: bytes::Bytes) -> Result<Option<()>, ProcessorError> {
-        let mut backoff = Backoff::new(&self.config);
-        let started = Instant::now();
-        loop {
-            let error: StoreError = match self.deps.store.put(key, bytes.clone()).await {
-                Ok(()) => return Ok(Some(())),
-                Err(error) => error,
-            };
-            if matches!(error, StoreError::Key { .. } | StoreError::Encode { .. } | StoreError::Url { .. }) {
-                return Err(error.into());
-            }
-            tracing::warn!(key, %error, "an object could not be stored; trying again");
-            telemetry::retried("store");
-            telemetry::stuck(started.elapsed().as_secs_f64());
-            if !self.pause(&mut backoff).await {
-                return Ok(None);
-            }
-        }
-    }
-
-    /// Sends a commit until its fate is known. After a failure it may or may not have happened: ask first, then
-    /// send the very same again.
-    async fn send(&mut self, commit: &Commit) -> Result<Option<CommitAnswer>, ProcessorError> {
-        let mut backoff = Backoff::new(&self.config);
-        let started = Instant::now();
-        loop {
-            match self.deps.catalog.commit(commit).await {
-                Ok(answer) => {
-                    telemetry::stuck(0.0);
-                    return Ok(Some(answer));
-                }
-                Err(error) => self.tolerate("commit", error, started)?,
-            }
-            loop {
-                if !self.pause(&mut backoff).await {
-                    return Ok(None);
-                }
-                match self.deps.catalog.status(commit.id).await {
-                    Ok(Some(seq)) => return Ok(Some(CommitAnswer::Already(seq))),
-                    Ok(None) => break,
-                    Err(error) => self.tolerate("status", error, started)?,
-                }
-            }
-        }
-    }
-
     /// Moves state to the catalog's newest commit: ours, and compactions that came between.
     async fn apply(&mut self, own: &tallymark_state::Delta) -> Result<(), ProcessorError> {
         let Some(mut state) = self.state.take() else { return Err(no_state()) };
@@ -320,47 +272,6 @@ impl Committer {
         }
         self.state = Some(state);
         Ok(())
-    }
-
-    async fn patiently<T, F: Future<Output = Result<T, CatalogError>>>(
-        &mut self,
-        what: &'static str,
-        call: impl Fn() -> F,
-    ) -> Result<Option<T>, ProcessorError> {
-        let mut backoff = Backoff::new(&self.config);
-        let started = Instant::now();
-        loop {
-            match call().await {
-                Ok(answer) => return Ok(Some(answer)),
-                Err(error) => self.tolerate(what, error, started)?,
-            }
-            if !self.pause(&mut backoff).await {
-                return Ok(None);
-            }
-        }
-    }
-
-    fn tolerate(
-        &self,
-        what: &'static str,
-        error: CatalogError,
-        since: Instant,
-    ) -> Result<(), ProcessorError> {
-        if !error.retryable() {
-            return Err(error.into());
-        }
-        tracing::warn!(what, %error, "the catalog failed; trying again");
-        telemetry::retried(what);
-        telemetry::stuck(since.elapsed().as_secs_f64());
-        Ok(())
-    }
-
-    /// False: asked to stop.
-    async fn pause(&self, backoff: &mut Backoff) -> bool {
-        tokio::select! {
-            () = backoff.pause() => true,
-            () = self.stop.cancelled() => false,
-        }
     }
 }
 

@@ -28,6 +28,7 @@ mod failpoint;
 mod group;
 mod intake;
 mod lease;
+mod persist;
 mod projects;
 mod recovery;
 mod run;

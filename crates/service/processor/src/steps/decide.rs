@@ -194,7 +194,7 @@ mod tests {
             name: name.to_owned(),
             time: received_at,
             device_id: Some(format!("d{}", offset % 3)),
-            user_id: (offset % 4 == 0).then(|| "u".to_owned()),
+            user_id: offset.is_multiple_of(4).then(|| "u".to_owned()),
             insert_id: insert.map(|i| i.to_string()),
             ..Event::default()
         };

@@ -29,8 +29,7 @@ pub struct Visible {
 
 /// Rows and statistics of one project's events.
 pub fn shape(mut visible: Vec<Visible>) -> (ProjectRows, ProjectStats) {
-    let chunks: Vec<(ProjectRows, ProjectStats)> =
-        visible.par_chunks_mut(CHUNK).map(|chunk| shape_chunk(chunk)).collect();
+    let chunks: Vec<(ProjectRows, ProjectStats)> = visible.par_chunks_mut(CHUNK).map(shape_chunk).collect();
     let mut rows = ProjectRows::default();
     rows.events.reserve(visible.len());
     let mut stats = ProjectStats::default();

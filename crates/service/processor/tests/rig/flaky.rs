@@ -62,8 +62,8 @@ impl Flaky {
     async fn call<T>(&self, call: impl Future<Output = Answer<T>>) -> Answer<T> {
         let n = self.calls.fetch_add(1, Ordering::SeqCst);
         match self.trouble {
-            Trouble::Often(every) if n % every == 0 && (n / every) % 2 == 0 => Err(failure().await),
-            Trouble::Often(every) if n % every == 0 => {
+            Trouble::Often(every) if n.is_multiple_of(2 * every) => Err(failure().await),
+            Trouble::Often(every) if n.is_multiple_of(every) => {
                 call.await?;
                 Err(failure().await)
             }

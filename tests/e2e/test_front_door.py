@@ -117,6 +117,21 @@ def test_projects_cannot_see_each_other(door):
     assert [e["event"] for e in theirs["events"]] == ["canary"]
 
 
+@pytest.mark.parametrize("rule, owner", [("last_user", "second"), ("first_user", "first")])
+def test_a_shared_device_belongs_to_whom_the_project_says(door, rule, owner):
+    body = {"name": f"kiosk {rule}", "identity": {"shared_device": rule}}
+    made = httpx.post(f"{door.url}/api/v1/projects", headers={"authorization": f"Bearer {ADMIN_KEY}"}, json=body).json()
+    door.send([
+        {"event": "login", "device_id": "kiosk", "user_id": "first"},
+        {"event": "login", "device_id": "kiosk", "user_id": "second"},
+        {"event": "browse", "device_id": "kiosk"},
+    ], key=made["write_key"], wait="visible")
+    auth = {"authorization": f"Bearer {made['secret_key']}"}
+    for user in ("first", "second"):
+        page = httpx.get(f"{door.url}/api/v1/projects/{made['id']}/persons/{user}/timeline", headers=auth).json()
+        assert ("browse" in [e["event"] for e in page["events"]]) == (user == owner), (rule, user, page)
+
+
 def test_amplitude_answers(door):
     event = {"event_type": "tone", "user_id": "listener-1", "insert_id": "a1"}
     answer = httpx.post(f"{door.url}/2/httpapi", json={"api_key": WRITE_KEY, "events": [event]}).json()

@@ -14,7 +14,7 @@ use world::*;
 async fn projects_are_created_listed_and_found() {
     let w = World::new().await;
     let new = json!({"name": "gamma", "timezone": "Asia/Tokyo", "week_start": "sunday",
-                     "identity": {"shared_device": "split"}, "inactive_events": ["ping"]});
+                     "identity": {"shared_device": "first_user"}, "inactive_events": ["ping"]});
     let created = w.post("/api/v1/projects", &w.admin, new).await;
     assert_eq!(created.status, StatusCode::CREATED, "{}", created.text);
     let (id, secret) = (created.json["id"].as_str().unwrap(), created.json["secret_key"].as_str().unwrap());
@@ -26,7 +26,7 @@ async fn projects_are_created_listed_and_found() {
     );
     assert_eq!(
         found.json["settings"],
-        json!({"identity": {"shared_device": "split"}, "inactive_events": ["ping"]})
+        json!({"identity": {"shared_device": "first_user"}, "inactive_events": ["ping"]})
     );
     assert_eq!(found.json, w.get(&format!("/api/v1/projects/{id}"), secret).await.json);
     let created_at = found.json["created_at"].as_str().unwrap();

@@ -115,7 +115,7 @@ fn funnel_table(answer: &Value) -> (Vec<String>, Vec<Vec<String>>) {
                 if base > 0.0 { format!("{:.1}%", 100.0 * count / base) } else { "–".to_owned() }
             };
             let before = if i == 0 { *count } else { counts[i - 1] };
-            let median = if i == 0 { Value::Null } else { group["step_times"][i - 1]["median_s"].clone() };
+            let median = if i == 0 { Value::Null } else { group["step_times"][i]["median_s"].clone() };
             rows.push(vec![
                 name.clone(),
                 (i + 1).to_string(),
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_funnel_reads_as_steps() {
-        let (_, rows) = tabulate("funnel", &json!({"counts": [200, 50], "step_times": [{"median_s": 60.0}]}));
+        let (_, rows) = tabulate("funnel", &json!({"counts": [200, 50], "step_times": [null, {"median_s": 60.0}]}));
         assert_eq!(rows[1], ["", "2", "50", "25.0%", "25.0%", "60.000"]);
     }
 

@@ -4,6 +4,7 @@ use crate::{ProjectInfo, QueryError, Snapshot, Source, StateFollower, WeekStart}
 use std::collections::HashSet;
 use std::sync::Arc;
 use tallymark_catalog::{CatalogError, Settings, Snapshots};
+use tallymark_identity::{IdentityConfig, SharedDevice};
 use tallymark_ledger::{SegmentKind, SegmentMeta};
 use tallymark_model::{CommitSeq, Millis, ProjectId, SubjectId, SubjectKind};
 use tallymark_state::{Activity, ProjectStats};
@@ -44,13 +45,17 @@ impl CatalogSource {
         self
     }
 
-    async fn info(&self, id: ProjectId) -> Result<ProjectInfo, QueryError> {
+    async fn info(&self, id: ProjectId) -> Result<(ProjectInfo, IdentityConfig), QueryError> {
         let project = self.settings.project(&id.to_string()).await.map_err(catalog)?;
         let project = project.filter(|p| p.id == id).ok_or(QueryError::NoProject(id))?;
         let inactive = project.settings.get("inactive_events").and_then(|v| v.as_array());
         let inactive: HashSet<String> =
             inactive.into_iter().flatten().filter_map(|v| v.as_str()).map(str::to_owned).collect();
-        Ok(ProjectInfo {
+        let shared_device = match project.settings["identity"]["shared_device"].as_str() {
+            Some("first_user") => SharedDevice::FirstUser,
+            _ => SharedDevice::LastUser,
+        };
+        let info = ProjectInfo {
             id,
             timezone: if project.timezone.is_empty() { "UTC".to_owned() } else { project.timezone },
             week_start: match project.week_start {
@@ -59,7 +64,8 @@ impl CatalogSource {
                 tallymark_catalog::WeekStart::Saturday => WeekStart::Saturday,
             },
             inactive_events: Arc::new(inactive),
-        })
+        };
+        Ok((info, IdentityConfig { shared_device, ..IdentityConfig::default() }))
     }
 }
 
@@ -68,8 +74,9 @@ impl Source for CatalogSource {
         // Taken first: what is complete now is in every later snapshot.
         let complete_through = self.watermark.as_ref().and_then(|w| w());
         self.runtime.block_on(async {
-            let info = self.info(project).await?;
+            let (info, identity) = self.info(project).await?;
             self.follower.catch_up().await?;
+            self.follower.state().decide_identity_by(project, identity);
             let state = self.follower.state().snapshot(project);
             let live = self.snapshots.snapshot(project, Some(state.seq)).await.map_err(catalog)?;
             let mut snapshot = Snapshot::new(

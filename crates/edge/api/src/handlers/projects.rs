@@ -36,8 +36,18 @@ pub(crate) struct NewProjectBody {
 #[derive(Debug, Deserialize, serde::Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct IdentityOptions {
-    /// What happens when a second user appears on a device.
-    shared_device: Option<String>,
+    /// Whose a device's anonymous events are once a second user was seen on it; default `last_user`.
+    shared_device: Option<SharedDevice>,
+}
+
+/// Owner of a device that several users share.
+#[derive(Debug, Clone, Copy, Deserialize, serde::Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SharedDevice {
+    /// The user known last.
+    LastUser,
+    /// The first user, until a reset.
+    FirstUser,
 }
 
 impl NewProjectBody {

@@ -1,6 +1,7 @@
 //! Exhaustive model of the deduplication rules, over two lanes of one partition with group commits.
 //!
-//! Guarantees: every schedule of small logs (up to 5 events over 2 insert ids, spread over both lanes) with up to
+//! Guarantees: every schedule of small logs (up to 5 events over 2 insert ids, spread over both lanes; the unsafe designs
+//! fall with 4) with up to
 //! 3 faults is explored. A design is safe if no quiescent state shows two visible rows for one insert id, or a
 //! duplicate without a visible row (I5). The outcomes of all candidate designs are asserted, the unsafe ones too:
 //! if one of them became "safe", the model would have lost its teeth.
@@ -23,7 +24,7 @@ fn one_lane() -> Vec<(Vec<u8>, usize)> {
 }
 
 fn two_lanes() -> Vec<(Vec<u8>, usize)> {
-    (2..=5).flat_map(|n| (1..n).flat_map(move |live| logs(n, live))).collect()
+    (2..=4).flat_map(|n| (1..n).flat_map(move |live| logs(n, live))).collect()
 }
 
 fn verdict(design: Design, logs: &[(Vec<u8>, usize)], faults: u8) -> Found {
@@ -65,7 +66,9 @@ fn the_rule_is_safe_in_one_lane() {
 
 #[test]
 fn the_rule_is_safe_over_two_lanes_and_group_commits() {
-    let found = verdict(SAFE, &two_lanes(), 3);
+    let mut all = two_lanes();
+    all.extend((1..5).flat_map(|live| logs(5, live)));
+    let found = verdict(SAFE, &all, 3);
     assert!(found.is_safe(), "{}", found.describe());
     assert!(found.quiescent > 3_000, "the model did not get anywhere: {} quiescent states", found.quiescent);
 }

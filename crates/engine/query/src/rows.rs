@@ -3,15 +3,15 @@
 //! Guarantees: rows come in descending (time, log order), each once; only narrow columns are read to find them,
 //! all columns only where they are. Deliberately not here: JSON shapes (`insights`).
 
-use crate::scan::{Persons, storage};
+use crate::scan::{Persons, mistyped, storage};
 use crate::{Context, Names, QueryError, Snapshot};
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Float64Type, Int32Type, Int64Type, UInt32Type, UInt64Type};
+use arrow::datatypes::{Int32Type, Int64Type, UInt32Type, UInt64Type};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use tallymark_ledger::{SegmentKind, SegmentMeta};
-use tallymark_model::{Annotation, Millis, Position, Properties, SubjectId, Value};
-use tallymark_store::{Column, EventRow, PropertyType, SegmentReader, StoreError, json_value, number_value};
+use tallymark_model::Millis;
+use tallymark_store::{Column, EventRow, SegmentReader, StoreError};
 
 /// (time, receive time, packed position): the order of a stream.
 pub type Place = (Millis, Millis, u64);
@@ -116,9 +116,9 @@ pub fn count_events(
                 continue;
             }
             let Some(rows) = rows_of(&reader, group, &members)? else { continue };
-            let batch = read(&reader, group, &NARROW)?;
+            let batch = reader.read_rows(group, &NARROW, &rows).map_err(storage)?;
             let narrow = Narrow::of(&batch)?;
-            for row in rows {
+            for row in 0..rows.len() {
                 let place = narrow.place(row);
                 let person = resolve.of_row(narrow.subjects[row], place.1, place.2);
                 if persons.contains(&person) && Names::Any.mean(narrow.name(row)) {
@@ -193,18 +193,21 @@ impl<'a> Finder<'a> {
 
     fn search_group(&mut self, segment: usize, group: usize) -> Result<(), QueryError> {
         let reader = self.readers[segment].clone();
-        let rows: Vec<usize> = match self.query.person {
-            None => (0..reader.row_groups()[group].rows as usize).collect(),
+        let rows = match self.query.person {
+            None => None,
             Some(_) => match rows_of(&reader, group, &self.members)? {
-                Some(rows) => rows,
+                Some(rows) => Some(rows),
                 None => return Ok(()),
             },
         };
-        let batch = read(&reader, group, &NARROW)?;
+        let batch = match &rows {
+            None => read(&reader, group, &NARROW)?,
+            Some(rows) => reader.read_rows(group, &NARROW, rows).map_err(storage)?,
+        };
         let narrow = Narrow::of(&batch)?;
         let wanted: Vec<bool> = narrow.names(|n| self.query.names.as_ref().is_none_or(|names| names.mean(n)));
         let persons = Persons::of(self.snapshot);
-        for row in rows {
+        for row in 0..batch.num_rows() {
             let place = narrow.place(row);
             let in_time = self.query.from <= place.0 && place.0 < self.query.to;
             if !in_time || !wanted[narrow.keys[row] as usize] || self.query.before.is_some_and(|b| place >= b)
@@ -215,6 +218,7 @@ impl<'a> Finder<'a> {
             if self.query.person.is_some_and(|p| p != person) {
                 continue;
             }
+            let row = rows.as_ref().map_or(row, |rows| rows[row] as usize);
             self.offer(place, Candidate { segment, group, row });
         }
         Ok(())
@@ -265,13 +269,15 @@ fn touches(sorted: &[u32], min: u32, max: u32) -> bool {
 }
 
 /// Rows of these subjects; `None` if there are none. Reads one column.
-fn rows_of(reader: &SegmentReader, group: usize, members: &[u32]) -> Result<Option<Vec<usize>>, QueryError> {
+fn rows_of(reader: &SegmentReader, group: usize, members: &[u32]) -> Result<Option<Vec<u32>>, QueryError> {
     let batch = read(reader, group, &[Column::Subject])?;
     let subjects = batch.column(0).as_primitive_opt::<UInt32Type>().ok_or_else(mistyped)?.values();
     let mut rows = Vec::new();
     match members {
-        [only] => rows.extend((0..subjects.len()).filter(|r| subjects[*r] == *only)),
-        _ => rows.extend((0..subjects.len()).filter(|r| members.binary_search(&subjects[*r]).is_ok())),
+        [only] => rows.extend((0..subjects.len() as u32).filter(|r| subjects[*r as usize] == *only)),
+        _ => rows.extend(
+            (0..subjects.len() as u32).filter(|r| members.binary_search(&subjects[*r as usize]).is_ok()),
+        ),
     }
     Ok(Some(rows).filter(|rows| !rows.is_empty()))
 }
@@ -312,99 +318,11 @@ impl<'a> Narrow<'a> {
     }
 }
 
-/// Chosen rows of a row group, in the order asked.
+/// Chosen rows of a row group, ascending.
 fn pick(reader: &SegmentReader, group: usize, rows: &[u32]) -> Result<Vec<EventRow>, QueryError> {
-    let columns = reader.columns();
-    let batch = read(reader, group, columns)?;
-    let mut out: Vec<EventRow> = rows.iter().map(|_| empty_row()).collect();
-    for (column, array) in columns.iter().zip(batch.columns()) {
-        for (row, at) in out.iter_mut().zip(rows) {
-            set(row, column, array, *at as usize).ok_or_else(mistyped)?;
-        }
-    }
-    Ok(out)
-}
-
-fn empty_row() -> EventRow {
-    EventRow {
-        position: Position { lane: tallymark_model::Lane::Live, partition: 0, offset: 0 },
-        received_at: 0,
-        time: 0,
-        event: String::new(),
-        subject: SubjectId::NONE,
-        user_id: None,
-        device_id: None,
-        insert_id: None,
-        session_id: None,
-        properties: Properties::new(),
-        groups: Vec::new(),
-        annotations: Vec::new(),
-    }
-}
-
-/// Sets the field of a column; `None` if the column is not of its type.
-fn set(row: &mut EventRow, column: &Column, array: &dyn Array, at: usize) -> Option<()> {
-    if array.is_null(at) {
-        return Some(());
-    }
-    match column {
-        Column::Subject => row.subject = SubjectId(array.as_primitive_opt::<UInt32Type>()?.value(at)),
-        Column::Time => row.time = array.as_primitive_opt::<Int64Type>()?.value(at),
-        Column::ReceivedAt => row.received_at = array.as_primitive_opt::<Int64Type>()?.value(at),
-        Column::Position => {
-            row.position = Position::unpack(array.as_primitive_opt::<UInt64Type>()?.value(at))?
-        }
-        Column::Property(name, PropertyType::Number) => {
-            let number = array.as_primitive_opt::<Float64Type>()?.value(at);
-            row.properties.insert(name.to_string(), number_value(number));
-        }
-        Column::Property(name, PropertyType::Bool) => {
-            row.properties.insert(name.to_string(), Value::Bool(array.as_boolean_opt()?.value(at)));
-        }
-        other => set_text(row, other, text(array, at)?)?,
-    }
-    Some(())
-}
-
-fn set_text(row: &mut EventRow, column: &Column, text: &str) -> Option<()> {
-    let owned = || text.to_owned();
-    match column {
-        Column::Event => row.event = owned(),
-        Column::UserId => row.user_id = Some(owned()),
-        Column::DeviceId => row.device_id = Some(owned()),
-        Column::SessionId => row.session_id = Some(owned()),
-        Column::InsertId => row.insert_id = Some(owned()),
-        Column::Annotations => row.annotations = serde_json::from_str::<Vec<Annotation>>(text).ok()?,
-        Column::Group(kind) => row.groups.push((kind.to_string(), owned())),
-        Column::GroupList(kind) => {
-            let names: Vec<String> = serde_json::from_str(text).ok()?;
-            row.groups.extend(names.into_iter().map(|name| (kind.to_string(), name)));
-        }
-        Column::GroupOverflow => row.groups.extend(serde_json::from_str::<Vec<(String, String)>>(text).ok()?),
-        Column::Property(name, PropertyType::Json) => {
-            row.properties.insert(name.to_string(), json_value(text));
-        }
-        Column::Property(name, _) => {
-            row.properties.insert(name.to_string(), Value::String(owned()));
-        }
-        Column::Overflow => row.properties.extend(serde_json::from_str::<Properties>(text).ok()?),
-        _ => {}
-    }
-    Some(())
-}
-
-fn text(array: &dyn Array, at: usize) -> Option<&str> {
-    if let Some(plain) = array.as_string_opt::<i32>() {
-        return Some(plain.value(at));
-    }
-    let dictionary = array.as_dictionary_opt::<Int32Type>()?;
-    Some(dictionary.values().as_string_opt::<i32>()?.value(dictionary.keys().value(at) as usize))
+    reader.event_rows(group, rows).map_err(storage)
 }
 
 fn read(reader: &SegmentReader, group: usize, columns: &[Column]) -> Result<RecordBatch, QueryError> {
     reader.read(group, columns).map_err(storage)
-}
-
-fn mistyped() -> QueryError {
-    QueryError::damaged("reading rows", "a column has an unexpected type")
 }

@@ -1,0 +1,276 @@
+//! From the columns of one row group to a batch: values, conditions, actors.
+
+use super::persons::Persons;
+use super::{Batch, Prepared, Task, column, mistyped, storage};
+use crate::filter::passing;
+use crate::values::Rows;
+use crate::{Actor, QueryError, Reservation, ValueColumn};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::buffer::ScalarBuffer;
+use arrow::datatypes::{Int32Type, Int64Type, UInt32Type, UInt64Type};
+use std::sync::Arc;
+use tallymark_predicate::{Expr, PropertyRef, Scope, path_columns};
+use tallymark_store::Column;
+use tallymark_store::properties::PropertyArrays;
+
+/// Rows chosen by name and time, with what was read about them so far.
+pub(super) struct Loaded<'a> {
+    prepared: &'a Prepared<'a>,
+    task: &'a Task,
+    batch: RecordBatch,
+    rows: Rows,
+    masks: Vec<u32>,
+    order: Option<(ScalarBuffer<i64>, ScalarBuffer<u64>)>,
+    persons: Option<Arc<Vec<u32>>>,
+    values: Vec<(PropertyRef, ValueColumn)>,
+}
+
+impl<'a> Loaded<'a> {
+    /// With these rows of a row group, of which `batch` holds subject and time.
+    pub fn new(
+        prepared: &'a Prepared<'a>,
+        task: &'a Task,
+        batch: RecordBatch,
+        rows: Rows,
+        masks: Vec<u32>,
+    ) -> Loaded<'a> {
+        Loaded { prepared, task, batch, rows, masks, order: None, persons: None, values: Vec::new() }
+    }
+
+    /// Reads what conditions and wanted values need.
+    pub fn read_properties(&mut self, held: &mut Reservation) -> Result<(), QueryError> {
+        let reader = &self.task.reader;
+        let columns = self.prepared.event_columns(reader);
+        held.grow(self.rows.len() as u64 * 12 * columns.len() as u64)?;
+        let batch = match columns.is_empty() {
+            true => None,
+            false => Some(reader.read(self.task.group, &columns).map_err(storage)?),
+        };
+        if self.prepared.scan.actor != Actor::Person {
+            self.persons = Some(Arc::new(self.named_actors(batch.as_ref())?));
+        }
+        for property in self.prepared.scan.properties() {
+            let values = match property.scope {
+                Scope::Event => self.event_values(&property, batch.as_ref())?,
+                _ => self.user_values(&property)?,
+            };
+            self.values.push((property, values));
+        }
+        Ok(())
+    }
+
+    fn event_values(
+        &self,
+        property: &PropertyRef,
+        batch: Option<&RecordBatch>,
+    ) -> Result<ValueColumn, QueryError> {
+        let Some(batch) = batch else { return Ok(ValueColumn::none(self.rows.len())) };
+        let arrays = |name: &str| PropertyArrays::of_batch(batch, name).map_err(storage);
+        let inner = match property.path.split_once('.') {
+            Some((first, rest)) => Some((arrays(first)?, rest)),
+            None => None,
+        };
+        Ok(ValueColumn::of_arrays(&self.rows, arrays(&property.path)?, inner))
+    }
+
+    fn user_values(&mut self, property: &PropertyRef) -> Result<ValueColumn, QueryError> {
+        let persons = self.resolve_persons()?;
+        let timelines = &self.prepared.timelines;
+        let mut columns = Vec::new();
+        for name in path_columns(&property.path) {
+            let Some(timeline) = timelines.get(name) else { continue };
+            columns.push(match property.scope {
+                Scope::Person => timeline.latest(&persons),
+                _ => {
+                    let (received, positions) = self.log_order()?;
+                    let times = column::<Int64Type>(&self.batch, 1)?;
+                    let rows = &self.rows;
+                    timeline.as_of(&persons, |i| {
+                        let row = rows.get(i);
+                        (times[row], received[row], positions[row])
+                    })
+                }
+            });
+        }
+        let mut columns = columns.into_iter();
+        let literal = columns.next().unwrap_or_else(|| ValueColumn::none(persons.len()));
+        Ok(match (columns.next(), property.path.split_once('.')) {
+            (Some(outer), Some((_, rest))) => literal.or_inside(&outer, rest),
+            _ => literal,
+        })
+    }
+
+    /// Persons by the snapshot's identity.
+    fn resolve_persons(&mut self) -> Result<Arc<Vec<u32>>, QueryError> {
+        if let Some(known) = self.persons.as_ref().filter(|_| self.prepared.scan.actor == Actor::Person) {
+            return Ok(Arc::clone(known));
+        }
+        let subjects = column::<UInt32Type>(&self.batch, 0)?;
+        let persons = Persons::of(self.prepared.snapshot);
+        let mut found = vec![0u32; self.rows.len()];
+        let mut varies = false;
+        self.rows.each(|i, row| {
+            found[i] = persons.plain(subjects[row]);
+            varies |= found[i] == Persons::VARYING;
+        });
+        if varies {
+            let (received, positions) = self.log_order()?;
+            self.rows.each(|i, row| {
+                if found[i] == Persons::VARYING {
+                    found[i] = persons.of_row(subjects[row], received[row], positions[row]);
+                }
+            });
+        }
+        let found = Arc::new(found);
+        if self.prepared.scan.actor == Actor::Person {
+            self.persons = Some(Arc::clone(&found));
+        }
+        Ok(found)
+    }
+
+    /// Actors that go by a text of the event.
+    fn named_actors(&self, batch: Option<&RecordBatch>) -> Result<Vec<u32>, QueryError> {
+        let mut found = vec![0u32; self.rows.len()];
+        let Some(batch) = batch else { return Ok(found) };
+        match &self.prepared.scan.actor {
+            Actor::Person => {}
+            Actor::Device => {
+                self.number_texts(batch, &Column::DeviceId, &mut found, |t| Some(t.to_owned()))?
+            }
+            Actor::Group(kind) => {
+                self.number_texts(batch, &Column::Group(kind.clone()), &mut found, |t| Some(t.to_owned()))?;
+                let first = |text: &str| serde_json::from_str::<Vec<String>>(text).ok()?.into_iter().next();
+                self.number_texts(batch, &Column::GroupList(kind.clone()), &mut found, first)?;
+                let of_kind = |text: &str| {
+                    let groups: Vec<(String, String)> = serde_json::from_str(text).ok()?;
+                    groups.into_iter().find(|(k, _)| **k == **kind).map(|(_, name)| name)
+                };
+                self.number_texts(batch, &Column::GroupOverflow, &mut found, of_kind)?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Numbers what `name` makes of the texts of a column, where rows have one.
+    fn number_texts(
+        &self,
+        batch: &RecordBatch,
+        column: &Column,
+        found: &mut [u32],
+        name: impl Fn(&str) -> Option<String>,
+    ) -> Result<(), QueryError> {
+        let Some(array) = batch.column_by_name(&column.file_name()) else { return Ok(()) };
+        let number = |text: &str| name(text).map_or(Ok(0), |name| self.prepared.names.number(&name));
+        if let Some(plain) = array.as_string_opt::<i32>() {
+            for (i, slot) in found.iter_mut().enumerate() {
+                let row = self.rows.get(i);
+                if plain.is_valid(row) {
+                    *slot = number(plain.value(row))?;
+                }
+            }
+            return Ok(());
+        }
+        let array = array.as_dictionary_opt::<Int32Type>().ok_or_else(mistyped)?;
+        let texts = array.values().as_string_opt::<i32>().ok_or_else(mistyped)?;
+        let mut numbers: Vec<Option<u32>> = vec![None; texts.len()];
+        for (i, slot) in found.iter_mut().enumerate() {
+            let row = self.rows.get(i);
+            if !array.keys().is_valid(row) {
+                continue;
+            }
+            let key = array.keys().value(row) as usize;
+            *slot = match numbers[key] {
+                Some(known) => known,
+                None => *numbers[key].insert(number(texts.value(key))?),
+            };
+        }
+        Ok(())
+    }
+
+    fn log_order(&mut self) -> Result<(ScalarBuffer<i64>, ScalarBuffer<u64>), QueryError> {
+        if self.order.is_none() {
+            let batch = self
+                .task
+                .reader
+                .read(self.task.group, &[Column::ReceivedAt, Column::Position])
+                .map_err(storage)?;
+            self.order = Some((column::<Int64Type>(&batch, 0)?, column::<UInt64Type>(&batch, 1)?));
+        }
+        self.order.clone().ok_or_else(mistyped)
+    }
+
+    /// Clears the bits of selectors whose condition a row fails.
+    pub fn filter(&mut self) -> Result<(), QueryError> {
+        let scan = self.prepared.scan;
+        let values = &self.values;
+        let rows = self.masks.len();
+        let column = |property: &PropertyRef| {
+            let known = values.iter().find(|(p, _)| p == property).map(|(_, v)| v);
+            known.ok_or_else(|| QueryError::damaged("a condition", "names a property that was not read"))
+        };
+        let clear = |expr: &Expr, bits: u32, masks: &mut Vec<u32>| -> Result<(), QueryError> {
+            if masks.iter().any(|m| m & bits != 0) {
+                let hits = passing(expr, rows, &column)?;
+                masks.iter_mut().zip(hits).filter(|(_, hit)| !hit).for_each(|(m, _)| *m &= !bits);
+            }
+            Ok(())
+        };
+        if let Some(expr) = &scan.filter {
+            clear(expr, u32::MAX, &mut self.masks)?;
+        }
+        for (i, selector) in scan.selectors.iter().enumerate() {
+            if let Some(expr) = &selector.filter {
+                clear(expr, 1 << i, &mut self.masks)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The batch; none if no row is left.
+    pub fn finish(mut self) -> Result<Option<Batch>, QueryError> {
+        let scan = self.prepared.scan;
+        let keep: Option<Vec<u32>> = self
+            .masks
+            .contains(&0)
+            .then(|| (0..self.masks.len() as u32).filter(|i| self.masks[*i as usize] != 0).collect());
+        if keep.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(None);
+        }
+        if let Some(keep) = &keep {
+            // Narrow to the rows that are left before persons are resolved and values copied.
+            self.masks = keep.iter().map(|i| self.masks[*i as usize]).collect();
+            self.rows = Rows::Some(keep.iter().map(|i| self.rows.get(*i as usize) as u32).collect());
+            if let Some(persons) = self.persons.take() {
+                self.persons = Some(Arc::new(keep.iter().map(|i| persons[*i as usize]).collect()));
+            }
+        }
+        let mut columns = Vec::with_capacity(scan.columns.len());
+        for wanted in &scan.columns {
+            let values = self.values.iter().find(|(p, _)| p == wanted).map(|(_, v)| v);
+            let values = values.ok_or_else(|| QueryError::damaged("a column", "was not read"))?;
+            columns.push(keep.as_ref().map_or_else(|| values.clone(), |keep| values.take(keep)));
+        }
+        let persons = match (&self.persons, &scan.actor) {
+            (Some(known), _) => Arc::clone(known),
+            (None, _) => self.resolve_persons()?,
+        };
+        self.persons = None;
+        let (received, positions) = match scan.order {
+            true => {
+                let (received, positions) = self.log_order()?;
+                (self.pick(received), self.pick(positions))
+            }
+            false => (ScalarBuffer::from(Vec::new()), ScalarBuffer::from(Vec::new())),
+        };
+        let times = self.pick(column::<Int64Type>(&self.batch, 1)?);
+        let actors = Arc::try_unwrap(persons).unwrap_or_else(|shared| shared.to_vec());
+        Ok(Some(Batch { masks: self.masks, times, actors, received, positions, columns }))
+    }
+
+    fn pick<T: arrow::datatypes::ArrowNativeType>(&self, all: ScalarBuffer<T>) -> ScalarBuffer<T> {
+        match &self.rows {
+            Rows::All(_) => all,
+            Rows::Some(rows) => rows.iter().map(|r| all[*r as usize]).collect(),
+        }
+    }
+}

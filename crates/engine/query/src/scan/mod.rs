@@ -1,0 +1,348 @@
+//! The scan: segments and row groups that can matter, columns that are needed, rows that are meant.
+//!
+//! Guarantees: a row reaches the operator exactly once, with the selectors it matches, its person by the
+//! snapshot's identity, and the values asked for; row groups are visited in any order by several threads, so
+//! operators must not depend on it; cancellation and limits are looked at before every row group.
+
+mod late;
+mod loaded;
+mod persons;
+mod threads;
+
+pub(crate) use persons::Persons;
+pub use threads::in_parallel;
+
+use crate::interner::Interner;
+use crate::values::Rows;
+use crate::{Actor, Context, PropertyTimeline, QueryError, Selector, Snapshot, ValueColumn};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::buffer::ScalarBuffer;
+use arrow::datatypes::{Int32Type, Int64Type};
+use loaded::Loaded;
+use rustc_hash::FxHashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tallymark_ledger::SegmentKind;
+use tallymark_model::Millis;
+use tallymark_predicate::{Expr, PropertyRef, Scope, path_columns};
+use tallymark_store::{Column, SegmentReader, StoreError};
+use threads::run_on;
+
+/// Most selectors of one scan: they are bits of a word.
+pub const SELECTORS_MAX: usize = 32;
+
+/// What to read.
+#[derive(Debug, Clone, Default)]
+pub struct Scan {
+    /// A row is wanted if it matches any of these; at most [`SELECTORS_MAX`].
+    pub selectors: Vec<Selector>,
+    /// A condition on all rows.
+    pub filter: Option<Expr>,
+    /// First instant.
+    pub from: Millis,
+    /// First instant after.
+    pub to: Millis,
+    /// Values wanted of every row.
+    pub columns: Vec<PropertyRef>,
+    /// Whether the place in the log is wanted.
+    pub order: bool,
+    /// Whose rows they are.
+    pub actor: Actor,
+    /// What "latest" means for `person` properties, and the end of time for `user` properties.
+    pub as_of: Millis,
+}
+
+/// Rows of one row group that match at least one selector.
+#[derive(Debug)]
+pub struct Batch {
+    /// Bit `i`: matches selector `i`; never 0.
+    pub masks: Vec<u32>,
+    /// Event times.
+    pub times: ScalarBuffer<i64>,
+    /// Actors; 0 = nobody.
+    pub actors: Vec<u32>,
+    /// Receive times, if the order was asked for, else empty.
+    pub received: ScalarBuffer<i64>,
+    /// Packed positions, if the order was asked for, else empty.
+    pub positions: ScalarBuffer<u64>,
+    /// The values asked for, in that order.
+    pub columns: Vec<ValueColumn>,
+}
+
+impl Batch {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.masks.len()
+    }
+    /// True without rows.
+    pub fn is_empty(&self) -> bool {
+        self.masks.is_empty()
+    }
+}
+
+/// Figures about a scan, without running it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ScanPlan {
+    /// Live event segments of the project.
+    pub segments: usize,
+    /// Those that can hold wanted rows.
+    pub segments_read: usize,
+    /// Row groups of all event segments that were opened.
+    pub row_groups: usize,
+    /// Row groups that can hold wanted rows.
+    pub row_groups_read: usize,
+    /// Rows of these row groups.
+    pub rows: u64,
+    /// Bytes of the columns to read.
+    pub bytes: u64,
+    /// Columns read in at least one file.
+    pub columns: Vec<String>,
+}
+
+struct Task {
+    reader: SegmentReader,
+    group: usize,
+}
+
+/// A scan ready to run: segments chosen, timelines loaded.
+pub struct Prepared<'a> {
+    scan: &'a Scan,
+    snapshot: &'a Snapshot,
+    context: &'a Context,
+    tasks: Vec<Task>,
+    plan: ScanPlan,
+    timelines: FxHashMap<String, PropertyTimeline>,
+    names: Interner,
+}
+
+impl Scan {
+    /// Chooses what to read and loads the user properties that conditions or columns name.
+    pub fn prepare<'a>(
+        &'a self,
+        snapshot: &'a Snapshot,
+        context: &'a Context,
+    ) -> Result<Prepared<'a>, QueryError> {
+        let mut prepared = self.choose(snapshot, context)?;
+        for property in self.properties() {
+            if !matches!(property.scope, Scope::User | Scope::Person) {
+                continue;
+            }
+            for name in path_columns(&property.path) {
+                if !prepared.timelines.contains_key(name) {
+                    let timeline = PropertyTimeline::load(snapshot, name, self.as_of, context)?;
+                    prepared.timelines.insert(name.to_owned(), timeline);
+                }
+            }
+        }
+        Ok(prepared)
+    }
+
+    /// What it would read.
+    pub fn plan(&self, snapshot: &Snapshot, context: &Context) -> Result<ScanPlan, QueryError> {
+        let mut prepared = self.choose(snapshot, context)?;
+        for task in &prepared.tasks {
+            let mut columns = vec![Column::Event, Column::Subject, Column::Time];
+            if self.order {
+                columns.extend([Column::ReceivedAt, Column::Position]);
+            }
+            columns.extend(prepared.event_columns(&task.reader));
+            prepared.plan.bytes += task.reader.cost(task.group, &columns);
+            for column in columns.iter().filter(|c| task.reader.has(c)) {
+                let name = column.file_name();
+                if !prepared.plan.columns.contains(&name) {
+                    prepared.plan.columns.push(name);
+                }
+            }
+        }
+        prepared.plan.columns.sort();
+        Ok(prepared.plan)
+    }
+
+    fn choose<'a>(
+        &'a self,
+        snapshot: &'a Snapshot,
+        context: &'a Context,
+    ) -> Result<Prepared<'a>, QueryError> {
+        for property in self.properties() {
+            if let Scope::Group(_) | Scope::GroupLatest(_) = property.scope {
+                let text = format!("properties of groups (`{}`) are not supported yet", property.scope);
+                return Err(QueryError::Invalid(text));
+            }
+        }
+        let mut tasks = Vec::new();
+        let mut plan = ScanPlan {
+            segments: 0,
+            segments_read: 0,
+            row_groups: 0,
+            row_groups_read: 0,
+            rows: 0,
+            bytes: 0,
+            columns: Vec::new(),
+        };
+        for segment in snapshot.segments_of(SegmentKind::Events) {
+            context.cancel.check()?;
+            plan.segments += 1;
+            if segment.time_max < self.from || segment.time_min >= self.to {
+                continue;
+            }
+            let reader = SegmentReader::open(&snapshot.store, segment).map_err(storage)?;
+            let before = tasks.len();
+            for (group, info) in reader.row_groups().iter().enumerate() {
+                plan.row_groups += 1;
+                let in_time = info.time_max >= self.from && info.time_min < self.to;
+                if in_time && self.selectors.iter().any(|s| s.names.may_occur(info)) {
+                    plan.rows += info.rows;
+                    tasks.push(Task { reader: reader.clone(), group });
+                }
+            }
+            plan.segments_read += usize::from(tasks.len() > before);
+        }
+        plan.row_groups_read = tasks.len();
+        // The largest first, so that threads end together.
+        tasks.sort_by_key(|t| std::cmp::Reverse(t.reader.row_groups()[t.group].rows));
+        let names = Interner::new(context.budget.reservation());
+        Ok(Prepared { scan: self, snapshot, context, tasks, plan, timelines: FxHashMap::default(), names })
+    }
+
+    fn properties(&self) -> Vec<PropertyRef> {
+        let filters = self.selectors.iter().filter_map(|s| s.filter.as_ref()).chain(&self.filter);
+        let mut all: Vec<PropertyRef> = filters.flat_map(Expr::properties).collect();
+        all.extend(self.columns.iter().cloned());
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
+impl Prepared<'_> {
+    /// What will be read.
+    pub fn read_plan(&self) -> &ScanPlan {
+        &self.plan
+    }
+
+    /// Runs it on `threads` threads: `each` gets every batch with its thread's own state, which are returned.
+    pub fn run<T: Send>(
+        &self,
+        threads: usize,
+        new: impl Fn() -> T + Sync,
+        each: impl Fn(&mut T, Batch) -> Result<(), QueryError> + Sync,
+    ) -> Result<Vec<T>, QueryError> {
+        self.context.progress.expect(self.tasks.len() as u64);
+        let next = AtomicUsize::new(0);
+        let work = || -> Result<T, QueryError> {
+            let mut state = new();
+            while let Some(task) = self.tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                self.context.cancel.check()?;
+                let outcome = self.batch(task).and_then(|batch| match batch {
+                    Some(batch) => each(&mut state, batch),
+                    None => Ok(()),
+                });
+                if let Err(error) = outcome {
+                    next.store(self.tasks.len(), Ordering::Relaxed);
+                    return Err(error);
+                }
+                self.context.progress.advance(task.reader.row_groups()[task.group].rows);
+            }
+            Ok(state)
+        };
+        run_on(threads.clamp(1, self.tasks.len().max(1)), work)
+    }
+
+    fn batch(&self, task: &Task) -> Result<Option<Batch>, QueryError> {
+        let info = &task.reader.row_groups()[task.group];
+        let mut held = self.context.budget.reserve(info.rows * 24)?;
+        let one_name = match info.names.as_deref() {
+            Some([only]) => Some(self.mask_of(only)),
+            _ => None,
+        };
+        let mut first = vec![Column::Subject, Column::Time];
+        first.extend(one_name.is_none().then_some(Column::Event));
+        let batch = task.reader.read(task.group, &first).map_err(storage)?;
+        let times = column::<Int64Type>(&batch, 1)?;
+        let in_time = self.scan.from <= info.time_min && info.time_max < self.scan.to;
+        let wanted = |time: Millis| in_time || (self.scan.from <= time && time < self.scan.to);
+        let (rows, masks) = match one_name {
+            Some(0) => return Ok(None),
+            Some(mask) if in_time => (Rows::All(times.len()), vec![mask; times.len()]),
+            Some(mask) => {
+                let rows: Vec<u32> = (0..times.len() as u32).filter(|r| wanted(times[*r as usize])).collect();
+                let masks = vec![mask; rows.len()];
+                (Rows::Some(rows), masks)
+            }
+            None => self.choose_rows(&batch, &times, wanted)?,
+        };
+        if rows.len() == 0 {
+            return Ok(None);
+        }
+        let mut loaded = Loaded::new(self, task, batch, rows, masks);
+        loaded.read_properties(&mut held)?;
+        loaded.filter()?;
+        loaded.finish()
+    }
+
+    fn choose_rows(
+        &self,
+        batch: &RecordBatch,
+        times: &[Millis],
+        wanted: impl Fn(Millis) -> bool,
+    ) -> Result<(Rows, Vec<u32>), QueryError> {
+        let events = batch.column(2).as_dictionary_opt::<Int32Type>().ok_or_else(mistyped)?;
+        let names = events.values().as_string_opt::<i32>().ok_or_else(mistyped)?;
+        let by_key: Vec<u32> = (0..names.len())
+            .map(|i| if names.is_valid(i) { self.mask_of(names.value(i)) } else { 0 })
+            .collect();
+        let (mut rows, mut masks) = (Vec::new(), Vec::new());
+        for (row, key) in events.keys().values().iter().enumerate() {
+            let mask = by_key[*key as usize];
+            if mask != 0 && wanted(times[row]) {
+                rows.push(row as u32);
+                masks.push(mask);
+            }
+        }
+        let rows = if rows.len() == times.len() { Rows::All(times.len()) } else { Rows::Some(rows) };
+        Ok((rows, masks))
+    }
+
+    fn mask_of(&self, name: &str) -> u32 {
+        let bits = self.scan.selectors.iter().enumerate().filter(|(_, s)| s.names.mean(name));
+        bits.map(|(i, _)| 1u32 << i).sum()
+    }
+
+    /// Property columns of a file that conditions and wanted values need.
+    fn event_columns(&self, reader: &SegmentReader) -> Vec<Column> {
+        let mut columns = Vec::new();
+        for property in self.scan.properties().iter().filter(|p| p.scope == Scope::Event) {
+            for name in path_columns(&property.path) {
+                columns.extend(tallymark_store::properties::columns(reader, name));
+            }
+        }
+        match &self.scan.actor {
+            Actor::Person => {}
+            Actor::Device => columns.push(Column::DeviceId),
+            Actor::Group(kind) => {
+                let group =
+                    [Column::Group(kind.clone()), Column::GroupList(kind.clone()), Column::GroupOverflow];
+                columns.extend(group.into_iter().filter(|c| reader.has(c)));
+            }
+        }
+        columns.sort();
+        columns.dedup();
+        columns
+    }
+}
+
+fn column<T: arrow::datatypes::ArrowPrimitiveType>(
+    batch: &RecordBatch,
+    nth: usize,
+) -> Result<ScalarBuffer<T::Native>, QueryError> {
+    Ok(batch.column(nth).as_primitive_opt::<T>().ok_or_else(mistyped)?.values().clone())
+}
+
+pub(crate) fn mistyped() -> QueryError {
+    QueryError::damaged("a segment", "a column has an unexpected type")
+}
+
+pub(crate) fn storage(error: StoreError) -> QueryError {
+    // A missing file was merged away meanwhile; a newer snapshot does not need it.
+    let retryable = error.retryable() || matches!(error, StoreError::NotFound { .. });
+    QueryError::Storage { what: "reading a segment", retryable, detail: error.to_string() }
+}

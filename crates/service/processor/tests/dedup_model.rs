@@ -1,8 +1,7 @@
 //! Exhaustive model of the deduplication rules, over two lanes of one partition with group commits.
 //!
-//! Guarantees: every schedule of small logs (up to 5 events over 2 insert ids, spread over both lanes; the unsafe designs
-//! fall with 4) with up to
-//! 3 faults is explored. A design is safe if no quiescent state shows two visible rows for one insert id, or a
+//! Guarantees: every schedule of small logs (up to 5 events over 2 insert ids, spread over both lanes; the unsafe
+//! designs fall with 4) with up to 3 faults is explored. A design is safe if no quiescent state shows two visible rows for one insert id, or a
 //! duplicate without a visible row (I5). The outcomes of all candidate designs are asserted, the unsafe ones too:
 //! if one of them became "safe", the model would have lost its teeth.
 //! Deliberately not here: the processor itself (`tests/crash.rs` breaks the real one).

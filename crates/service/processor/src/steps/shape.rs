@@ -2,8 +2,8 @@
 //!
 //! Guarantees: rows come out in the order of the events; statistics do not depend on the number of cores (chunks
 //! have a fixed size and are merged in order).
-//! Deliberately not here: columns and files (`store`). Changes of group properties are kept on the event as it was
-//! decoded and have no rows of their own yet.
+//! Deliberately not here: columns and files (`store`). Changes of group properties have no rows yet: until they do,
+//! only the log holds them.
 
 use super::decide::ProjectRows;
 use rayon::prelude::*;
@@ -47,7 +47,7 @@ fn shape_chunk(chunk: &mut [Visible]) -> (ProjectRows, ProjectStats) {
     for visible in chunk {
         stats.add(&visible.event);
         let event = std::mem::take(&mut *visible.event);
-        // Properties of nobody have no one to belong to; they stay on the event's own row as sent.
+        // Properties of nobody have no one to belong to, so no query could read them; only the log holds them.
         if !visible.subject.is_none() {
             rows.properties.extend((0..).zip(&event.person_ops).map(|(index, op)| PropertyRow {
                 subject: visible.subject,

@@ -127,8 +127,11 @@ fn request(path: &str, body: impl Into<Bytes>) -> Result<Parsed, Refusal> {
     })
 }
 
-/// How each batch protocol wraps one event with a property `x`, and its good neighbour.
-fn protocols() -> [(&'static str, fn(&str) -> String, fn(&[String]) -> String); 3] {
+/// A path, how its protocol writes one event with a property `x`, and how it wraps several.
+type Protocol = (&'static str, fn(&str) -> String, fn(&[String]) -> String);
+
+/// The protocols that take batches.
+fn protocols() -> [Protocol; 3] {
     [
         (
             "/api/v1/events",

@@ -74,7 +74,7 @@ impl Collector {
         if !self.config.trust_forwarded {
             return peer;
         }
-        let forwarded = request.headers().get_all("x-forwarded-for").iter().last();
+        let forwarded = request.headers().get_all("x-forwarded-for").iter().next_back();
         let nearest = forwarded.and_then(|v| v.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
         nearest.or(peer)
     }

@@ -31,7 +31,7 @@ pub(crate) fn decode_identification(envelope: &Envelope, doc: &Doc) -> Result<Ev
 fn group_identification(envelope: &Envelope, doc: &Doc, item: &Object<'_>) -> Result<Event, Fault> {
     let mut draft = Draft::new(envelope, doc);
     draft.name("$groupidentify".to_owned());
-    let text = |field| Ok(id_in(item, field)?.filter(|t| !t.is_empty()).ok_or_else(|| missing(field))?);
+    let text = |field| id_in(item, field)?.filter(|t| !t.is_empty()).ok_or_else(|| missing(field));
     draft.event.groups = vec![(text("group_type")?, text("group_value")?)];
     group_changes(&mut draft, item);
     draft.insert_id("insert_id", id_in(item, "insert_id")?)?;

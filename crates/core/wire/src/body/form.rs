@@ -53,7 +53,7 @@ pub(super) fn compression(query: &str) -> Option<String> {
 /// (mixpanel-node sends base64 without escaping it).
 pub(super) fn base64(text: &[u8]) -> Option<Vec<u8>> {
     let mut clean: Vec<u8> = text.iter().map(|b| if *b == b' ' { b'+' } else { *b }).collect();
-    while clean.last().is_some_and(|b| matches!(b, b'\n' | b'\r' | b'+')) && clean.len() % 4 != 0 {
+    while clean.last().is_some_and(|b| matches!(b, b'\n' | b'\r' | b'+')) && !clean.len().is_multiple_of(4) {
         clean.pop();
     }
     if clean.is_empty() {

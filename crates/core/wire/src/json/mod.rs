@@ -11,6 +11,8 @@
 //!
 //! The common case is one pass of sonic-rs; a second, slower pass runs only for the oddities.
 
+mod number;
+
 use crate::{limits, split};
 use sonic_rs::{JsonContainerTrait, JsonNumberTrait, JsonValueTrait, ValueRef};
 use std::cell::Cell;
@@ -80,7 +82,7 @@ impl Doc {
     /// True if a value that was converted so far may differ from what `text` says, so that it must be parsed
     /// exactly and converted again.
     pub fn is_doubtful(&self, text: &[u8]) -> bool {
-        self.doubtful.get() && !self.exact && may_hold_odd_number(text)
+        self.doubtful.get() && !self.exact && number::may_be_odd(text)
     }
 
     /// The second pass: numbers as text, lone surrogates replaced, and if that fails too, a good message.
@@ -96,7 +98,7 @@ impl Doc {
             .and_then(|root| parser.end().map(|()| root))
             .map_err(|error| syntax_fault(text, &error))?;
         let mut path = String::new();
-        if let Some(number) = first_overflow(&root, &mut path) {
+        if let Some(number) = number::first_overflow(&root, &mut path) {
             let shown: String = number.chars().take(40).collect();
             return Err(Fault {
                 code: "invalid_number",
@@ -129,7 +131,7 @@ impl Doc {
         if self.exact
             && let Some(raw) = value.as_raw_number()
         {
-            return number(raw.as_str());
+            return number::exact(raw.as_str());
         }
         match value.as_ref() {
             ValueRef::Null => Value::Null,
@@ -275,72 +277,9 @@ impl<'a> Field<'a> {
     }
 }
 
-/// True unless the text shows at a glance that every number fits into 64 bits: a zero that was not written as
-/// one needs a negative exponent or very many zeros, a number beyond 9.2e18 an exponent or 19 digits.
-fn may_hold_odd_number(text: &[u8]) -> bool {
-    let mut digits = 0;
-    text.iter().any(|b| {
-        digits = if b.is_ascii_digit() { digits + 1 } else { 0 };
-        digits >= 19
-    }) || text.windows(2).any(|w| w[0].is_ascii_digit() && matches!(w[1], b'e' | b'E'))
-}
-
 fn has_nul(text: &[u8]) -> bool {
     // The escape is the only spelling of NUL that JSON allows.
     text.contains(&b'\\') && std::str::from_utf8(text).is_ok_and(|text| text.contains("\\u0000"))
-}
-
-/// The number that this JSON text spells; as text if 64 bits cannot hold it.
-fn number(raw: &str) -> Value {
-    if let Ok(n) = raw.parse::<u64>() {
-        return Value::from(n);
-    }
-    if raw != "-0"
-        && let Ok(n) = raw.parse::<i64>()
-    {
-        return Value::from(n);
-    }
-    let integral = !raw.contains(['.', 'e', 'E']);
-    let float = raw.parse::<f64>().ok().filter(|f| f.is_finite());
-    match float.and_then(|f| serde_json::Number::from_f64(f).map(|n| (f, n))) {
-        Some((f, n)) if raw == "-0" || !(integral || f == 0.0 && has_digit_above_zero(raw)) => {
-            Value::Number(n)
-        }
-        _ => Value::String(raw.to_owned()),
-    }
-}
-
-fn has_digit_above_zero(raw: &str) -> bool {
-    let mantissa = raw.split(['e', 'E']).next().unwrap_or(raw);
-    mantissa.bytes().any(|b| matches!(b, b'1'..=b'9'))
-}
-
-/// The first number too large for 64-bit floating point; `path` then names it. Integers are kept as text.
-fn first_overflow(value: &sonic_rs::Value, path: &mut String) -> Option<String> {
-    let length = path.len();
-    if let Some(object) = value.as_object() {
-        for (key, value) in object {
-            if !path.is_empty() {
-                path.push('.');
-            }
-            path.push_str(key);
-            if let Some(found) = first_overflow(value, path) {
-                return Some(found);
-            }
-            path.truncate(length);
-        }
-    } else if let Some(array) = value.as_array() {
-        for (i, value) in array.iter().enumerate() {
-            path.push_str(&format!("[{i}]"));
-            if let Some(found) = first_overflow(value, path) {
-                return Some(found);
-            }
-            path.truncate(length);
-        }
-    } else if let Some(raw) = value.as_raw_number() {
-        return raw.as_str().parse::<f64>().is_ok_and(f64::is_infinite).then(|| raw.as_str().to_owned());
-    }
-    None
 }
 
 #[cold]
@@ -358,90 +297,4 @@ fn syntax_fault(text: &[u8], error: &sonic_rs::Error) -> Fault {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn value(text: &str) -> Value {
-        let doc = Doc::parse(text.as_bytes()).unwrap();
-        let value = doc.value();
-        if !doc.is_doubtful(text.as_bytes()) {
-            return value;
-        }
-        Doc::parse_exactly(text.as_bytes()).unwrap().value()
-    }
-
-    fn fault(text: &[u8]) -> Fault {
-        match Doc::parse(text) {
-            Err(fault) => fault,
-            Ok(_) => panic!("parsed: {}", String::from_utf8_lossy(text)),
-        }
-    }
-
-    #[test]
-    fn numbers_are_exact_or_kept_as_text() {
-        for (text, expected) in [
-            ("9007199254740993", json!(9007199254740993u64)),
-            ("-9223372036854775808", json!(i64::MIN)),
-            ("18446744073709551615", json!(u64::MAX)),
-            ("18446744073709551616", json!("18446744073709551616")),
-            ("-9223372036854775809", json!("-9223372036854775809")),
-            ("1e-400", json!("1e-400")),
-            ("0.0", json!(0.0)),
-            ("0e5", json!(0.0)),
-            ("0", json!(0)),
-            ("-0", json!(-0.0)),
-            ("1.5e3", json!(1500.0)),
-            ("1e300", json!(1e300)),
-        ] {
-            assert_eq!(value(&format!("{{\"n\":{text}}}"))["n"], expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn numbers_without_end_name_their_field() {
-        let fault = fault(br#"{"properties":{"a":[1,{"b":1e400}]}}"#);
-        assert_eq!((fault.code, fault.field.as_str()), ("invalid_number", "properties.a[1].b"));
-        let huge = format!("{{\"n\":1{}}}", "0".repeat(400));
-        assert_eq!(self::fault(huge.as_bytes()).code, "invalid_number");
-    }
-
-    #[test]
-    fn characters_that_nobody_can_store_are_replaced() {
-        for (text, expected) in [
-            (r#"{"a\u0000b":"x\u0000y"}"#, json!({"a\u{fffd}b":"x\u{fffd}y"})),
-            (r#"{"a":"\ud83d"}"#, json!({"a":"\u{fffd}"})),
-            (r#"{"a":"\udc00x"}"#, json!({"a":"\u{fffd}x"})),
-            (r#"{"a":"\ud83d\ude00"}"#, json!({"a":"😀"})),
-        ] {
-            let doc = Doc::parse(text.as_bytes()).unwrap();
-            assert_eq!(doc.value(), expected, "{text}");
-            assert_eq!(doc.replaced(), !text.contains("ude00"), "{text}");
-        }
-    }
-
-    #[test]
-    fn faults_say_where() {
-        let nan = fault(br#"{"event":"a","properties":{"x":NaN}}"#);
-        assert_eq!((nan.code, nan.field.as_str()), ("invalid_json", "properties.x"));
-        assert!(nan.message.contains("NaN"), "{}", nan.message);
-        assert_eq!(fault(b"{\"event\":\"\xff\"}").field, "event");
-        for text in [&b""[..], b"{", b"{\"a\":1,}", b"[1] 2", b"{\"a\" 1}", b"\"\x01\"", b"tru", b"01"] {
-            assert_eq!(fault(text).code, "invalid_json", "{}", String::from_utf8_lossy(text));
-        }
-    }
-
-    #[test]
-    fn depth_is_limited_before_parsing() {
-        let nested = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
-        assert!(Doc::parse(nested(64).as_bytes()).is_ok());
-        for n in [65, 100_000] {
-            assert_eq!(fault(nested(n).as_bytes()).code, "too_deep");
-        }
-    }
-
-    #[test]
-    fn the_last_of_two_equal_keys_wins() {
-        assert_eq!(value(r#"{"a":1,"b":2,"a":3}"#), json!({"a":3,"b":2}));
-    }
-}
+mod tests;

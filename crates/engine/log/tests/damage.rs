@@ -273,6 +273,15 @@ async fn the_identity_is_found_in_the_files_and_foreign_files_are_refused() {
         assert_eq!(damaged.bytes(&id), disk.bytes(&id));
         assert_whole(&damaged, &acked).await;
     }
+    // And from the second copies of the headers, when the first are gone too.
+    let damaged = disk.fork();
+    damaged.damage(&id, |b| b.clear());
+    for path in files(&disk).iter().chain([&PathBuf::from(DIR).join("bulk/0000000000000001.log")]) {
+        damaged.damage(path, |b| b[..4096].fill(0));
+    }
+    drop(open(&damaged).unwrap());
+    assert_eq!(damaged.bytes(&id), disk.bytes(&id));
+
     let (other, ..) = filled(1, 1).await;
     let mixed = disk.fork();
     let foreign = other.bytes(&newest_file(&other));
@@ -321,6 +330,101 @@ async fn files_trimmed_by_another_process_are_trimmed_not_corrupt() {
     }
     let found = found(&disk).await;
     assert_eq!(lost(&more, &found), []);
+}
+
+#[tokio::test]
+async fn a_file_emptied_while_it_is_read_is_trimmed_not_corrupt() {
+    use tallymark_log::file::disk::Disk;
+    let (disk, ..) = filled(400, 5).await;
+    let reader = support::rig::reader(&disk);
+    // Another process trims the oldest file, and the writer has begun to use it again.
+    let (oldest, spare) = (files(&disk)[0].clone(), Path::new(LIVE_DIR).join("x.spare"));
+    disk.rename(&oldest, &spare).unwrap();
+    disk.damage(&spare, |bytes| bytes[8192..].fill(7));
+    let shard = tallymark_model::Shard { lane: Lane::Live, partition: 0 };
+    let seen = support::read_all(&reader, shard, 0, tallymark_log::ReadLimit::default()).await;
+    assert_eq!(seen.gaps.len(), 1);
+    assert_eq!(seen.gaps[0].2, tallymark_ledger::GapCause::Trimmed, "{:?}", seen.evidence);
+}
+
+#[tokio::test]
+async fn each_trimmed_file_is_gone_for_good_before_the_next_goes() {
+    let (disk, acked, _) = filled(400, 5).await;
+    let trimmer = support::rig::reader(&disk);
+    let before = files(&disk).len();
+    let of_shard =
+        |p: u16| acked.keys().filter(move |k| k.lane == Lane::Live && k.partition == p).count() as u64;
+    let shard = |partition| tallymark_model::Shard { lane: Lane::Live, partition };
+    trimmer.trim(support::permit_for(shard(0), of_shard(0))).await.unwrap();
+    assert_eq!(files(&disk).len(), before, "every partition of a file has to be covered");
+    disk.plan(Plan { fail_sync: Some(1), ..Plan::default() });
+    let failed = trimmer.trim(support::permit_for(shard(1), of_shard(1))).await;
+    assert!(failed.is_err());
+    assert_eq!(files(&disk).len(), before - 1);
+    trimmer.trim(support::permit_for(shard(1), of_shard(1))).await.unwrap();
+    assert!(files(&disk).len() <= 2);
+}
+
+#[tokio::test]
+async fn a_batch_of_another_history_in_the_right_place_is_noticed() {
+    // Two copies of one log went on differently; a piece of one was restored into the other.
+    let (disk, mut acked, mut appends) = filled(1, 3).await;
+    let other = disk.fork();
+    for (disk, tag) in [(&other, "other"), (&disk, "right")] {
+        let log = open(disk).unwrap();
+        for i in 0..3 {
+            let mut added = Acked::new();
+            append(&log, &mut added, batch(&format!("{tag} {i}"), 3)).await.unwrap();
+            if tag == "right" {
+                appends.push(added.keys().copied().collect());
+                acked.extend(added);
+            }
+        }
+    }
+    let path = newest_file(&disk);
+    let (right, wrong) = (disk.bytes(&path), other.bytes(&path));
+    let heads: Vec<usize> =
+        (8192..content_end(&disk)).filter(|at| right[*at..].starts_with(b"\xf5TMbat\x1a\n")).collect();
+    disk.damage(&path, |b| b[heads[1]..heads[2]].copy_from_slice(&wrong[heads[1]..heads[2]]));
+    let seen = found(&disk).await;
+    let told = lost(&acked, &seen);
+    assert!(appends.contains(&told), "{told:?}");
+    assert!(seen.values().flat_map(|f| &f.evidence).any(|e| e.contains("does not follow")), "{seen:?}");
+}
+
+#[tokio::test]
+async fn damage_over_the_edge_of_the_last_group_bounds_the_loss() {
+    let disk = FaultDisk::new();
+    let settings =
+        tallymark_log::file::FileLogConfig { group_wait: std::time::Duration::from_millis(200), ..config() };
+    let log = FileLog::open_writer_on(std::sync::Arc::new(disk.clone()), Path::new(DIR), settings).unwrap();
+    let mut acked = Acked::new();
+    append(&log, &mut acked, batch("one", 2)).await.unwrap();
+    append(&log, &mut acked, batch("two", 2)).await.unwrap();
+    // The last group has two batches.
+    let mut last = (Acked::new(), Acked::new());
+    let (a, b) = tokio::join!(
+        append(&log, &mut last.0, batch("three", 2)),
+        append(&log, &mut last.1, batch("four", 2))
+    );
+    a.unwrap();
+    b.unwrap();
+    let crashed = disk.fork();
+    let path = newest_file(&crashed);
+    let bytes = crashed.bytes(&path);
+    let heads: Vec<usize> =
+        (8192..content_end(&crashed)).filter(|at| bytes[*at..].starts_with(b"\xf5TMbat\x1a\n")).collect();
+    assert_eq!(heads.len(), 4);
+    // From the second batch into the third; the mark is gone as well.
+    crashed.damage(&path, |b| b[heads[1]..heads[3]].fill(0));
+    crashed.damage(&mark(), |b| b.fill(0));
+    let mut later = Acked::new();
+    let log = open(&crashed).unwrap();
+    append(&log, &mut later, batch("later", 2)).await.unwrap();
+    assert!(later.keys().all(|p| !acked.contains_key(p)), "{later:?} takes offsets of {acked:?}");
+    let seen = found(&crashed).await;
+    assert_eq!(lost(&acked, &seen).len(), 2);
+    assert_eq!(lost(&later, &seen), []);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use support::fault_disk::{FaultDisk, Plan};
-use support::rig::{Acked, DIR, append, assert_whole, batch, config, found, lost, open};
+use support::rig::{Acked, DIR, append, assert_whole, batch, config, found, lost, newest_file, open};
 use tallymark_log::file::{FileLog, FileLogConfig};
 use tallymark_log::{Admission, AppendError, LogWriter};
 
@@ -160,18 +160,29 @@ async fn too_large_and_too_many_are_refused_without_harm() {
             .await;
     assert!(matches!(error, Err(AppendError::TooLarge { max_bytes: 10_000, .. })), "{error:?}");
     assert!(!error.unwrap_err().retryable());
-    // Forty at once do not fit the queue: some are refused as busy, and they can come again.
-    let many = (0..40).map(|i| {
-        log.append(vec![support::event(tallymark_model::Lane::Bulk, "k", vec![b'a' + i % 26; 3_000])])
-    });
+    // The disk hangs (X7): what fits the queue waits, the rest is refused as busy and can come again.
+    disk.plan(Plan { hold_content_sync: true, ..Plan::default() });
+    let log = Arc::new(log);
+    let one = |i: u8| vec![support::event(tallymark_model::Lane::Bulk, "k", vec![b'a' + i % 26; 3_000])];
+    let waiting: Vec<_> = (0..40)
+        .map(|i| {
+            let (log, batch) = (Arc::clone(&log), one(i));
+            tokio::spawn(async move { log.append(batch).await })
+        })
+        .collect();
+    while waiting.iter().filter(|task| task.is_finished()).count() < 37 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(log.pressure().queued_bytes >= 9_000);
+    disk.plan(Plan::default());
     let mut accepted = 0;
-    for answer in futures_of(many).await {
-        match answer {
+    for task in waiting {
+        match task.await.unwrap() {
             Ok(_) => accepted += 1,
             Err(e) => assert!(matches!(&e, AppendError::Unavailable { .. }) && e.retryable(), "{e}"),
         }
     }
-    assert!(accepted >= 1);
+    assert_eq!(accepted, 3);
     append(&log, &mut acked, batch("after", 3)).await.unwrap();
     log.close();
     let closed = append(&log, &mut acked, batch("closed", 1)).await.unwrap_err();
@@ -179,24 +190,37 @@ async fn too_large_and_too_many_are_refused_without_harm() {
     assert_eq!(lost(&acked, &found(&disk).await), []);
 }
 
-/// All at once, on this task.
-async fn futures_of<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut waiting: Vec<_> = futures.map(|f| (Box::pin(f), None)).collect();
-    std::future::poll_fn(move |cx| {
-        let mut all = true;
-        for (future, output) in &mut waiting {
-            if output.is_none() {
-                match future.as_mut().poll(cx) {
-                    std::task::Poll::Ready(value) => *output = Some(value),
-                    std::task::Poll::Pending => all = false,
-                }
-            }
-        }
-        if all {
-            std::task::Poll::Ready(waiting.iter_mut().filter_map(|(_, o)| o.take()).collect())
-        } else {
-            std::task::Poll::Pending
-        }
-    })
-    .await
+#[tokio::test]
+async fn after_a_write_without_room_the_file_is_left_alone() {
+    let disk = FaultDisk::new();
+    let log = open(&disk).unwrap();
+    let mut acked = Acked::new();
+    append(&log, &mut acked, batch("first", 3)).await.unwrap();
+    let before = newest_file(&disk);
+    disk.plan(Plan { no_room: true, ..Plan::default() });
+    let error = append(&log, &mut acked, batch("no room", 3)).await.unwrap_err();
+    assert!(matches!(error, AppendError::Full { .. }), "{error}");
+    disk.plan(Plan::default());
+    for (i, position) in until_accepted(&log, "room").await.into_iter().enumerate() {
+        acked.insert(position, format!("room/{i}"));
+    }
+    assert_ne!(newest_file(&disk), before, "nothing may be written over what a failed write left");
+    drop(log);
+    drop(open(&disk).unwrap());
+    assert_whole(&disk, &acked).await;
+}
+
+#[tokio::test]
+async fn a_new_reader_does_not_show_an_unflushed_group_of_a_large_file() {
+    let disk = FaultDisk::new();
+    let settings =
+        FileLogConfig { first_file_bytes: 8 << 20, file_bytes: 8 << 20, pack_from_bytes: None, ..config() };
+    let log = FileLog::open_writer_on(Arc::new(disk.clone()), Path::new(DIR), settings).unwrap();
+    let mut acked = Acked::new();
+    append(&log, &mut acked, batch("flushed", 3)).await.unwrap();
+    disk.plan(Plan { fail_content_sync: Some(1), ..Plan::default() });
+    let large = batch(&"unflushed ".repeat(3_000), 3);
+    assert!(append(&log, &mut acked, large).await.unwrap_err().writer_is_lost());
+    assert_whole(&disk, &acked).await;
+    assert_eq!(found(&disk).await.values().map(|f| f.records.len()).sum::<usize>(), acked.len());
 }

@@ -145,6 +145,30 @@ async fn a_power_cut_while_the_log_is_made_leaves_something_that_opens() {
 }
 
 #[tokio::test]
+async fn every_name_that_matters_is_durable_at_once() {
+    let disk = FaultDisk::new();
+    let check = |when: &str| {
+        let open_ended: Vec<_> = disk
+            .unsynced()
+            .into_iter()
+            .filter(|p| p.extension().is_none_or(|e| e != "spare" && e != "tmp"))
+            .filter(|p| !p.ends_with("lock") && !p.ends_with("reserve"))
+            .collect();
+        assert!(open_ended.is_empty(), "{when}: {open_ended:?}");
+    };
+    let log = open(&disk).unwrap();
+    check("created");
+    let mut acked = Acked::new();
+    for i in 0..60 {
+        append(&log, &mut acked, batch(&format!("{i} {}", "x".repeat(600)), 5)).await.unwrap();
+        check("after an append");
+    }
+    drop(log);
+    drop(open(&disk).unwrap());
+    check("opened again");
+}
+
+#[tokio::test]
 async fn a_power_cut_while_recovering_changes_nothing() {
     let (_, after, acked) = around_the_last_append(3, 4).await;
     // The last group is unproven: recovery writes it once more, and is cut at each of its flushes.

@@ -262,7 +262,8 @@ impl Chain {
         match entry {
             Entry::Batch { header, .. } => {
                 let fits = self.0.is_none_or(|link| link == header.parent);
-                self.0 = Some(header.link());
+                // What does not belong here says nothing about what follows it.
+                self.0 = fits.then(|| header.link());
                 let reason = "the batch does not follow the one before it".to_owned();
                 let (from, to) = (header.position, header.end());
                 (!fits).then(|| Damage { from, to, header: Some(header.clone()), reason })

@@ -55,6 +55,8 @@ pub struct Plan {
     pub tear_write: Option<(u64, usize)>,
     /// Free bytes to report.
     pub free_bytes: Option<u64>,
+    /// Flushes of content files hang until this is taken back.
+    pub hold_content_sync: bool,
     /// Size of the volume to report.
     pub total_bytes: Option<u64>,
     /// Reading these bytes of files whose name contains the text gives EIO.
@@ -100,6 +102,17 @@ impl FaultDisk {
         let state = self.state();
         let ours = |p: &&PathBuf| p.parent() == Some(dir) && p.to_string_lossy().ends_with(ending);
         state.names.keys().filter(ours).cloned().collect()
+    }
+
+    /// Names and folders that a power cut would take back.
+    pub fn unsynced(&self) -> Vec<PathBuf> {
+        let state = self.state();
+        let names = state
+            .names
+            .iter()
+            .filter(|(p, i)| state.durable_names.get(*p) != Some(*i))
+            .map(|(p, _)| p.clone());
+        names.chain(state.dirs.difference(&state.durable_dirs).cloned()).collect()
     }
 
     /// Changes content on the device, as decay does.
@@ -347,6 +360,11 @@ impl DiskFile for Handle {
 
     fn sync(&self) -> io::Result<()> {
         let mut state = self.disk.state();
+        while state.plan.hold_content_sync && state.is_content(self.inode) {
+            drop(state);
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            state = self.disk.state();
+        }
         let struck = state.is_content(self.inode) && strikes(&mut state.plan.fail_content_sync);
         if let Err(e) = state.sync_fails().and(if struck { Err(eio()) } else { Ok(()) }) {
             // The pages are marked clean although the device never got them: a later flush does not bring them.

@@ -144,6 +144,8 @@ codes! {
         "List the keys first; a revoked key cannot be revoked again.";
     BAD_RECEIPT = "TM0408", 400, "The receipt cannot be read",
         "Send the `receipt` of an answer to POST /api/v1/events, unchanged.";
+    BAD_SETTING = "TM0409", 400, "A setting has an unusable value",
+        "The message names the setting and what is wrong with it.";
 
     STATE_DAMAGED = "TM0501", 0, "A state delta or checkpoint is damaged",
         "Checkpoints are derived again by themselves. For a delta, restore objects/deltas from a backup.";
@@ -176,6 +178,23 @@ codes! {
         "The process is started again and nothing is lost. Report the message with the log's lines before it.";
     FAILPOINT = "TM0609", 0, "Stopped by a failpoint",
         "Failpoints are for tests: remove the setting that switches it on.";
+
+    CATALOG_DATABASE = "TM0701", 503, "The catalog database failed",
+        "Check disk space and permissions of catalog.db. Events are still collected.";
+    CATALOG_SCHEMA = "TM0702", 0, "The catalog's schema could not be brought up to date",
+        "If the file comes from a newer version, upgrade Tallymark; else restore the catalog from a backup.";
+    CATALOG_CORRUPT = "TM0703", 500, "The catalog holds a row that cannot be read",
+        "Restore the catalog from a backup.";
+    CATALOG_VIOLATION = "TM0704", 500, "A commit does not add up and was refused",
+        "Nothing was changed. This is a defect of Tallymark: report the message, which names the invariant.";
+    CATALOG_MALFORMED = "TM0705", 500, "A commit could never apply and was refused",
+        "Nothing was changed. This is a defect of Tallymark: report the message.";
+    CATALOG_WRONG_LOG = "TM0706", 0, "The catalog belongs to another log",
+        "Use the log folder and the catalog of one installation, for example from one backup.";
+    CATALOG_OTHER_HOST = "TM0707", 0, "Another host is using the data folder",
+        "Stop the server on the other host, or wait until its lease has run out: at most a minute.";
+    CATALOG_FUTURE = "TM0708", 400, "A commit was asked for that does not exist yet",
+        "Ask for the newest one, or wait.";
 }
 
 /// The row of a code.

@@ -93,17 +93,12 @@ impl IntoResponse for ApiError {
 
 impl From<CatalogError> for ApiError {
     fn from(error: CatalogError) -> ApiError {
-        let code = match &error {
-            CatalogError::NameTaken(_) => &codes::NAME_TAKEN,
-            CatalogError::BadName { .. } => &codes::BAD_NAME,
-            CatalogError::WeakKey { .. } => &codes::WEAK_KEY,
-            CatalogError::KeyTaken { .. } => &codes::KEY_TAKEN,
-            CatalogError::EmailTaken(_) => &codes::EMAIL_TAKEN,
-            CatalogError::Invalid { .. } => &codes::BAD_BODY,
-            other if other.retryable() => return ApiError::unavailable("the catalog", other),
-            other => return ApiError::internal(other),
-        };
-        ApiError::new(code, error.to_string())
+        match codes::find(error.code()) {
+            // What the caller asked for cannot be; everything else is ours, and is not shown.
+            Some(code) if (400..500).contains(&code.status) => ApiError::new(code, error.to_string()),
+            _ if error.retryable() => ApiError::unavailable("the catalog", error),
+            _ => ApiError::internal(error),
+        }
     }
 }
 

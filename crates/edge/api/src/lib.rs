@@ -24,6 +24,7 @@ mod routes;
 mod schemas;
 mod state;
 mod static_files;
+mod telemetry;
 mod time;
 
 pub use access::Action;
@@ -36,6 +37,7 @@ pub use ports::{
 pub use router::router;
 pub use routes::{RouteInfo, route_table};
 pub use state::{ApiParts, ApiState, Limits};
+pub use telemetry::describe_metrics;
 
 /// Header in which the collector, which owns the public port, names the address of the client. The web process
 /// listens on a Unix socket that only the collector reaches, so nobody else can set it.

@@ -2,12 +2,12 @@
 //!
 //! Guarantees: every operation names the credential it needs and the shape of its errors; a test compares it with
 //! the route table and with the committed `openapi.json`.
-//! Deliberately not here: ingestion paths, which the collector documents.
+//! Deliberately not here: the vendors' ingestion paths, whose descriptions the vendors publish.
 
 use crate::access::Action;
 use crate::handlers::{books, events, keys, operations, people, persons, projects, query, receipts};
 use crate::routes::route_table;
-use crate::schemas::{ErrorBody, EventBody};
+use crate::schemas::{AcceptedBody, ErrorBody, EventBody, NewEventsBody};
 use crate::{codes, docs};
 use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{
@@ -33,12 +33,26 @@ use utoipa::{Modify, OpenApi};
         query::run, query::run_link, query::explain,
         books::ledger, books::dead_letters, receipts::get,
         operations::audit, operations::status, operations::metrics, operations::live, operations::ready,
-        docs::openapi, docs::browse, docs::errors, docs::error,
+        docs::openapi, docs::browse, docs::errors, docs::error, append,
     ),
     components(schemas(ErrorBody, EventBody)),
     modifiers(&Common),
 )]
 struct Api;
+
+/// Appends events. Served by the collector, described here. gzip, deflate, br and zstd are accepted; a write or
+/// secret key is needed.
+#[utoipa::path(post, path = "/api/v1/events", tag = "events", request_body = NewEventsBody,
+    params(
+        ("wait" = Option<String>, Query, description = "`durable` (default), or `visible`: answer when queries count them"),
+        ("lane" = Option<String>, Query, description = "`live` (default), or `bulk` for imports"),
+    ),
+    security(("key" = [])),
+    responses(
+        (status = 200, body = AcceptedBody), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+        (status = 413, body = ErrorBody), (status = 503, body = ErrorBody)))]
+#[allow(dead_code, reason = "the annotation is the point")]
+fn append() {}
 
 /// The API description.
 pub fn document() -> Document {

@@ -20,7 +20,7 @@ const BODY_BYTES_MAX: usize = 1 << 20;
 pub fn router(state: ApiState) -> Router {
     let mut router = Router::new();
     for (route, handler) in routes::routes() {
-        let guarded = handler.layer(from_fn_with_state((state.clone(), route.action), guard));
+        let guarded = handler.layer(from_fn_with_state((state.clone(), route), guard));
         router = router.route(route.path, guarded);
     }
     router

@@ -1,7 +1,7 @@
 //! Shapes of answers, for the handlers that make them and for the API description of those that pass them on.
 //!
-//! Guarantees: the shapes that the query engine makes are written down here too, and a test compares a real
-//! answer with them.
+//! Guarantees: what a handler makes itself is made of these types; the shapes that the query engine makes are
+//! written down here too, because clients take their types from the description.
 //! Deliberately not here: query objects (their language is described in the documents).
 #![allow(missing_docs, reason = "the fields are the wire format; meanings stand in the type's comment")]
 
@@ -86,7 +86,7 @@ pub(crate) struct KeysBody {
 pub(crate) struct EventBody {
     pub event: String,
     pub time: String,
-    pub seq: serde_json::Value,
+    pub seq: String,
     pub person: Option<String>,
     pub user_id: Option<String>,
     pub device_id: Option<String>,
@@ -307,4 +307,52 @@ pub(crate) struct AuditEntryBody {
     pub actor: String,
     pub action: String,
     pub subject: String,
+}
+
+/// Events to append. Members that are not named here become properties.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct NewEventsBody {
+    pub events: Vec<NewEventBody>,
+}
+
+/// `time` is ISO-8601 or milliseconds, default now; `insert_id` makes resending harmless; `user_properties` is an
+/// object to set, or operations such as `{"$add":{"logins":1}}`. `$identify`, `$alias`, `$merge` and `$reset` are
+/// operations; `$alias` and `$merge` carry the other id in `properties.alias`.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct NewEventBody {
+    pub event: String,
+    pub time: Option<serde_json::Value>,
+    pub user_id: Option<String>,
+    pub device_id: Option<String>,
+    pub insert_id: Option<String>,
+    pub session_id: Option<String>,
+    #[schema(value_type = Option<Object>)]
+    pub properties: Option<Properties>,
+    #[schema(value_type = Option<Object>)]
+    pub user_properties: Option<Properties>,
+    #[schema(value_type = Option<Object>)]
+    pub groups: Option<Properties>,
+}
+
+/// What was made durable. Valid events are kept although others beside them are not. `durable` and `visible` are
+/// told with `?wait=visible`.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct AcceptedBody {
+    pub accepted: u64,
+    pub rejected: Vec<RejectedBody>,
+    pub receipt: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub durable: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visible: Option<bool>,
+}
+
+/// An event that was not taken.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct RejectedBody {
+    pub index: u64,
+    pub code: String,
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
 }

@@ -30,8 +30,10 @@ fn the_description_and_the_route_table_name_the_same_operations() {
         .iter()
         .flat_map(|(path, item)| item.as_object().unwrap().keys().map(|m| (m.to_uppercase(), path.clone())))
         .collect();
-    let served: BTreeSet<(String, String)> =
+    let mut served: BTreeSet<(String, String)> =
         route_table().into_iter().map(|r| (r.method.to_owned(), r.path.to_owned())).collect();
+    // The collector serves this one.
+    served.insert(("POST".to_owned(), "/api/v1/events".to_owned()));
     assert_eq!(described, served);
     for route in route_table() {
         let operation = &document["paths"][route.path][route.method.to_lowercase()];
@@ -75,7 +77,7 @@ fn collect(source: &str, found: &mut BTreeSet<String>) {
 async fn documents_are_served_without_a_credential() {
     let w = World::new().await;
     let description = w.get("/api/v1/openapi.json", "").await;
-    assert_eq!(description.text, include_str!("../openapi.json"));
+    assert!(description.text == include_str!("../openapi.json"), "{HINT}");
     let page = w.get("/api/docs", "").await;
     assert!(page.header("content-type").starts_with("text/html"));
     for route in route_table() {

@@ -7,12 +7,13 @@
 use super::policy::{Decision, decide};
 use super::principal::{Peer, Principal, principal_of};
 use super::{Action, csrf_of};
-use crate::{ApiError, ApiState, codes};
+use crate::{ApiError, ApiState, RouteInfo, codes, telemetry};
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::Method;
 use http::request::Parts;
+use std::time::Instant;
 use subtle::ConstantTimeEq;
 use tallymark_catalog::Project;
 
@@ -58,18 +59,21 @@ impl<S: Sync> FromRequestParts<S> for Access {
 
 /// Decides whether the request may go on to its handler.
 pub(crate) async fn guard(
-    State((state, action)): State<(ApiState, Action)>,
+    State((state, route)): State<(ApiState, RouteInfo)>,
     request: Request,
     next: Next,
 ) -> Response {
+    let started = Instant::now();
     let (mut parts, body) = request.into_parts();
-    match admit(&state, action, &mut parts).await {
+    let response = match admit(&state, route.action, &mut parts).await {
         Ok(access) => {
             parts.extensions.insert(access);
             next.run(Request::from_parts(parts, body)).await
         }
         Err(refused) => refused.into_response(),
-    }
+    };
+    telemetry::answered(route, response.status(), started.elapsed());
+    response
 }
 
 async fn admit(state: &ApiState, action: Action, parts: &mut Parts) -> Result<Access, ApiError> {

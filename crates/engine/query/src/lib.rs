@@ -26,7 +26,7 @@ pub use error::QueryError;
 pub use follower::StateFollower;
 pub use interner::Interner;
 pub use rows::{FoundRow, Place, RowQuery, count_events, fresh, newest};
-pub use scan::{Batch, Prepared, SELECTORS_MAX, Scan, ScanPlan, in_parallel};
+pub use scan::{Batch, Prepared, SELECTORS_MAX, Scan, ScanPlan, fold_parallel};
 pub use selector::{Actor, Names, Selector};
 pub use snapshot::{ProjectInfo, Snapshot, Source};
 pub use source::{CatalogSource, Watermark};

@@ -8,10 +8,10 @@ use crate::{Context, Names, QueryError, Snapshot};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type, UInt32Type, UInt64Type};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use tallymark_ledger::{SegmentKind, SegmentMeta};
 use tallymark_model::Millis;
-use tallymark_store::{Column, EventRow, SegmentReader, StoreError};
+use tallymark_store::{Column, EventRow, RowGroup, SegmentReader, StoreError};
 
 /// (time, receive time, packed position): the order of a stream.
 pub type Place = (Millis, Millis, u64);
@@ -19,8 +19,8 @@ pub type Place = (Millis, Millis, u64);
 /// Which rows to list.
 #[derive(Debug, Clone)]
 pub struct RowQuery {
-    /// Only these events; operations are listed too if this is `None`.
-    pub names: Option<Names>,
+    /// Only these names, operations too if they are named; everything if this is `None`.
+    pub names: Option<BTreeSet<String>>,
     /// Only rows of this person.
     pub person: Option<u32>,
     /// First instant.
@@ -180,7 +180,7 @@ impl<'a> Finder<'a> {
             if self.enough(info.time_max) {
                 break;
             }
-            let meant = self.query.names.as_ref().is_none_or(|names| names.may_occur(info));
+            let meant = self.query.names.as_ref().is_none_or(|names| may_occur(names, info));
             let of_person =
                 self.query.person.is_none() || touches(&self.members, info.subject_min, info.subject_max);
             if meant && of_person && info.time_max >= self.query.from && info.time_min < self.query.to {
@@ -205,9 +205,11 @@ impl<'a> Finder<'a> {
             Some(rows) => reader.read_rows(group, &NARROW, rows).map_err(storage)?,
         };
         let narrow = Narrow::of(&batch)?;
-        let wanted: Vec<bool> = narrow.names(|n| self.query.names.as_ref().is_none_or(|names| names.mean(n)));
+        let wanted: Vec<bool> =
+            narrow.names(|n| self.query.names.as_ref().is_none_or(|names| names.contains(n)));
         let persons = Persons::of(self.snapshot);
-        for row in 0..batch.num_rows() {
+        // From the end: files mostly ascend in time, and later rows push out earlier ones.
+        for row in (0..batch.num_rows()).rev() {
             let place = narrow.place(row);
             let in_time = self.query.from <= place.0 && place.0 < self.query.to;
             if !in_time || !wanted[narrow.keys[row] as usize] || self.query.before.is_some_and(|b| place >= b)
@@ -261,6 +263,13 @@ fn members_of(snapshot: &Snapshot, persons: &[u32]) -> Vec<u32> {
     members.sort_unstable();
     members.dedup();
     members
+}
+
+fn may_occur(names: &BTreeSet<String>, group: &RowGroup) -> bool {
+    match &group.names {
+        Some(have) => have.iter().any(|n| names.contains(n)),
+        None => names.range(group.name_min.clone()..=group.name_max.clone()).next().is_some(),
+    }
 }
 
 /// True if any of the sorted numbers lies between two.

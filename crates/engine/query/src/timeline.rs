@@ -57,7 +57,10 @@ impl PropertyTimeline {
             let mut code = 0;
             for o in history {
                 apply(&mut current, o.kind, operands.get(o.operand as usize).unwrap_or(&Value::Null));
-                let next = current.as_ref().map_or(0, |v| values.code(v));
+                let next = match &current {
+                    Some(value) => values.code(value, &mut held)?,
+                    None => 0,
+                };
                 if next != code {
                     code = next;
                     match changes.last_mut() {
@@ -123,16 +126,21 @@ struct Values {
 }
 
 impl Values {
-    /// 0 for none, else 1 + its number.
-    fn code(&mut self, value: &Value) -> u32 {
+    /// 0 for none, else 1 + its number. Lists that grow by every event are many values, so they are counted.
+    fn code(&mut self, value: &Value, held: &mut Reservation) -> Result<u32, QueryError> {
         if tallymark_model::is_none(value) {
-            return 0;
+            return Ok(0);
         }
         // The JSON text, not the canonical one: "1" and 1 differ in type.
-        *self.codes.entry(value.to_string()).or_insert_with(|| {
-            self.list.push(value.clone());
-            self.list.len() as u32
-        })
+        let text = value.to_string();
+        if let Some(known) = self.codes.get(&text) {
+            return Ok(*known);
+        }
+        held.grow(128 + 4 * text.len() as u64)?;
+        self.list.push(value.clone());
+        let code = self.list.len() as u32;
+        self.codes.insert(text, code);
+        Ok(code)
     }
 }
 
@@ -235,6 +243,7 @@ fn read(
                 batch.names.iter().map(|n| n.as_deref().is_some_and(|n| n == name || n.is_empty())).collect();
             let mut codes: Vec<Option<u32>> = vec![None; batch.values.len()];
             let before = operations.len();
+            let mut text_bytes = 0u64;
             for row in 0..batch.rows {
                 let name_key = batch.name_keys[row] as usize;
                 if !wanted[name_key] || batch.time(row) > as_of {
@@ -250,13 +259,14 @@ fn read(
                 let operand = *slot.get_or_insert_with(|| {
                     let text = batch.value(row);
                     *known.entry(text.to_owned()).or_insert_with(|| {
+                        text_bytes += text.len() as u64;
                         operands.push(serde_json::from_str(text).unwrap_or(Value::Null));
                         operands.len() as u32 - 1
                     })
                 });
                 operations.push(Operation { person, moment, index: batch.index(row), kind, operand });
             }
-            held.grow(((operations.len() - before) * size_of::<Operation>()) as u64)?;
+            held.grow(((operations.len() - before) * size_of::<Operation>()) as u64 + 4 * text_bytes)?;
         }
     }
     Ok((operations, operands))

@@ -1,4 +1,5 @@
 //! Conditions and values over columns against the row evaluator, through segment files.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

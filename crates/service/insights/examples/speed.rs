@@ -2,6 +2,7 @@
 //!
 //! Writes event-major day files into a temporary folder (as the compactor leaves them), and the same rows once
 //! more as small fresh files, and prints the median of five warm runs of each query over both.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "../tests/support/mod.rs"]
 mod support;

@@ -9,7 +9,7 @@ use crate::{Error, EventsRequest, PersonsRequest, TimelineRequest};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tallymark_model::ProjectId;
-use tallymark_query::{Context, QueryError, Snapshot, Source};
+use tallymark_query::{Context, Names, QueryError, Selector, Snapshot, Source};
 
 /// What a running question shares with its asker: cancellation, progress, budget.
 pub type QueryContext = Context;
@@ -81,7 +81,7 @@ impl Engine {
             "snapshot": snapshot.seq.0,
             "range": {"from": envelope::iso(bound.range.0), "to": envelope::iso(bound.range.1)},
             "as_of": envelope::iso(bound.as_of),
-            "selectors": scan.selectors.iter().map(|s| format!("{s:?}")).collect::<Vec<_>>(),
+            "selectors": scan.selectors.iter().map(selector).collect::<Vec<_>>(),
             "scan": plan,
             "threads": self.threads,
         }))
@@ -140,4 +140,15 @@ impl Engine {
         context.cancel.check()?;
         services::schema(&*self.source, project)
     }
+}
+
+fn selector(selector: &Selector) -> Value {
+    let events = match &selector.names {
+        Names::Any => json!("*"),
+        Names::Except(_) => json!("$active"),
+        Names::Of(names) => json!(names),
+    };
+    let properties = selector.filter.as_ref().map(|f| f.properties()).unwrap_or_default();
+    let properties: Vec<String> = properties.iter().map(|p| format!("{}.{}", p.scope, p.path)).collect();
+    json!({"events": events, "conditions_on": properties})
 }

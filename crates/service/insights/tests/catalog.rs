@@ -1,4 +1,5 @@
 //! The whole way: commits in a SQLite catalog, deltas and segments in a folder, the follower, the engine.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Small worlds with numbers reasoned by hand.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
 

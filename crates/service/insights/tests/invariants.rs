@@ -1,4 +1,5 @@
 //! The invariants of chapter 14 that apply, on the engine itself.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
 

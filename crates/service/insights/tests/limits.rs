@@ -1,4 +1,5 @@
 //! Memory, time, cancellation, threads: what a query may take, and what must not depend on it.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
 
@@ -79,6 +80,24 @@ fn a_query_that_needs_too_much_memory_ends_with_an_error_and_gives_it_back() {
 }
 
 #[test]
+fn an_answer_that_would_be_too_large_is_refused_before_it_is_built() {
+    let engine = support::engine(&big(), Layout { commit: 500, compacted: false, late: false });
+    let context = Context { budget: Budget::of(64 << 20), ..Context::default() };
+    let huge = [
+        json!({"type": "retention", "start": {"event": "*"}, "return": {"event": "*"}, "interval": "hour", "periods": 1000,
+            "range": {"from": "2025-01-01", "to": "2026-11-07"}, "as_of": "2025-12-01T00:00:00Z", "breakdown": {"property": "amount"}}),
+        json!({"type": "segmentation", "series": [{"event": "*"}], "interval": "hour", "limit": 10000,
+            "range": {"from": "2024-01-01", "to": "2025-12-07"}, "as_of": "2025-12-01T00:00:00Z",
+            "breakdown": [{"property": "amount"}, {"property": "colour"}, {"property": "mixed"}]}),
+    ];
+    for query in huge {
+        let error = engine.run(PROJECT, &query, &context).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Limit, "{query}: {error}");
+    }
+    assert_eq!(context.budget.used(), 0);
+}
+
+#[test]
 fn a_cancelled_query_stops_and_a_late_one_says_so() {
     let engine = support::engine(&big(), Layout { commit: 500, compacted: false, late: false });
     for query in queries() {
@@ -112,6 +131,7 @@ fn explain_reads_only_what_can_matter() {
     assert!(whole["scan"]["rows"].as_u64() > Some(0));
     assert_eq!((&nothing["scan"]["rows"], &nothing["scan"]["row_groups_read"]), (&json!(0), &json!(0)));
     let columns = whole["scan"]["columns"].to_string();
+    assert_eq!(whole["selectors"][1]["events"], json!(["buy"]));
     assert!(columns.contains("s:colour") && !columns.contains("device_id"), "{columns}");
 }
 

@@ -1,4 +1,5 @@
 //! The engine against the brute-force reference, on random worlds and queries, through real segment files.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Lists and pages over a random world, against the world itself.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
 
@@ -55,6 +56,10 @@ fn pages_of_events_cover_everything_once_newest_first() {
         let count = |v: &Value| v.as_object().unwrap().len();
         assert_eq!(count(&ours["properties"]), theirs.properties.len());
     }
+    let operations = EventsRequest { limit: 50, events: vec!["$merge".into()], ..EventsRequest::default() };
+    let count = world.events.iter().filter(|e| e.event == "$merge").count();
+    assert!(count > 0);
+    assert_eq!(all_pages(&engine, operations).len(), count);
     let only = EventsRequest {
         limit: 50,
         events: vec!["buy".into(), "cart".into()],

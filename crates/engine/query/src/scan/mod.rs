@@ -10,7 +10,7 @@ mod persons;
 mod threads;
 
 pub(crate) use persons::Persons;
-pub use threads::in_parallel;
+pub use threads::fold_parallel;
 
 use crate::interner::Interner;
 use crate::values::Rows;

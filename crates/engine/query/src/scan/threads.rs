@@ -17,25 +17,24 @@ pub(super) fn run_on<T: Send>(
     results.into_iter().collect()
 }
 
-/// Runs `work` for every part on at most `threads` threads; answers are in the order of the parts.
-pub fn in_parallel<P: Send, T: Send>(
+/// Folds every part into one state per thread, on at most `threads` threads; which thread gets which part is
+/// left open, so folding must not depend on order.
+pub fn fold_parallel<P: Send, S: Send>(
     threads: usize,
     parts: Vec<P>,
-    work: impl Fn(P) -> Result<T, QueryError> + Sync,
-) -> Result<Vec<T>, QueryError> {
+    new: impl Fn() -> S + Sync,
+    fold: impl Fn(&mut S, P) -> Result<(), QueryError> + Sync,
+) -> Result<Vec<S>, QueryError> {
     let count = parts.len();
-    let queue = std::sync::Mutex::new(parts.into_iter().enumerate());
+    let queue = std::sync::Mutex::new(parts.into_iter());
     let take = || queue.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).next();
-    let done = run_on(threads.clamp(1, count.max(1)), || {
-        let mut mine = Vec::new();
-        while let Some((i, part)) = take() {
-            mine.push((i, work(part)?));
+    run_on(threads.clamp(1, count.max(1)), || {
+        let mut state = new();
+        while let Some(part) = take() {
+            fold(&mut state, part)?;
         }
-        Ok(mine)
-    })?;
-    let mut all: Vec<(usize, T)> = done.into_iter().flatten().collect();
-    all.sort_by_key(|(i, _)| *i);
-    Ok(all.into_iter().map(|(_, t)| t).collect())
+        Ok(state)
+    })
 }
 
 fn panicked() -> QueryError {

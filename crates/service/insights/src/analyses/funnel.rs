@@ -12,8 +12,12 @@ use crate::plan::Bound;
 use crate::query::{BreakdownSpec, FunnelQuery, NamesSpec};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value, json};
+use std::collections::hash_map::Entry;
 use tallymark_model::Millis;
-use tallymark_query::{Scan, json_number};
+use tallymark_query::{Reservation, Scan, json_number};
+
+/// One time of a step, with a vector's spare room and the copy that is sorted.
+const TIME_BYTES: u64 = 24;
 
 /// What a query becomes when it meets a snapshot.
 pub(crate) struct Funnel<'a> {
@@ -34,11 +38,12 @@ struct Summary {
     totals: Vec<Millis>,
 }
 
-/// One partition's attempts, by set of groups.
+/// One thread's attempts, by set of groups.
 struct Part {
     workspace: Workspace,
     hits: Vec<Hit>,
     by_set: FxHashMap<u32, Summary>,
+    held: Reservation,
 }
 
 impl<'a> Funnel<'a> {
@@ -115,13 +120,26 @@ impl<'a> Funnel<'a> {
             Ok(())
         };
         let scattered = scatter(&prepared, context, self.bound.threads, collect)?;
-        let new = || Part { workspace: Workspace::default(), hits: Vec::new(), by_set: FxHashMap::default() };
+        let new = || Part {
+            workspace: Workspace::default(),
+            hits: Vec::new(),
+            by_set: FxHashMap::default(),
+            held: context.budget.reservation(),
+        };
         let fold = |part: &mut Part, events: &[R]| {
             part.hits.clear();
             part.hits.extend(events.iter().map(R::hit));
             if let Some(attempt) = choose(&part.hits, &rules, &mut part.workspace, &context.cancel)? {
                 let set = events[attempt.entry].set();
-                part.by_set.entry(set).or_insert_with(|| self.empty()).add(&attempt);
+                let summary = match part.by_set.entry(set) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(free) => {
+                        part.held.grow(256 + 32 * rules.steps as u64)?;
+                        free.insert(self.empty())
+                    }
+                };
+                part.held.grow(TIME_BYTES * attempt.depth as u64)?;
+                summary.add(&attempt);
             }
             Ok(())
         };

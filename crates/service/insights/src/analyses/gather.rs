@@ -4,7 +4,7 @@
 //! Costs two counting passes instead of one great sort.
 
 use tallymark_model::Millis;
-use tallymark_query::{Batch, Context, Prepared, QueryError, Reservation, in_parallel};
+use tallymark_query::{Batch, Context, Prepared, QueryError, Reservation, fold_parallel};
 
 const PARTITIONS: usize = 256;
 
@@ -127,7 +127,8 @@ pub(crate) fn scatter<R: Record>(
     )
 }
 
-/// Folds every actor's events: `fold(state, events)`; one state per partition, in order of partitions.
+/// Folds every actor's events: `fold(state, events)`; one state per thread, so folding must not depend on the
+/// order of actors.
 pub(crate) fn by_actor<R: Record, S: Send>(
     mut scattered: Vec<Scattered<R>>,
     context: &Context,
@@ -138,13 +139,11 @@ pub(crate) fn by_actor<R: Record, S: Send>(
     let parts: Vec<Vec<Vec<R>>> = (0..PARTITIONS)
         .map(|p| scattered.iter_mut().map(|s| std::mem::take(&mut s.partitions[p])).collect())
         .collect();
-    in_parallel(threads, parts, |part| {
+    fold_parallel(threads, parts, new, |state, part| {
         context.cancel.check()?;
         let bytes = part.iter().map(Vec::len).sum::<usize>() * size_of::<R>();
         let _held = context.budget.reserve(bytes as u64)?;
-        let mut state = new();
-        group(part, |events| fold(&mut state, events))?;
-        Ok(state)
+        group(part, |events| fold(state, events))
     })
 }
 

@@ -11,8 +11,9 @@ use crate::plan::Bound;
 use crate::query::RetentionQuery;
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value, json};
+use std::collections::hash_map::Entry;
 use tallymark_model::Millis;
-use tallymark_query::{Batch, Buckets, Scan, json_number};
+use tallymark_query::{Batch, Buckets, QueryError, Reservation, Scan, json_number};
 
 const START: u32 = 1;
 const BACK: u32 = 2;
@@ -42,9 +43,9 @@ const REST: u32 = u32::MAX;
 /// Group of everything where there is no breakdown.
 const ALL: u32 = 0;
 
-/// One partition's counts, and buffers reused from actor to actor.
-#[derive(Default)]
+/// One thread's counts, and buffers reused from actor to actor.
 struct Part {
+    held: Reservation,
     visits: Vec<Visit>,
     starts: Vec<(u32, usize)>,
     chosen: Vec<(u32, usize)>,
@@ -138,11 +139,16 @@ impl<'a> Retention<'a> {
         };
         let scattered = scatter(&prepared, context, self.bound.threads, collect)?;
         let sets = sets.list();
-        let new = Part::default;
-        let fold = |part: &mut Part, events: &[Placed]| {
-            self.fold(part, events, &rules, &sets, rest);
-            Ok(())
+        let new = || Part {
+            held: context.budget.reservation(),
+            visits: Vec::new(),
+            starts: Vec::new(),
+            chosen: Vec::new(),
+            marks: Vec::new(),
+            groups: Vec::new(),
+            by_group: FxHashMap::default(),
         };
+        let fold = |part: &mut Part, events: &[Placed]| self.fold(part, events, &rules, &sets, rest);
         let mut all: FxHashMap<u32, Counts> = FxHashMap::default();
         let parts = by_actor(scattered, context, self.bound.threads, new, fold)?;
         for (group, counts) in parts.into_iter().flat_map(|p| p.by_group) {
@@ -158,8 +164,8 @@ impl<'a> Retention<'a> {
         rules: &Rules,
         sets: &[Vec<u32>],
         rest: Option<&[u32]>,
-    ) {
-        let Part { visits, starts, chosen, marks, groups, by_group } = part;
+    ) -> Result<(), QueryError> {
+        let Part { held, visits, starts, chosen, marks, groups, by_group } = part;
         visits.clear();
         visits.extend(events.iter().map(|e| Visit {
             time: e.time,
@@ -191,12 +197,19 @@ impl<'a> Retention<'a> {
             };
             chosen.clear();
             chosen.extend(starts.iter().copied().filter(|(_, start)| belongs(*start)));
-            let counts = by_group.entry(*group).or_insert_with(|| self.empty());
+            let counts = match by_group.entry(*group) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(free) => {
+                    held.grow(64 + 8 * (self.cohorts * (self.query.periods + 2)) as u64)?;
+                    free.insert(self.empty())
+                }
+            };
             for cohort in chosen.chunk_by(|a, b| a.0 == b.0) {
                 returned(visits, cohort.iter().map(|s| s.1), rules, marks);
                 counts.count(cohort[0].0 as usize, marks);
             }
         }
+        Ok(())
     }
 
     fn rules(&self) -> Rules {
@@ -227,6 +240,8 @@ impl<'a> Retention<'a> {
     /// Cohorts with the states of their cells (4.5), and the overall line (4.6).
     fn write(&self, counts: &Counts, row: &mut Map<String, Value>) -> Result<(), Error> {
         let columns = self.query.periods + 1;
+        // Cells become JSON values.
+        let _held = self.bound.context.budget.reserve((self.cohorts * columns * 128) as u64)?;
         let mut overall = vec![(0u64, 0u64); columns];
         let mut cohorts = Vec::with_capacity(self.cohorts);
         for cohort in 0..self.cohorts {

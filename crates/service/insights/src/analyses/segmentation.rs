@@ -76,9 +76,13 @@ impl<'a> Segmentation<'a> {
         let labels = self.groups.labels();
         let mut shown: Vec<Vec<u32>> = Vec::new();
         let mut rows = Vec::new();
+        // Lines become JSON values.
+        let line_bytes = 256 + 64 * self.buckets.len() as u64;
+        let mut held = self.bound.context.budget.reservation();
         for series in 0..self.query.series.len() {
             let mut ranked = self.rank(series, &mut table, &labels);
             let rest = ranked.split_off(ranked.len().min(self.query.limit));
+            held.grow(line_bytes * (ranked.len() as u64 + 1) * (1 + self.query.formulas.len() as u64))?;
             for group in &ranked {
                 let line = self.line(series, table.group(series, *group));
                 rows.push(self.row(&letter(series), labels.get(group), line));

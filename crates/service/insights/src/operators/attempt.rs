@@ -60,13 +60,16 @@ pub(crate) struct Attempt {
     pub times: [Millis; STEPS_MAX],
 }
 
+/// What the rest of an attempt depends on: the step waited for, the time before, used events in reach.
+type Waiting = (usize, Millis, Vec<u32>);
+
 /// Buffers reused from actor to actor.
 #[derive(Debug, Default)]
 pub(crate) struct Workspace {
     /// Per step: indices of its hits.
     hits: Vec<Vec<u32>>,
     cursors: Vec<usize>,
-    memory: FxHashMap<(usize, Millis, Vec<u32>), (usize, Option<u32>)>,
+    memory: FxHashMap<Waiting, (usize, Option<u32>)>,
     visits: u64,
 }
 
@@ -191,7 +194,7 @@ impl Workspace {
             return Ok((step, None));
         }
         self.visits += 1;
-        if self.visits % 4096 == 0 {
+        if self.visits.is_multiple_of(4096) {
             cancel.check()?;
         }
         let earliest = rules.earliest(previous);

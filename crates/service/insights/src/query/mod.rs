@@ -23,9 +23,9 @@ use serde_json::Value;
 /// A query, checked.
 #[derive(Debug, Clone)]
 pub(crate) enum Query {
-    Segmentation(SegmentationQuery),
-    Funnel(FunnelQuery),
-    Retention(RetentionQuery),
+    Segmentation(Box<SegmentationQuery>),
+    Funnel(Box<FunnelQuery>),
+    Retention(Box<RetentionQuery>),
 }
 
 /// Types of the contract that are not computed yet.
@@ -49,9 +49,9 @@ impl Query {
         let query = Reader::new(value, "")?;
         let hint = "one of: segmentation, funnel, retention";
         match query.text("type")?.ok_or_else(|| query.missing("type", hint))? {
-            "segmentation" => Ok(Query::Segmentation(SegmentationQuery::read(query)?)),
-            "funnel" => Ok(Query::Funnel(FunnelQuery::read(query)?)),
-            "retention" => Ok(Query::Retention(RetentionQuery::read(query)?)),
+            "segmentation" => Ok(Query::Segmentation(Box::new(SegmentationQuery::read(query)?))),
+            "funnel" => Ok(Query::Funnel(Box::new(FunnelQuery::read(query)?))),
+            "retention" => Ok(Query::Retention(Box::new(RetentionQuery::read(query)?))),
             later if LATER.contains(&later) => Err(Error::unsupported("type", format!("`type: {later:?}`"))),
             other => Err(query.wrong("type", format!("{other:?} is not known"), hint)),
         }

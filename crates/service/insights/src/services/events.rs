@@ -5,7 +5,7 @@ use crate::envelope::iso;
 use crate::{Error, EventsRequest, TimelineRequest};
 use serde_json::{Map, Value, json};
 use tallymark_model::{CommitSeq, Millis, ProjectId};
-use tallymark_query::{Context, FoundRow, Names, Place, RowQuery, Snapshot, Source, fresh, newest};
+use tallymark_query::{Context, FoundRow, Place, RowQuery, Snapshot, Source, fresh, newest};
 
 const LIMIT_DEFAULT: usize = 100;
 
@@ -19,7 +19,7 @@ pub(crate) fn list(
 ) -> Result<Value, Error> {
     let snapshot = source.pin(project)?;
     let person = request.person.as_deref().map(|p| people.find(source, &snapshot, p)).transpose()?;
-    let names = (!request.events.is_empty()).then(|| Names::Of(request.events.iter().cloned().collect()));
+    let names = (!request.events.is_empty()).then(|| request.events.iter().cloned().collect());
     let query = RowQuery {
         names,
         person,

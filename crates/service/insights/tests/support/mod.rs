@@ -1,6 +1,6 @@
 //! A world of the reference as real segments, deltas and folds, as the processor and the compactor would leave
 //! them, without a log.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::Arc;
 use tallymark_identity::IdentityOp;

@@ -81,11 +81,14 @@ fn damage(disk: &FaultDisk, edit: &[u8]) {
             0 => bytes[at..end].fill(value),
             1 => bytes[at..end].iter_mut().take(8).for_each(|b| *b ^= value),
             2 => bytes.truncate(at),
-            3 => bytes.copy_within(
-                at..end,
-                bytes.len() - (end - at) - usize::from(value).min(bytes.len() - (end - at)),
-            ),
-            _ => bytes.resize(bytes.len() + length, value),
+            3 => {
+                let to = (at + usize::from(value) * 8).min(bytes.len() - (end - at));
+                bytes.copy_within(at..end, to);
+            }
+            _ => {
+                let longer = bytes.len() + length;
+                bytes.resize(longer, value);
+            }
         }
     });
 }

@@ -5,8 +5,8 @@
 //! nothing is trimmed without a [`tallymark_ledger::TrimPermit`] (I9).
 //! Deliberately not here: what the records mean, cursors (the catalog has them), HTTP.
 //!
-//! [`memory::MemoryLog`] is for tests, the file backend for one machine; both pass the same
-//! behaviour suite (`tests/suite`).
+//! [`memory::MemoryLog`] is for tests, [`file::FileLog`] for one machine; both pass the same behaviour suite
+//! (`tests/suite`).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod assemble;

@@ -5,38 +5,14 @@
 
 mod support;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use support::fault_disk::{FaultDisk, Plan};
 use support::rig::{
-    Acked, DIR, LIVE_DIR, PARTITIONS, append, assert_whole, batch, config, found, lost, newest_file, open,
+    Acked, Appends, DIR, LIVE_DIR, append, assert_whole, batch, config, files, filled, found, lost,
+    newest_file, open,
 };
-use support::shards;
+use tallymark_log::OpenError;
 use tallymark_log::file::{FileLog, inspect_on};
-use tallymark_log::{LogReader, OpenError};
-use tallymark_model::{Lane, Position};
-
-/// Records of each append, in order.
-type Appends = Vec<Vec<Position>>;
-
-async fn filled(appends: usize, records: usize) -> (FaultDisk, Acked, Appends) {
-    let disk = FaultDisk::new();
-    let log = open(&disk).unwrap();
-    let mut acked = Acked::new();
-    let mut by_append = Vec::new();
-    for i in 0..appends {
-        let before: BTreeSet<Position> = acked.keys().copied().collect();
-        append(&log, &mut acked, batch(&format!("append {i}"), records)).await.unwrap();
-        by_append.push(acked.keys().filter(|p| !before.contains(p)).copied().collect());
-    }
-    log.close();
-    drop(log);
-    (disk, acked, by_append)
-}
-
-fn files(disk: &FaultDisk) -> Vec<PathBuf> {
-    disk.paths(Path::new(LIVE_DIR), ".log")
-}
 
 fn mark() -> PathBuf {
     Path::new(LIVE_DIR).join("mark")
@@ -298,71 +274,6 @@ async fn the_identity_is_found_in_the_files_and_foreign_files_are_refused() {
     });
     let refused = open(&newer).err().unwrap().to_string();
     assert!(refused.contains("version 9") && refused.contains("upgrade"), "{refused}");
-}
-
-#[tokio::test]
-async fn files_trimmed_by_another_process_are_trimmed_not_corrupt() {
-    let (disk, acked, _) = filled(400, 5).await;
-    let log = open(&disk).unwrap();
-    let (reader, trimmer) = (support::rig::reader(&disk), support::rig::reader(&disk));
-    let of_shard =
-        |p: u16| acked.keys().filter(move |k| k.lane == Lane::Live && k.partition == p).count() as u64;
-    // The reader has looked at everything before.
-    for shard in shards(PARTITIONS) {
-        support::read_all(&reader, shard, 0, tallymark_log::ReadLimit { records: 3, bytes: 1 << 20 }).await;
-    }
-    let before = trimmer.usage().await.unwrap().log_bytes;
-    for p in 0..PARTITIONS {
-        let shard = tallymark_model::Shard { lane: Lane::Live, partition: p };
-        trimmer.trim(support::permit_for(shard, of_shard(p))).await.unwrap();
-    }
-    assert!(trimmer.usage().await.unwrap().log_bytes < before / 2, "space is given back");
-    // The emptied files are written over.
-    let mut more = Acked::new();
-    for i in 0..200 {
-        append(&log, &mut more, batch(&format!("more {i}"), 5)).await.unwrap();
-    }
-    for shard in shards(PARTITIONS).into_iter().filter(|s| s.lane == Lane::Live) {
-        let seen = support::read_all(&reader, shard, 0, tallymark_log::ReadLimit::default()).await;
-        assert_eq!(seen.gaps.len(), 1, "{:?}", seen.gaps);
-        assert_eq!(seen.gaps[0].2, tallymark_ledger::GapCause::Trimmed);
-        assert!(seen.gaps[0].1 <= of_shard(shard.partition));
-    }
-    let found = found(&disk).await;
-    assert_eq!(lost(&more, &found), []);
-}
-
-#[tokio::test]
-async fn a_file_emptied_while_it_is_read_is_trimmed_not_corrupt() {
-    use tallymark_log::file::disk::Disk;
-    let (disk, ..) = filled(400, 5).await;
-    let reader = support::rig::reader(&disk);
-    // Another process trims the oldest file, and the writer has begun to use it again.
-    let (oldest, spare) = (files(&disk)[0].clone(), Path::new(LIVE_DIR).join("x.spare"));
-    disk.rename(&oldest, &spare).unwrap();
-    disk.damage(&spare, |bytes| bytes[8192..].fill(7));
-    let shard = tallymark_model::Shard { lane: Lane::Live, partition: 0 };
-    let seen = support::read_all(&reader, shard, 0, tallymark_log::ReadLimit::default()).await;
-    assert_eq!(seen.gaps.len(), 1);
-    assert_eq!(seen.gaps[0].2, tallymark_ledger::GapCause::Trimmed, "{:?}", seen.evidence);
-}
-
-#[tokio::test]
-async fn each_trimmed_file_is_gone_for_good_before_the_next_goes() {
-    let (disk, acked, _) = filled(400, 5).await;
-    let trimmer = support::rig::reader(&disk);
-    let before = files(&disk).len();
-    let of_shard =
-        |p: u16| acked.keys().filter(move |k| k.lane == Lane::Live && k.partition == p).count() as u64;
-    let shard = |partition| tallymark_model::Shard { lane: Lane::Live, partition };
-    trimmer.trim(support::permit_for(shard(0), of_shard(0))).await.unwrap();
-    assert_eq!(files(&disk).len(), before, "every partition of a file has to be covered");
-    disk.plan(Plan { fail_sync: Some(1), ..Plan::default() });
-    let failed = trimmer.trim(support::permit_for(shard(1), of_shard(1))).await;
-    assert!(failed.is_err());
-    assert_eq!(files(&disk).len(), before - 1);
-    trimmer.trim(support::permit_for(shard(1), of_shard(1))).await.unwrap();
-    assert!(files(&disk).len() <= 2);
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ async fn cost_of_opening(disk: &FaultDisk, acked: &Acked) -> (u64, u64) {
     let log = open(disk).unwrap();
     let writer = disk.read_bytes() - before;
     drop(log);
-    let last = acked.keys().filter(|p| p.lane == Lane::Live && p.partition == 0).next_back().unwrap();
+    let last = acked.keys().rfind(|p| p.lane == Lane::Live && p.partition == 0).unwrap();
     let before = disk.read_bytes();
     let items = reader(disk).read(*last, ReadLimit::default()).await.unwrap();
     assert_eq!(items.len(), 1);

@@ -284,17 +284,9 @@ impl State {
 
 /// Counts down; true once, at the end.
 fn strikes(left: &mut Option<u64>) -> bool {
-    match left {
-        Some(1) => {
-            *left = None;
-            true
-        }
-        Some(n) => {
-            *n -= 1;
-            false
-        }
-        None => false,
-    }
+    let struck = *left == Some(1);
+    *left = left.map(|n| n - 1).filter(|n| *n > 0);
+    struck
 }
 
 impl Data {

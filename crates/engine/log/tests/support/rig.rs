@@ -2,7 +2,7 @@
 
 use super::fault_disk::FaultDisk;
 use super::{Found, body, event, read_all, shards, small};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tallymark_log::file::{FileLog, FileLogConfig, FileLogReader, FileLogWriter};
@@ -83,4 +83,28 @@ pub async fn assert_whole(disk: &FaultDisk, acked: &Acked) {
     for (shard, found) in &found {
         assert_eq!(found.gaps, [], "{shard}: {:?}", found.evidence);
     }
+}
+
+/// Records of each append, in order.
+pub type Appends = Vec<Vec<Position>>;
+
+/// A closed log with so many appends of so many records.
+pub async fn filled(appends: usize, records: usize) -> (FaultDisk, Acked, Appends) {
+    let disk = FaultDisk::new();
+    let log = open(&disk).unwrap();
+    let mut acked = Acked::new();
+    let mut by_append = Vec::new();
+    for i in 0..appends {
+        let before: BTreeSet<Position> = acked.keys().copied().collect();
+        append(&log, &mut acked, batch(&format!("append {i}"), records)).await.unwrap();
+        by_append.push(acked.keys().filter(|p| !before.contains(p)).copied().collect());
+    }
+    log.close();
+    drop(log);
+    (disk, acked, by_append)
+}
+
+/// The content files of the live lane, oldest first.
+pub fn files(disk: &FaultDisk) -> Vec<PathBuf> {
+    disk.paths(Path::new(LIVE_DIR), ".log")
 }

@@ -3,6 +3,7 @@
 use crate::answer::EventLists;
 use crate::json::{Doc, Fault, Object};
 use crate::{ids, limits};
+use std::collections::BTreeSet;
 
 /// Ids shorter than this are ignored unless the request's options say otherwise.
 pub(super) const MIN_ID_LENGTH: u32 = 5;
@@ -31,6 +32,11 @@ impl Checks {
         if indexes.last() != Some(&index) {
             indexes.push(index);
         }
+    }
+
+    /// How many events have a fault.
+    pub fn faulty(&self) -> usize {
+        self.lists.values().flat_map(|fields| fields.values().flatten()).collect::<BTreeSet<_>>().len()
     }
 
     /// Notes an event that is not JSON.

@@ -150,8 +150,9 @@ impl Batch<'_> {
             }
         }
         if !checks.lists.is_empty() {
-            let events = envelopes.len();
-            return Err(refuse(Problem::InvalidEvents(checks.lists), events));
+            // The SDKs resend the others at once, so only these stay behind.
+            let faulty = checks.faulty();
+            return Err(refuse(Problem::InvalidEvents(checks.lists), faulty));
         }
         Ok(Parsed {
             token: self.token,

@@ -21,7 +21,12 @@ pub struct Figures {
 static SERIAL: AtomicU64 = AtomicU64::new(0);
 
 /// Runs `connections` clients for `time`.
-pub async fn run(server: &Server, batch: usize, connections: usize, time: Duration) -> Result<Figures, Failure> {
+pub async fn run(
+    server: &Server,
+    batch: usize,
+    connections: usize,
+    time: Duration,
+) -> Result<Figures, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let started = Instant::now();
     let clients: Vec<_> = (0..connections)
@@ -35,7 +40,9 @@ pub async fn run(server: &Server, batch: usize, connections: usize, time: Durati
     }
     let wall = started.elapsed().as_secs_f64();
     times.sort_unstable();
-    let at = |q: f64| times.get(((times.len() as f64 - 1.0) * q) as usize).map_or(0.0, |us| f64::from(*us) / 1000.0);
+    let at = |q: f64| {
+        times.get(((times.len() as f64 - 1.0) * q) as usize).map_or(0.0, |us| f64::from(*us) / 1000.0)
+    };
     Ok(Figures { requests_per_s: times.len() as f64 / wall, p50_ms: at(0.5), p99_ms: at(0.99) })
 }
 
@@ -74,7 +81,9 @@ async fn answer_length(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<usiz
         if let Some(end) = text.find("\r\n\r\n") {
             let length = text[..end]
                 .lines()
-                .find_map(|l| l.to_ascii_lowercase().strip_prefix("content-length:").map(|v| v.trim().parse::<usize>()))
+                .find_map(|l| {
+                    l.to_ascii_lowercase().strip_prefix("content-length:").map(|v| v.trim().parse::<usize>())
+                })
                 .transpose()?
                 .unwrap_or(0);
             if have >= end + 4 + length {

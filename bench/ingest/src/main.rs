@@ -21,7 +21,9 @@ async fn main() -> Result<(), Failure> {
     println!("machine: {cores} cores, {}", cpu_model());
 
     let mut server = Server::start(&binary).await?;
-    println!("\n| batch | connections | requests/s | events/s acknowledged durable | p50 ms | p99 ms |\n|---|---|---|---|---|---|");
+    println!(
+        "\n| batch | connections | requests/s | events/s acknowledged durable | p50 ms | p99 ms |\n|---|---|---|---|---|---|"
+    );
     for (batch, connections) in [(1, 128), (10, 64), (100, 32)] {
         let figures = load::run(&server, batch, connections, Duration::from_secs(seconds)).await?;
         println!(
@@ -38,10 +40,16 @@ async fn main() -> Result<(), Failure> {
     let after = server.drained().await?;
     let (done, wall) = ((after - before) as f64, started.elapsed().as_secs_f64());
     let cpu = server.process_cpu() - cpu_before;
-    println!("\nprocessed while draining: {done:.0} events in {wall:.1} s = {:.0} events/s on {cores} cores", done / wall);
+    println!(
+        "\nprocessed while draining: {done:.0} events in {wall:.1} s = {:.0} events/s on {cores} cores",
+        done / wall
+    );
     println!("per core: {:.0} events per CPU-second ({cpu:.1} CPU-seconds)", done / cpu.max(0.01));
     let (bytes, events) = (server.object_bytes(), after as f64);
-    println!("bytes per event on disk: {:.1} ({events:.0} events, before full compaction)", bytes as f64 / events);
+    println!(
+        "bytes per event on disk: {:.1} ({events:.0} events, before full compaction)",
+        bytes as f64 / events
+    );
     server.stop().await;
     Ok(())
 }

@@ -75,7 +75,8 @@ impl Server {
             let text = std::fs::read_to_string(self.data().join("run/components.json")).ok()?;
             serde_json::from_str::<serde_json::Value>(&text).ok()?["process"]["pid"].as_u64()
         };
-        let stat = pid().and_then(|p| std::fs::read_to_string(format!("/proc/{p}/stat")).ok()).unwrap_or_default();
+        let stat =
+            pid().and_then(|p| std::fs::read_to_string(format!("/proc/{p}/stat")).ok()).unwrap_or_default();
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
         let ticks = |i: usize| fields.get(i).and_then(|f| f.parse::<f64>().ok()).unwrap_or(0.0);
         (ticks(11) + ticks(12)) / 100.0

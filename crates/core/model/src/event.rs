@@ -135,7 +135,9 @@ mod tests {
 
     #[test]
     fn operations_are_recognised_by_prefix() {
-        for name in ["$identify", "$alias", "$merge_dangerously", "$reset", "$set", "$set_once", "$groupidentify"] {
+        for name in
+            ["$identify", "$alias", "$merge_dangerously", "$reset", "$set", "$set_once", "$groupidentify"]
+        {
             assert!(is_operation(name), "{name}");
         }
         for name in ["identify", "$pageview", "$autocapture", "set", ""] {

@@ -42,9 +42,7 @@ impl fmt::Display for ProjectToken {
 }
 
 /// Position of a commit in the catalog's total order; 0 = before the first commit.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CommitSeq(pub u64);
 
@@ -74,9 +72,7 @@ impl fmt::Display for SegmentId {
 ///
 /// Rows store the subject (the user if there is one, else the device), never the person: who that is, is
 /// decided when a query reads (`identity`), so a merge changes history at once and rewrites nothing.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SubjectId(pub u32);
 

@@ -12,7 +12,9 @@ mod value;
 
 pub use envelope::{Control, Envelope, Record, RequestContext, WireFormat};
 pub use event::{Annotation, Event, IdentityAction, PropertyOp, PropertyOpKind, is_operation};
-pub use ids::{CommitId, CommitSeq, Epoch, LogId, ProjectId, ProjectToken, SegmentId, SubjectId, SubjectKind};
+pub use ids::{
+    CommitId, CommitSeq, Epoch, LogId, ProjectId, ProjectToken, SegmentId, SubjectId, SubjectKind,
+};
 pub use outcome::{DeadReason, Outcome, OutcomeKind};
 pub use position::{Lane, Position, Seq, Shard};
 pub use value::{canonical_text, is_none, number_of};

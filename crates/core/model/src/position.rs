@@ -102,9 +102,7 @@ impl fmt::Display for Position {
 /// The total order of the log that decides identity and breaks ties of time:
 /// (server receive ms, lane, partition, offset), compared lexicographically. Fixed for ever, the same after
 /// a replay. Two machine words: `received_at`, packed position.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Seq {
     /// When the server received the record, ms UTC.
     pub received_at: Millis,

@@ -158,7 +158,8 @@ mod tests {
 
     #[test]
     fn a_funnel_reads_as_steps() {
-        let (_, rows) = tabulate("funnel", &json!({"counts": [200, 50], "step_times": [null, {"median_s": 60.0}]}));
+        let (_, rows) =
+            tabulate("funnel", &json!({"counts": [200, 50], "step_times": [null, {"median_s": 60.0}]}));
         assert_eq!(rows[1], ["", "2", "50", "25.0%", "25.0%", "60.000"]);
     }
 

@@ -82,11 +82,9 @@ impl StateReader {
         let seq = fold.applied();
         match fold.projects.get_mut(&project) {
             Some(p) => ProjectSnapshot { seq, names: p.subjects.names().clone(), identity: p.graph.view() },
-            None => ProjectSnapshot {
-                seq,
-                names: SubjectNames::default(),
-                identity: Graph::default().view(),
-            },
+            None => {
+                ProjectSnapshot { seq, names: SubjectNames::default(), identity: Graph::default().view() }
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 /// Collects until told to stop.
 pub async fn run(layout: &Layout, config: &RoleConfig, stop: CancellationToken) -> Result<(), ServerError> {
     measure::publish(layout, "collect", stop.clone());
+    tallymark_collector::describe_metrics();
     let log_config = FileLogConfig { partitions: config.partitions, ..FileLogConfig::default() };
     let folder = layout.log();
     let writer = tokio::task::spawn_blocking(move || FileLog::open_writer(&folder, log_config))

@@ -16,8 +16,7 @@ pub async fn run(layout: &Layout, stop: CancellationToken) -> Result<(), ServerE
     catalog.bind_log(log.id()).await?;
     let catalog = Arc::new(catalog);
     let store = open::store(layout)?;
-    let compacting =
-        tokio::spawn(compact(layout.clone(), catalog.clone(), store.clone(), stop.clone()));
+    let compacting = tokio::spawn(compact(layout.clone(), catalog.clone(), store.clone(), stop.clone()));
     let config = tallymark_processor::ProcessorConfig::new(layout.state());
     let mut deps = tallymark_processor::Deps::new(log, catalog, store);
     deps.failpoint = Arc::new(tallymark_processor::EnvFailpoint::from_env());

@@ -38,6 +38,7 @@ async fn api_state(
     stop: &CancellationToken,
 ) -> Result<ApiState, ServerError> {
     let own = measure::start();
+    tallymark_api::describe_metrics();
     let store = open::store(layout)?;
     let catalog = Arc::new(WebCatalog::from(catalog));
     let follower = StateFollower::open(catalog.clone(), store.clone(), Some(layout.state())).await;
@@ -45,7 +46,7 @@ async fn api_state(
     let runtime = tokio::runtime::Handle::current();
     let source = CatalogSource::new(catalog.clone(), catalog.clone(), follower, store.clone(), runtime)
         .with_watermark(watermark(layout, catalog.clone(), stop.clone()));
-    let engine = tallymark_insights::Engine::new(Arc::new(source)).with_threads(limits::query_threads());
+    let engine = tallymark_insights::Engine::new(Arc::new(source), limits::query_threads());
     let log_at = layout.clone();
     let open_log = move || {
         let opened =

@@ -3,8 +3,13 @@
 use super::{RoleConfig, measure};
 use crate::{Layout, ServerError};
 use std::sync::Arc;
+use std::time::Duration;
 use tallymark_log::file::{FileLog, FileLogConfig};
+use tallymark_log::{Admission, LogWriter};
 use tokio_util::sync::CancellationToken;
+
+/// How often the writer's health is looked at.
+const CLOSED_EVERY: Duration = Duration::from_millis(250);
 
 /// Collects until told to stop.
 pub async fn run(layout: &Layout, config: &RoleConfig, stop: CancellationToken) -> Result<(), ServerError> {
@@ -23,7 +28,33 @@ pub async fn run(layout: &Layout, config: &RoleConfig, stop: CancellationToken) 
         process_socket: Some(layout.process_socket()),
         ..Default::default()
     };
-    tallymark_collector::serve(listener, Arc::new(writer), collector, stop)
+    let writer: Arc<dyn LogWriter> = Arc::new(writer);
+    let closed = stop_when_closed(Arc::clone(&writer), stop.clone());
+    tallymark_collector::serve(listener, writer, collector, stop)
         .await
-        .map_err(|why| ServerError::Role { role: "collect", why: why.to_string() })
+        .map_err(|why| ServerError::Role { role: "collect", why: why.to_string() })?;
+    match closed.await {
+        Ok(true) => {
+            Err(ServerError::Log("the writer failed; opening and verifying the log again".to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A writer whose disk failed it never acknowledges again (R5): the process ends, and its successor opens and
+/// verifies the log anew.
+fn stop_when_closed(writer: Arc<dyn LogWriter>, stop: CancellationToken) -> tokio::task::JoinHandle<bool> {
+    tokio::spawn(async move {
+        while !stop.is_cancelled() {
+            if writer.pressure().admission == Admission::Closed {
+                stop.cancel();
+                return true;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(CLOSED_EVERY) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        false
+    })
 }

@@ -6,7 +6,8 @@
 
 use crate::QueryError;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 use tallymark_catalog::{CommitRecord, Feed};
 use tallymark_model::CommitSeq;
 use tallymark_state::{Delta, StateReader};
@@ -14,6 +15,8 @@ use tallymark_store::ObjectStore;
 use tokio::sync::Mutex;
 
 const FEED_BATCH: usize = 256;
+/// How often the fold is brought up to date without a query.
+const POLL: Duration = Duration::from_secs(1);
 
 /// A fold of all commits that follows the catalog.
 pub struct StateFollower {
@@ -64,6 +67,21 @@ impl StateFollower {
             }
         }
         Ok(self.state.applied())
+    }
+
+    /// Catches up every [`POLL`] for as long as anybody else holds the follower, so that a query after a quiet
+    /// night finds little left to fold. A failure is told once, not at every turn.
+    pub(crate) async fn keep_up(follower: Weak<StateFollower>) {
+        let mut told = String::new();
+        loop {
+            tokio::time::sleep(POLL).await;
+            let Some(follower) = follower.upgrade() else { return };
+            let problem = follower.catch_up().await.err().map(|e| e.to_string()).unwrap_or_default();
+            if problem != told && !problem.is_empty() {
+                tracing::warn!(%problem, "the fold of commits does not keep up; queries will say the same");
+            }
+            told = problem;
+        }
     }
 
     async fn apply(&self, record: &CommitRecord) -> Result<(), QueryError> {

@@ -12,6 +12,7 @@ mod error;
 mod filter;
 mod follower;
 mod interner;
+mod property_op;
 mod rows;
 mod scan;
 mod selector;
@@ -30,7 +31,7 @@ pub use scan::{Batch, Prepared, SELECTORS_MAX, Scan, ScanPlan, fold_parallel};
 pub use selector::{Actor, Names, Selector};
 pub use snapshot::{ProjectInfo, Snapshot, Source};
 pub use source::{CatalogSource, Watermark};
-pub use timeline::{PropertyTimeline, apply, properties_of, properties_of_many};
+pub use timeline::{PropertyTimeline, properties_of_many};
 pub use values::{SharedValues, ValueColumn, ValueRef};
 
 pub use tallymark_identity::Merge;

@@ -28,7 +28,7 @@ pub struct CatalogSource {
 }
 
 impl CatalogSource {
-    /// Over these parts; `runtime` drives the catalog's futures.
+    /// Over these parts; `runtime` drives the catalog's futures, and keeps the follower up to date meanwhile.
     pub fn new(
         snapshots: Arc<dyn Snapshots>,
         settings: Arc<dyn Settings>,
@@ -36,6 +36,7 @@ impl CatalogSource {
         store: ObjectStore,
         runtime: Handle,
     ) -> CatalogSource {
+        runtime.spawn(StateFollower::keep_up(Arc::downgrade(&follower)));
         CatalogSource { snapshots, settings, follower, store, runtime, watermark: None }
     }
 

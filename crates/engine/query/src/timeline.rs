@@ -4,13 +4,14 @@
 //! persons are those of the snapshot's identity, so a merge interleaves the histories. Only the rows of the
 //! property asked for are kept.
 
+use crate::property_op::apply;
 use crate::scan::Persons;
 use crate::{Context, QueryError, Reservation, SharedValues, Snapshot, ValueColumn};
 use arrow::array::{Array, AsArray, StringArray};
 use arrow::datatypes::{Int32Type, Int64Type, UInt8Type, UInt32Type, UInt64Type};
 use rustc_hash::FxHashMap;
 use tallymark_ledger::SegmentKind;
-use tallymark_model::{Millis, PropertyOpKind, Value, number_of};
+use tallymark_model::{Millis, PropertyOpKind, Value};
 use tallymark_store::{Column, SegmentReader};
 
 /// When a value began to hold: (time, receive time, position).
@@ -142,17 +143,6 @@ impl Values {
         self.codes.insert(text, code);
         Ok(code)
     }
-}
-
-/// Every property of one person, as of `as_of`: what the person's page shows.
-pub fn properties_of(
-    snapshot: &Snapshot,
-    person: u32,
-    as_of: Millis,
-    context: &Context,
-) -> Result<tallymark_model::Properties, QueryError> {
-    let mut all = properties_of_many(snapshot, &[person], as_of, context)?;
-    Ok(all.pop().unwrap_or_default())
 }
 
 /// Every property of these persons, as of `as_of`, in the same order.
@@ -347,56 +337,4 @@ impl Batch {
     fn value(&self, row: usize) -> &str {
         self.values.value(self.value_keys[row] as usize)
     }
-}
-
-/// The effect of one operation on one property.
-pub fn apply(current: &mut Option<Value>, kind: PropertyOpKind, operand: &Value) {
-    use PropertyOpKind::*;
-    match kind {
-        Set => *current = Some(operand.clone()),
-        SetOnce => {
-            current.get_or_insert_with(|| operand.clone());
-        }
-        Add => {
-            let sum = current.as_ref().and_then(number_of).unwrap_or(0.0) + number_of(operand).unwrap_or(0.0);
-            *current = Some(tallymark_store::number_value(sum));
-        }
-        Unset | ClearAll => *current = None,
-        Remove if !matches!(current, Some(Value::Array(_))) => {}
-        Append | Prepend | Remove | PostInsert | PreInsert => {
-            let list = edit_list(current.take(), kind, operand);
-            *current = Some(Value::Array(list));
-        }
-    }
-}
-
-fn edit_list(current: Option<Value>, kind: PropertyOpKind, operand: &Value) -> Vec<Value> {
-    let mut list = match current {
-        Some(Value::Array(list)) => list,
-        None | Some(Value::Null) => Vec::new(),
-        Some(single) => vec![single],
-    };
-    let items: &[Value] = operand.as_array().map_or(std::slice::from_ref(operand), Vec::as_slice);
-    match kind {
-        PropertyOpKind::Append => list.extend(items.iter().cloned()),
-        PropertyOpKind::Prepend => drop(list.splice(0..0, items.iter().cloned())),
-        PropertyOpKind::Remove => list.retain(|have| !items.contains(have)),
-        PropertyOpKind::PostInsert => {
-            for item in items {
-                if !list.contains(item) {
-                    list.push(item.clone());
-                }
-            }
-        }
-        _ => {
-            let mut fresh: Vec<Value> = Vec::new();
-            for item in items {
-                if !list.contains(item) && !fresh.contains(item) {
-                    fresh.push(item.clone());
-                }
-            }
-            drop(list.splice(0..0, fresh));
-        }
-    }
-    list
 }

@@ -70,11 +70,16 @@ def test_kill_anything_at_any_moment(make_server):
     collect_down, killed = [], []
     for moment in sorted(dice.uniform(1, SECONDS - 5) for _ in range(KILLS)):
         time.sleep(max(0, start + moment - time.monotonic()))
-        target = dice.choice(["collect", "process", "web", "process", "web", "all"])
+        target = dice.choice(["collect", "process", "web", "process", "web", "serve", "all"])
         killed.append(target)
         before = time.monotonic()
         if target == "all":
             server.kill_all()
+            server.start(wait=False)
+        elif target == "serve":
+            # The supervisor alone: its children notice and finish; a new one waits for them to be gone.
+            os.kill(server.process.pid, signal.SIGKILL)
+            server.process.wait()
             server.start(wait=False)
         else:
             pid = server.pids().get(target)
@@ -84,7 +89,7 @@ def test_kill_anything_at_any_moment(make_server):
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-        if target in ("collect", "all"):
+        if target in ("collect", "serve", "all"):
             collect_down.append((before - 0.5, before + 15))
     time.sleep(max(0, start + SECONDS - time.monotonic()))
     stop.set()

@@ -38,13 +38,17 @@ pub struct Demo {
 /// How long children get to finish what they have before they are killed.
 const DRAIN: Duration = Duration::from_secs(15);
 
+/// How long a start waits for what an earlier supervisor left behind to go: 8 s in all.
+const PATIENCE_STEP: Duration = Duration::from_millis(100);
+const PATIENCE_STEPS: u32 = 80;
+
 /// Runs everything until a signal arrives.
 pub async fn serve(config: ServeConfig) -> Result<(), ServerError> {
     let layout = Layout::new(&absolute(&config.data)?);
     layout.create()?;
     let _lock = hold_lock(&layout).await?;
     let keys = bootstrap::keys_from_environment()?;
-    let address = reserve(config.listen)?;
+    let address = reserve(config.listen).await?;
     let components = Components::new(layout.components());
     let stop = CancellationToken::new();
     let start = |role: Role| {
@@ -71,10 +75,20 @@ fn absolute(path: &std::path::Path) -> Result<PathBuf, ServerError> {
     std::path::absolute(path).map_err(ServerError::at(path))
 }
 
-/// Refuses a port in use before anything starts; port 0 becomes a free one. The collector binds it again.
-fn reserve(address: SocketAddr) -> Result<SocketAddr, ServerError> {
-    let listen = |why| ServerError::Listen { address, why };
-    std::net::TcpListener::bind(address).and_then(|l| l.local_addr()).map_err(listen)
+/// Refuses a port in use before anything starts; port 0 becomes a free one. The collector binds it again. The
+/// collector of a supervisor that was killed may still be finishing its last requests there.
+async fn reserve(address: SocketAddr) -> Result<SocketAddr, ServerError> {
+    let mut last = None;
+    for _ in 0..PATIENCE_STEPS {
+        match std::net::TcpListener::bind(address).and_then(|l| l.local_addr()) {
+            Ok(bound) => return Ok(bound),
+            Err(why) if why.kind() == std::io::ErrorKind::AddrInUse => last = Some(why),
+            Err(why) => return Err(ServerError::Listen { address, why }),
+        }
+        tokio::time::sleep(PATIENCE_STEP).await;
+    }
+    let why = last.unwrap_or_else(|| std::io::ErrorKind::AddrInUse.into());
+    Err(ServerError::Listen { address, why })
 }
 
 /// The lock of the data folder (X17). The children of a supervisor that was killed need a moment to notice.
@@ -86,11 +100,11 @@ async fn hold_lock(layout: &Layout) -> Result<std::fs::File, ServerError> {
         .write(true)
         .open(&path)
         .map_err(ServerError::at(&path))?;
-    for _ in 0..50 {
+    for _ in 0..PATIENCE_STEPS {
         if file.try_lock().is_ok() {
             return Ok(file);
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(PATIENCE_STEP).await;
     }
     Err(ServerError::InUse(layout.root().to_owned()))
 }

@@ -104,10 +104,10 @@ async fn admin_key(
 ) -> Result<String, ServerError> {
     let kept =
         std::fs::read_to_string(layout.local()).ok().and_then(|t| serde_json::from_str::<Value>(&t).ok());
-    if let Some(key) = kept.as_ref().and_then(|k| k["admin_key"].as_str()) {
-        if catalog.verify_key(key).await?.is_some_and(|v| v.kind == KeyKind::Admin) {
-            return Ok(key.to_owned());
-        }
+    if let Some(key) = kept.as_ref().and_then(|k| k["admin_key"].as_str())
+        && catalog.verify_key(key).await?.is_some_and(|v| v.kind == KeyKind::Admin)
+    {
+        return Ok(key.to_owned());
     }
     let new = NewKey {
         kind: KeyKind::Admin,

@@ -73,8 +73,8 @@ impl World {
             activity: 0.18 + 0.75 * c.unit(),
             upgrade_day: wants_upgrade.then(|| first_day + 1 + c.below(14) as u32),
             platform,
-            country: if campaign { "BR" } else { *c.ranked::<&str>(&COUNTRIES) },
-            genre: *c.ranked::<&str>(&GENRES),
+            country: if campaign { "BR" } else { c.ranked::<&str>(&COUNTRIES) },
+            genre: c.ranked::<&str>(&GENRES),
             second_device: signs_up && c.happens(0.18),
             plan: if c.happens(0.7) { ("Premium", 9.99) } else { ("Family", 15.99) },
         }

@@ -227,10 +227,10 @@ impl Field {
         if let Some(column) = expression.strip_prefix("row.").filter(|c| plain(c)) {
             return Ok(Field::Column(column.to_owned()));
         }
-        if let Some(text) = expression.strip_prefix('\'').and_then(|e| e.strip_suffix('\'')) {
-            if !text.contains(['\'', '\\']) {
-                return Ok(Field::Constant(text.to_owned()));
-            }
+        if let Some(text) = expression.strip_prefix('\'').and_then(|e| e.strip_suffix('\''))
+            && !text.contains(['\'', '\\'])
+        {
+            return Ok(Field::Constant(text.to_owned()));
         }
         let program = Program::compile(expression)
             .map_err(|e| MappingError::Expression { field: name.to_owned(), why: e.to_string() })?;

@@ -49,7 +49,7 @@ fn file(layout: &Layout, role: &str) -> PathBuf {
 fn labelled(text: &str, role: &str) -> String {
     let mut out = String::with_capacity(text.len() + 64);
     for line in text.lines() {
-        match line.split_once(|c| c == '{' || c == ' ') {
+        match line.split_once(['{', ' ']) {
             Some((name, rest)) if !line.starts_with('#') => {
                 let inside = line.as_bytes().get(name.len()) == Some(&b'{');
                 let (open, separator) = if inside {

@@ -34,12 +34,11 @@ pub async fn run(data: &Path) -> Result<Report, VerifyError> {
     let store = tallymark_store::open(&layout.objects_url())?;
     let log = FileLog::open_reader(&layout.log(), &FileLogConfig::default())?;
     let mut report = Report::default();
-    if let Some(bound) = catalog.log_id().await? {
-        if bound != log.id() {
-            report
-                .violation(format!("the catalog belongs to log {bound}, the folder holds log {}", log.id()));
-            return Ok(report);
-        }
+    if let Some(bound) = catalog.log_id().await?
+        && bound != log.id()
+    {
+        report.violation(format!("the catalog belongs to log {bound}, the folder holds log {}", log.id()));
+        return Ok(report);
     }
     let commits = commits(&catalog).await?;
     let seq = commits.last().map_or(CommitSeq::default(), |c| c.seq);

@@ -1,6 +1,6 @@
 //! What the collector writes: the client's bytes for one event, plus what the collector alone can know.
 
-use crate::{Lane, Millis, ProjectToken};
+use crate::{Control, Lane, Millis, ProjectToken, Shard};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -76,28 +76,16 @@ pub struct Envelope {
     pub body: bytes::Bytes,
 }
 
-/// Record that changes rules rather than carrying an event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Control {
-    /// Requests that were refused for one token within a minute, so that "sent but not accepted" can be answered.
-    Refused {
-        /// Hex of the [`ProjectToken`].
-        token: String,
-        /// Start of the minute, ms UTC.
-        minute: Millis,
-        /// How many events were refused.
-        count: u64,
-        /// Why.
-        reason: String,
-    },
-}
-
 /// One record of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
     /// A client event.
     Event(Envelope),
     /// A rule or a note.
-    Control(Control),
+    Control {
+        /// Where it goes, or was read.
+        shard: Shard,
+        /// What it says.
+        control: Control,
+    },
 }

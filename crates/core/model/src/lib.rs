@@ -3,6 +3,7 @@
 //! Guarantees: plain data only, no I/O, no clock, no other crate of ours.
 //! Deliberately not here: protocol shapes (`wire`), interval arithmetic (`ledger`), query shapes (`insights`).
 
+mod control;
 mod envelope;
 mod event;
 mod ids;
@@ -10,7 +11,8 @@ mod outcome;
 mod position;
 mod value;
 
-pub use envelope::{Control, Envelope, Record, RequestContext, WireFormat};
+pub use control::{Control, ERASED_RULE, Erasure, Redrive, Rule, RuleAction};
+pub use envelope::{Envelope, Record, RequestContext, WireFormat};
 pub use event::{Annotation, Event, IdentityAction, PropertyOp, PropertyOpKind, is_operation};
 pub use ids::{
     CommitId, CommitSeq, Epoch, LogId, ProjectId, ProjectToken, SegmentId, SubjectId, SubjectKind,

@@ -66,6 +66,6 @@ const EVIDENCE_BYTES_MAX: usize = 2_000;
 pub(crate) fn body_bytes(record: &Record) -> usize {
     match record {
         Record::Event(e) => e.body.len() + e.key.len(),
-        Record::Control(_) => 64,
+        Record::Control { .. } => 64,
     }
 }

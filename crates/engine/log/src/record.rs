@@ -14,7 +14,7 @@
 
 use bytes::Bytes;
 use std::sync::Arc;
-use tallymark_model::{Control, Envelope, Lane, ProjectToken, Record, RequestContext, WireFormat};
+use tallymark_model::{Control, Envelope, Lane, ProjectToken, Record, RequestContext, Shard, WireFormat};
 
 /// Version of the encoding, the payload's first byte.
 pub const VERSION: u8 = 1;
@@ -56,7 +56,7 @@ pub fn encode<'a>(out: &mut Vec<u8>, records: impl ExactSizeIterator<Item = (u16
                 out.extend_from_slice(&body);
                 out.extend_from_slice(&e.body);
             }
-            Record::Control(c) => {
+            Record::Control { control: c, .. } => {
                 // A struct of strings and numbers always serialises.
                 let json = serde_json::to_vec(c).unwrap_or_default();
                 put_varint(out, json.len() as u64 + 1);
@@ -162,18 +162,19 @@ impl Decoder {
             return Ok(Some((partition, None)));
         }
         self.at = start;
-        let record = self.record(end)?;
+        let record = self.record(partition, end)?;
         self.at = end;
         Ok(Some((partition, Some(record))))
     }
 
-    fn record(&mut self, end: usize) -> Result<Record, DecodeError> {
+    fn record(&mut self, partition: u16, end: usize) -> Result<Record, DecodeError> {
         match self.byte("kind of record missing")? {
             EVENT => self.event(end).map(Record::Event),
             CONTROL => {
                 let json = self.payload.get(self.at..end).unwrap_or_default();
+                let shard = Shard { lane: self.lane, partition };
                 serde_json::from_slice::<Control>(json)
-                    .map(Record::Control)
+                    .map(|control| Record::Control { shard, control })
                     .map_err(|_| self.wrong("control record is not understood"))
             }
             _ => Err(self.wrong("unknown kind of record")),

@@ -1,7 +1,7 @@
 //! Which partition a record goes to. The function is fixed for ever: order per key depends on it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use tallymark_model::{Lane, ProjectToken, Record, Shard};
+use tallymark_model::{ProjectToken, Record, Shard};
 
 /// Most partitions a lane may have: every batch header lists them all.
 pub const PARTITIONS_MAX: u16 = 256;
@@ -27,7 +27,7 @@ pub(crate) struct Router {
 
 impl Router {
     /// Shard of each record. Records without a key go together, to the next partition in turn;
-    /// control records go to partition 0 of the live lane.
+    /// control records say themselves where they go.
     pub(crate) fn route(&self, records: &[Record], partitions: u16) -> Vec<Shard> {
         let mut keyless = None;
         let mut next = || {
@@ -38,7 +38,7 @@ impl Router {
         records
             .iter()
             .map(|record| match record {
-                Record::Control(_) => Shard { lane: Lane::Live, partition: 0 },
+                Record::Control { shard, .. } => *shard,
                 Record::Event(e) if e.key.is_empty() => Shard { lane: e.lane, partition: next() },
                 Record::Event(e) => {
                     Shard { lane: e.lane, partition: partition_of_key(e.token, &e.key, partitions) }

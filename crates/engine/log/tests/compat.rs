@@ -78,7 +78,7 @@ fn the_fixture_holds_every_kind() {
                     events += 1;
                     large += usize::from(e.body.len() > 1_000);
                 }
-                Record::Control(_) => controls += 1,
+                Record::Control { .. } => controls += 1,
             }
         }
     }

@@ -5,7 +5,9 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use std::sync::Arc;
 use tallymark_log::record::{Decoder, encode};
-use tallymark_model::{Control, Envelope, Lane, Millis, ProjectToken, Record, RequestContext, WireFormat};
+use tallymark_model::{
+    Control, Envelope, Lane, Millis, ProjectToken, Record, RequestContext, Shard, WireFormat,
+};
 
 fn context() -> impl Strategy<Value = Arc<RequestContext>> {
     let text = || proptest::option::of(".{0,20}");
@@ -50,7 +52,8 @@ fn record() -> impl Strategy<Value = (Vec<Arc<RequestContext>>, Vec<(u16, Record
             });
         let control = (".{0,40}", any::<Millis>(), any::<u64>(), ".{0,40}").prop_map(
             |(token, minute, count, reason)| {
-                Record::Control(Control::Refused { token, minute, count, reason })
+                let shard = Shard { lane: Lane::Bulk, partition: 0 };
+                Record::Control { shard, control: Control::Refused { token, minute, count, reason } }
             },
         );
         let records = proptest::collection::vec((0u16..5, prop_oneof![8 => event, 1 => control]), 0..40);
@@ -158,5 +161,11 @@ fn the_first_version_stays_readable() {
         body: Bytes::from_static(b"{}"),
     });
     let control = Control::Refused { token: String::new(), minute: 0, count: 1, reason: String::new() };
-    assert_eq!(records, [(2, Some(event)), (1, Some(Record::Control(control)))]);
+    assert_eq!(
+        records,
+        [
+            (2, Some(event)),
+            (1, Some(Record::Control { shard: Shard { lane: Lane::Live, partition: 1 }, control }))
+        ]
+    );
 }

@@ -4,7 +4,7 @@
 use crate::names;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
-use tallymark_model::{Control, Millis, ProjectToken, Record};
+use tallymark_model::{Control, Lane, Millis, ProjectToken, Record, Shard};
 use tallymark_wire::Refusal;
 
 /// Most rows between two writes.
@@ -58,11 +58,15 @@ impl Refused {
     }
 }
 
+/// Where notes go that belong to no shard.
+const NOTES: Shard = Shard { lane: Lane::Live, partition: 0 };
+
 /// The counts as records of the log.
 pub(crate) fn records(rows: &Rows) -> Vec<Record> {
     let record = |((token, minute, reason), count): (&Key, &u64)| {
         let (token, reason) = (token.clone(), (*reason).to_owned());
-        Record::Control(Control::Refused { token, minute: *minute, count: *count, reason })
+        let control = Control::Refused { token, minute: *minute, count: *count, reason };
+        Record::Control { shard: NOTES, control }
     };
     rows.iter().map(record).collect()
 }
@@ -82,12 +86,15 @@ mod tests {
         let taken = refused.take();
         assert_eq!(
             records(&taken),
-            [(60_000, 5), (120_000, 1)].map(|(minute, count)| Record::Control(Control::Refused {
-                token: token.to_string(),
-                minute,
-                count,
-                reason: "too_large".into()
-            }))
+            [(60_000, 5), (120_000, 1)].map(|(minute, count)| Record::Control {
+                shard: NOTES,
+                control: Control::Refused {
+                    token: token.to_string(),
+                    minute,
+                    count,
+                    reason: "too_large".into()
+                }
+            })
         );
         assert!(refused.take().is_empty());
         refused.put_back(taken.clone());

@@ -157,7 +157,7 @@ impl Walk {
                             self.at = position.offset + 1;
                             let found = match record {
                                 Record::Event(_) => Found::Event,
-                                Record::Control(_) => Found::Control,
+                                Record::Control { .. } => Found::Control,
                             };
                             self.buffer.push_back((position.offset, found));
                         }

@@ -131,12 +131,15 @@ pub async fn records_come_back_as_they_were<B: Backend>(b: B) {
 
 pub async fn control_records_go_to_the_first_live_partition<B: Backend>(b: B) {
     let (writer, reader) = (b.writer(), b.reader());
-    let control = Record::Control(Control::Refused {
-        token: "00".to_owned(),
-        minute: 60_000,
-        count: 3,
-        reason: "throttled".to_owned(),
-    });
+    let control = Record::Control {
+        shard: Shard { lane: Lane::Live, partition: 0 },
+        control: Control::Refused {
+            token: "00".to_owned(),
+            minute: 60_000,
+            count: 3,
+            reason: "throttled".to_owned(),
+        },
+    };
     let receipt = writer.append(vec![event(BULK, "k", "e"), control.clone()]).await.unwrap();
     let first = Shard { lane: LIVE, partition: 0 };
     assert_eq!(receipt.positions[1], start(first));

@@ -28,7 +28,7 @@ pub fn event(lane: Lane, key: &str, body: impl Into<Vec<u8>>) -> Record {
 pub fn body(record: &Record) -> String {
     match record {
         Record::Event(e) => String::from_utf8(e.body.to_vec()).unwrap(),
-        Record::Control(c) => format!("{c:?}"),
+        Record::Control { control: c, .. } => format!("{c:?}"),
     }
 }
 

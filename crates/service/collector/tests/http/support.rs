@@ -89,7 +89,9 @@ impl Running {
 
     pub async fn controls(&self) -> Vec<Control> {
         let records = self.records().await.into_iter();
-        records.filter_map(|r| if let Record::Control(c) = r { Some(c) } else { None }).collect()
+        records
+            .filter_map(|r| if let Record::Control { control, .. } = r { Some(control) } else { None })
+            .collect()
     }
 
     pub async fn shut_down(self) -> MemoryLog {

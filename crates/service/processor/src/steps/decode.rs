@@ -6,9 +6,7 @@
 use bytes::Bytes;
 use rayon::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use tallymark_model::{
-    Control, DeadReason, Envelope, Event, Millis, Position, ProjectToken, Record, Seq, WireFormat,
-};
+use tallymark_model::{DeadReason, Envelope, Event, Millis, Position, ProjectToken, Record, Seq, WireFormat};
 
 /// Turns an envelope into an event; `tallymark_wire::decode` but for tests.
 pub type DecodeFn = fn(&Envelope) -> Result<Event, DeadReason>;
@@ -65,8 +63,8 @@ pub fn decode_all(records: Vec<(Position, Record)>, decode: DecodeFn) -> Vec<Dec
 fn one(position: Position, record: Record, decode: DecodeFn) -> Decoded {
     let envelope = match record {
         Record::Event(envelope) => envelope,
-        Record::Control(Control::Refused { minute, .. }) => {
-            return Decoded { position, received_at: minute, content: Content::Control };
+        Record::Control { control, .. } => {
+            return Decoded { position, received_at: control.made_at(), content: Content::Control };
         }
     };
     // The closure only reads the envelope, so nothing half-changed can be seen after a panic.

@@ -95,12 +95,13 @@ impl Sent {
 
     fn record(&self, received_at: Millis) -> Record {
         if matches!(self.body, Body::Control) {
-            return Record::Control(Control::Refused {
+            let control = Control::Refused {
                 token: token_of(&key(1)).to_string(),
                 minute: received_at,
                 count: 3,
                 reason: "throttled".into(),
-            });
+            };
+            return Record::Control { shard: Shard { lane: Lane::Live, partition: 0 }, control };
         }
         Record::Event(Envelope {
             token: token_of(&key(self.project)),

@@ -38,6 +38,8 @@ pub enum GapCause {
     Trimmed,
     /// Damaged on disk; kept for forensics.
     Corrupt,
+    /// Gone without a permit: a file of the log was removed by something else.
+    Missing,
     /// Offsets that never carried a record.
     Hole,
 }

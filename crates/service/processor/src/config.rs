@@ -86,7 +86,7 @@ impl ProcessorConfig {
     /// What to do about a gap. Offsets that never carried a record are nothing to decide about.
     pub fn on_gap(&self, cause: GapCause) -> OnGap {
         match cause {
-            GapCause::Corrupt => self.on_corrupt,
+            GapCause::Corrupt | GapCause::Missing => self.on_corrupt,
             GapCause::Trimmed => self.on_trimmed,
             GapCause::Hole => OnGap::Record,
         }

@@ -233,7 +233,7 @@ impl Intake {
         next.0 = to;
         let (holes, lost) = match cause {
             GapCause::Hole => (interval.len(), None),
-            GapCause::Corrupt | GapCause::Trimmed => {
+            GapCause::Corrupt | GapCause::Missing | GapCause::Trimmed => {
                 tracing::error!(%shard, from, to, ?cause, evidence, "records of the log are gone; booked as lost");
                 telemetry::gap(shard, interval.len(), cause);
                 (0, Some((cause, evidence)))

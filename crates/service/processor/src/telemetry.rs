@@ -53,6 +53,7 @@ pub(crate) fn gap(shard: Shard, records: u64, cause: GapCause) {
     let cause = match cause {
         GapCause::Trimmed => "trimmed",
         GapCause::Corrupt => "corrupt",
+        GapCause::Missing => "missing",
         GapCause::Hole => "hole",
     };
     counter!("tallymark_processor_lost_records_total", "lane" => shard.lane.name(), "cause" => cause)

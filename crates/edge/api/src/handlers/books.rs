@@ -204,6 +204,7 @@ fn cause_name(cause: GapCause) -> &'static str {
     match cause {
         GapCause::Trimmed => "trimmed",
         GapCause::Corrupt => "corrupt",
+        GapCause::Missing => "missing",
         GapCause::Hole => "hole",
     }
 }

@@ -1,0 +1,3 @@
+//! Getting back what was lost.
+//!
+//! Deliberately not here: anything yet.

@@ -1,0 +1,98 @@
+//! H15-4: identify calls are accepted while catalog and identity are gone, and applied in order afterwards.
+
+use super::Drill;
+use crate::error::DrillError;
+use crate::figure::Figure;
+use crate::instance::{Instance, PROJECT};
+use crate::load::Profile;
+use crate::record::Record;
+use crate::stage::Stage;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub const DRILL: Drill = Drill {
+    name: "h15-4-identify-accepted",
+    rows: &["H15-4"],
+    title: "Catalog and identity are gone; every identify call is accepted, and applied in order afterwards.",
+    story: "In 2015 the database behind identify was offline for six hours: every identify call failed. Here the\n\
+            catalog and the state folder are taken away and only the collector runs, while clients send nothing\n\
+            but identify calls that set a counter. Afterwards each person must have the last value sent, and each\n\
+            device must have become part of the right person.",
+    run: |stage| Box::pin(run(stage)),
+};
+
+async fn run(stage: &mut Stage) -> Result<(), DrillError> {
+    let record = Record::default();
+    let profile =
+        Profile { identify: 100, vendors: 0, people: 25, rate: 1000.0, ..Profile::default() };
+    let mut shop = stage.start("shop").await?;
+    shop.stop().await;
+    let (data, away) = (shop.data().to_owned(), stage.folder().join("away"));
+    std::fs::create_dir_all(&away).map_err(DrillError::io("a folder to put the catalog"))?;
+    let parts = ["catalog.db", "catalog.db-wal", "catalog.db-shm", "state"];
+    let taken = move_parts(&parts, &data, &away)?;
+    stage.note(format!("taken away: {}", taken.join(", ")));
+    shop.start_role("collect")?;
+    shop.wait_collecting(Duration::from_secs(20)).await?;
+    let calls = stage.load_for(&shop, &profile, &record, 20.0).await;
+    stage.acceptance("(identify only) without catalog and identity", calls);
+    shop.stop().await;
+    move_parts(&parts, &away, &data)?;
+    shop.start().await?;
+    stage.note("catalog and state are back");
+    stage.judge(&shop, &record).await?;
+    let (people, wrong) = last_values(&shop, &record).await?;
+    stage.figure(Figure::count("people whose identify calls were checked", people).at_least(50.0));
+    stage.figure(Figure::count("people without the last value sent", wrong.len()).exactly(0.0).objective("H15-4"));
+    if let Some(example) = wrong.first() {
+        stage.note(example.clone());
+    }
+    let query = serde_json::json!({"type": "segmentation", "range": {"last": 2, "unit": "day"},
+        "series": [{"event": "$identify", "measure": "uniques"}], "interval": "none"});
+    let shown = shop.query(&query).await?["series"][0]["total"].as_u64().unwrap_or(0);
+    let off = (shown as i64 - people as i64).unsigned_abs() as usize;
+    stage.figure(Figure::count("people in the chart more or fewer than sent", off).exactly(0.0));
+    stage.verify(&shop).await
+}
+
+fn move_parts(
+    parts: &[&str],
+    from: &std::path::Path,
+    to: &std::path::Path,
+) -> Result<Vec<String>, DrillError> {
+    let mut moved = Vec::new();
+    for part in parts {
+        let (from, to) = (from.join(part), to.join(part));
+        if from.exists() {
+            // The collector may have made an empty folder of the same name meanwhile.
+            if to.is_dir() {
+                crate::plant::remove_folder(&to)?;
+            }
+            std::fs::rename(&from, &to).map_err(DrillError::io(from.display().to_string()))?;
+            moved.push((*part).to_owned());
+        }
+    }
+    Ok(moved)
+}
+
+/// The last step each person was told, by the record, against what the person page shows.
+async fn last_values(shop: &Instance, record: &Record) -> Result<(usize, Vec<String>), DrillError> {
+    let mut last: BTreeMap<String, u64> = BTreeMap::new();
+    for sent in record.acknowledged() {
+        // The last twelve digits of an id are the serial number, which is what the call set.
+        let serial = sent.id.rsplit('-').next().and_then(|s| u64::from_str_radix(s, 16).ok()).unwrap_or(0);
+        let known = last.entry(sent.user).or_default();
+        *known = serial.max(*known);
+    }
+    let mut wrong = Vec::new();
+    for (user, step) in &last {
+        let person = shop.get(&format!("/api/v1/projects/{PROJECT}/persons/{user}")).await?.ok()?;
+        let shown = &person["properties"]["step"];
+        let device = user.replace("person-", "device-");
+        let devices = person["device_ids"].as_array().map(Vec::as_slice).unwrap_or_default();
+        if shown.as_f64() != Some(*step as f64) || !devices.iter().any(|d| d.as_str() == Some(&device)) {
+            wrong.push(format!("{user}: step {shown} instead of {step}, devices {devices:?}"));
+        }
+    }
+    Ok((last.len(), wrong))
+}

@@ -1,0 +1,81 @@
+//! The drills, by name; and the rows of the matrix that one machine cannot re-enact, with the reason.
+//!
+//! Deliberately not here: what the drills have in common (`stage`).
+
+mod collect_alone;
+mod elsewhere;
+mod identify_accepted;
+mod kill_anything;
+
+pub use elsewhere::{ELSEWHERE, Elsewhere, Where};
+
+use crate::error::DrillError;
+use crate::stage::Stage;
+use futures::future::LocalBoxFuture;
+
+/// A drill.
+pub struct Drill {
+    /// Its name.
+    pub name: &'static str,
+    /// Rows of the matrix.
+    pub rows: &'static [&'static str],
+    /// In one line.
+    pub title: &'static str,
+    /// What happened then, and what is done here; plain English.
+    pub story: &'static str,
+    /// Carries it out.
+    pub(crate) run: for<'a> fn(&'a mut Stage) -> LocalBoxFuture<'a, Result<(), DrillError>>,
+}
+
+impl std::fmt::Debug for Drill {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Drill({})", self.name)
+    }
+}
+
+/// Every drill, in the order of a full run.
+pub static DRILLS: &[Drill] = &[
+    collect_alone::DRILL,
+    identify_accepted::DRILL,
+    kill_anything::DRILL,
+];
+
+/// The drill of that name.
+pub fn find(name: &str) -> Option<&'static Drill> {
+    DRILLS.iter().find(|d| d.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_stories_are_told() {
+        let names: BTreeSet<&str> = DRILLS.iter().map(|d| d.name).collect();
+        assert_eq!(names.len(), DRILLS.len());
+        for drill in DRILLS {
+            assert!(drill.story.len() > 100, "{} has no story", drill.name);
+            assert!(!drill.rows.is_empty(), "{} re-enacts no row", drill.name);
+        }
+    }
+
+    #[test]
+    fn every_row_of_the_incidents_is_drilled_or_listed_elsewhere_once() {
+        let blocks = [("A19", 14), ("A16", 22), ("A21", 16), ("P25", 16), ("H15", 12)];
+        let rows: Vec<String> =
+            blocks.iter().flat_map(|(b, n)| (1..=*n).map(move |i| format!("{b}-{i}"))).collect();
+        let drilled: BTreeSet<&str> = DRILLS.iter().flat_map(|d| d.rows.iter().copied()).collect();
+        let elsewhere: BTreeSet<&str> = ELSEWHERE.iter().map(|e| e.row).collect();
+        let missing: Vec<&String> = rows
+            .iter()
+            .filter(|r| !drilled.contains(r.as_str()) && !elsewhere.contains(r.as_str()))
+            .collect();
+        assert!(missing.is_empty(), "neither drilled nor listed: {missing:?}");
+        let both: Vec<_> = drilled.intersection(&elsewhere).collect();
+        assert!(both.is_empty(), "drilled and listed elsewhere: {both:?}");
+        let known: BTreeSet<&str> = rows.iter().map(String::as_str).collect();
+        let unknown: Vec<_> = elsewhere.difference(&known).collect();
+        assert!(unknown.is_empty(), "no such rows: {unknown:?}");
+    }
+}

@@ -12,6 +12,7 @@ mod interval;
 mod invariant;
 mod permit;
 mod proof;
+mod restate;
 mod segment;
 mod tally;
 
@@ -22,5 +23,6 @@ pub use interval::{Interval, IntervalSet};
 pub use invariant::{InvariantId, Violation};
 pub use permit::{TrimPermit, TrimRefusal, permit};
 pub use proof::{check_commit, check_compaction, check_rows, check_segment, check_sum};
+pub use restate::{Part, Restatement};
 pub use segment::{SegmentKind, SegmentMeta, Source};
 pub use tally::Tally;

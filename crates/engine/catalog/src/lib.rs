@@ -12,19 +12,25 @@
 mod accounts;
 mod commit;
 mod error;
+mod jobs;
 mod lease;
 mod ports;
+mod rules;
 mod settings;
 mod snapshot;
 pub mod sqlite;
 
 pub use accounts::{AuditEntry, NewUser, Session, SetupAnswer, User};
-pub use commit::{Advance, Commit, CommitAnswer, CommitRecord};
+pub use commit::{Advance, Commit, CommitAnswer, CommitRecord, LeftOut, Origin};
 pub use error::CatalogError;
+pub use jobs::{Job, JobKind, JobProgress, JobState, JobWish, NewJob};
 pub use lease::{Lease, LeaseAnswer, LeaseName};
-pub use ports::{Accounts, Commits, Feed, Garbage, Leases, Settings, Snapshots};
+pub use ports::{
+    Accounts, Commits, Feed, Garbage, Instance, Jobs, Leases, Rules, Settings, Snapshots, Tombstones,
+};
+pub use rules::{ErasureDocument, RuleDocument};
 pub use settings::{
     CreatedKey, CreatedProject, KeyInfo, KeyKind, NewKey, NewProject, Project, Verified, WeekStart, token_of,
 };
-pub use snapshot::{Books, Cursor, LedgerRow, Snapshot};
+pub use snapshot::{Books, Cursor, LedgerRow, Mask, RestatedRow, Snapshot};
 pub use tallymark_ledger::{SegmentKind, SegmentMeta, Source};

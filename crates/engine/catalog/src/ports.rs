@@ -5,13 +5,17 @@
 
 use crate::{
     AuditEntry, Books, CatalogError, Commit, CommitAnswer, CommitRecord, CreatedKey, CreatedProject, Cursor,
-    KeyInfo, KeyKind, Lease, LeaseAnswer, LeaseName, LedgerRow, NewKey, NewProject, NewUser, Project,
-    SegmentMeta, Session, SetupAnswer, Snapshot, User, Verified,
+    ErasureDocument, Job, JobKind, JobProgress, JobWish, KeyInfo, KeyKind, Lease, LeaseAnswer, LeaseName,
+    LedgerRow, Mask, NewJob, NewKey, NewProject, NewUser, Project, RestatedRow, RuleDocument, SegmentMeta,
+    Session, SetupAnswer, Snapshot, User, Verified,
 };
 use async_trait::async_trait;
+use serde_json::Value;
 use std::time::Duration;
 use tallymark_ledger::Tally;
-use tallymark_model::{CommitId, CommitSeq, LogId, Millis, ProjectId, ProjectToken, SegmentId, Shard};
+use tallymark_model::{
+    CommitId, CommitSeq, Erasure, LogId, Millis, ProjectId, ProjectToken, Rule, SegmentId, Shard,
+};
 
 /// Reading commits in order; state is folded from this.
 #[async_trait]
@@ -69,6 +73,15 @@ pub trait Snapshots: Feed {
     ) -> Result<Books, CatalogError>;
     /// Sum of everything accounted, of one project or of all.
     async fn tally(&self, project: Option<ProjectId>) -> Result<Tally, CatalogError>;
+    /// Replaced accounts, newest first; of records received in `[from, to)` if given.
+    async fn restatements(
+        &self,
+        from: Option<Millis>,
+        to: Option<Millis>,
+        limit: usize,
+    ) -> Result<Vec<RestatedRow>, CatalogError>;
+    /// Every skipped interval, by shard and offset.
+    async fn skipped(&self) -> Result<Vec<LedgerRow>, CatalogError>;
     /// The log the catalog belongs to, once it was bound.
     async fn log_id(&self) -> Result<Option<LogId>, CatalogError>;
 }
@@ -84,6 +97,82 @@ pub trait Garbage: Send + Sync {
     async fn forget(&self, ids: &[SegmentId]) -> Result<u64, CatalogError>;
     /// Every live segment of every project.
     async fn live(&self) -> Result<Vec<SegmentMeta>, CatalogError>;
+    /// Positions whose rows do not count, of these live segments, as of the newest commit.
+    async fn masked(&self, ids: &[SegmentId]) -> Result<Vec<(SegmentId, Vec<Mask>)>, CatalogError>;
+    /// Drops masks that no live segment is old enough for; returns how many.
+    async fn drop_spent_masks(&self) -> Result<u64, CatalogError>;
+}
+
+/// Long work that an operator asked for.
+#[async_trait]
+pub trait Jobs: Send + Sync {
+    /// Queues a job.
+    async fn create_job(&self, new: NewJob) -> Result<Job, CatalogError>;
+    /// One job.
+    async fn job(&self, id: i64) -> Result<Option<Job>, CatalogError>;
+    /// The newest jobs, newest first.
+    async fn jobs(&self, limit: usize) -> Result<Vec<Job>, CatalogError>;
+    /// Takes the oldest job of these kinds that is queued, or running (its worker died: there is one worker per kind)
+    /// and not wished paused or cancelled; it is running then.
+    async fn claim_job(&self, kinds: &[JobKind]) -> Result<Option<Job>, CatalogError>;
+    /// Says how far a job is and learns what is wanted of it.
+    async fn report_job(&self, id: i64, progress: &JobProgress) -> Result<JobWish, CatalogError>;
+    /// Ends the work on a job: done with a report, failed with an error, cancelled or paused.
+    async fn end_job(
+        &self,
+        id: i64,
+        state: crate::JobState,
+        report: Value,
+        error: Option<&str>,
+    ) -> Result<(), CatalogError>;
+    /// Wishes a job to run, pause or end. A queued or paused one that is to end is cancelled at once; a paused one
+    /// that is to run is queued again. `None`: no such job, or it is over.
+    async fn steer_job(&self, id: i64, wish: JobWish) -> Result<Option<Job>, CatalogError>;
+}
+
+/// Rules and erasures as people edit them.
+#[async_trait]
+pub trait Rules: Send + Sync {
+    /// Adds a version of a rule: with `id` 0 a new rule gets the next number. `version`, `made_at` are set here.
+    async fn put_rule(&self, rule: Rule) -> Result<RuleDocument, CatalogError>;
+    /// The newest version of each rule of a project, by number.
+    async fn rules(&self, project: ProjectId) -> Result<Vec<RuleDocument>, CatalogError>;
+    /// Every version of one rule, oldest first.
+    async fn rule_versions(&self, id: u32) -> Result<Vec<RuleDocument>, CatalogError>;
+    /// Rule versions that are not in the log yet, in order of making.
+    async fn unpublished_rules(&self) -> Result<Vec<Rule>, CatalogError>;
+    /// Notes that a version is in the log.
+    async fn rule_published(&self, id: u32, version: u32) -> Result<(), CatalogError>;
+    /// Adds a wish to forget a person (`id` 0: the next number), or takes one back (`undone`).
+    async fn put_erasure(&self, erasure: Erasure) -> Result<ErasureDocument, CatalogError>;
+    /// Every wish of a project (or all), newest first.
+    async fn erasures(&self, project: Option<ProjectId>) -> Result<Vec<ErasureDocument>, CatalogError>;
+    /// Notes that a wish (as it stands now) is in the log.
+    async fn erasure_published(&self, id: u32) -> Result<(), CatalogError>;
+    /// Notes that the last row was removed from files.
+    async fn erasure_completed(&self, id: u32) -> Result<(), CatalogError>;
+}
+
+/// Settings of the instance, small JSON documents by key (`environment`, `retention`, `backup`, `alerts`, …).
+#[async_trait]
+pub trait Instance: Send + Sync {
+    /// A setting.
+    async fn setting(&self, key: &str) -> Result<Option<Value>, CatalogError>;
+    /// Every setting.
+    async fn settings(&self) -> Result<Vec<(String, Value)>, CatalogError>;
+    /// Sets it.
+    async fn set_setting(&self, key: &str, value: &Value) -> Result<(), CatalogError>;
+}
+
+/// Deleting projects so that it can be taken back.
+#[async_trait]
+pub trait Tombstones: Send + Sync {
+    /// Marks a project as deleted until `undo_until`, after which its files may go. False if there is none.
+    async fn delete_project(&self, project: ProjectId, undo_until: Millis) -> Result<bool, CatalogError>;
+    /// Takes that back. False if it is too late or nothing was deleted.
+    async fn undelete_project(&self, project: ProjectId) -> Result<bool, CatalogError>;
+    /// Deleted projects with the time until which that can be taken back.
+    async fn deleted_projects(&self) -> Result<Vec<(Project, Millis)>, CatalogError>;
 }
 
 /// Projects and keys.

@@ -2,9 +2,11 @@
 //!
 //! Guarantees: plain data. Deliberately not here: storage.
 
+use crate::Origin;
 use serde::{Deserialize, Serialize};
-use tallymark_ledger::{Account, Fingerprint, Interval, SegmentMeta, Tally};
-use tallymark_model::{CommitSeq, Millis, Shard};
+use std::collections::BTreeMap;
+use tallymark_ledger::{Account, Fingerprint, Interval, Restatement, SegmentMeta, Tally};
+use tallymark_model::{CommitSeq, Millis, SegmentId, Shard};
 
 /// Everything a query reads, as of one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +17,9 @@ pub struct Snapshot {
     pub created_at: Millis,
     /// The project's live segments.
     pub segments: Vec<SegmentMeta>,
+    /// Positions whose rows do not count, per segment; segments without any are not listed. Intervals of one
+    /// segment do not overlap and are ordered.
+    pub masked: BTreeMap<SegmentId, Vec<Interval>>,
     /// How far each shard was processed.
     pub cursors: Vec<(Shard, u64)>,
 }
@@ -45,6 +50,28 @@ pub struct LedgerRow {
     pub tally: Tally,
     /// Sum over the visible positions of that part.
     pub visible: Fingerprint,
+}
+
+/// Positions whose rows do not count in segments that were added before a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mask {
+    /// The commit that set it.
+    pub seq: CommitSeq,
+    /// Which positions.
+    pub interval: Interval,
+}
+
+/// A replaced account, for the history of the books.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestatedRow {
+    /// The commit that replaced it.
+    pub seq: CommitSeq,
+    /// When, ms UTC.
+    pub at: Millis,
+    /// Why.
+    pub origin: Origin,
+    /// What was replaced by what.
+    pub restatement: Restatement,
 }
 
 /// The books as of one commit: what the ledger page needs, read together so that the sums agree.

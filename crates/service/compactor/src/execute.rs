@@ -9,7 +9,7 @@ use crate::plan::{Action, Task};
 use crate::{Catalog, CompactError, CompactorConfig, Result};
 use model::{CommitId, CommitSeq, Epoch, Millis};
 use std::collections::BTreeMap;
-use tallymark_catalog::{Commit, CommitAnswer};
+use tallymark_catalog::{Commit, CommitAnswer, Origin};
 use tallymark_model as model;
 use tallymark_state::ProjectSnapshot;
 use tallymark_store::{Encoded, ObjectStore, SegmentReader};
@@ -67,13 +67,10 @@ pub(crate) async fn execute(
     }
     failpoint("compact_after_write");
     let commit = Commit {
-        id,
-        epoch: committer.epoch,
-        advances: Vec::new(),
         remove: inputs.iter().map(|i| i.meta().id).collect(),
         add,
-        delta: None,
-        created_at: now(),
+        origin: Origin::Compaction,
+        ..Commit::new(id, committer.epoch, now())
     };
     let answer = settle(catalog, &commit).await?;
     failpoint("compact_after_commit");

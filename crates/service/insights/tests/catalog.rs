@@ -60,13 +60,10 @@ async fn put(catalog: &SqliteCatalog, store: &ObjectStore, epoch: Epoch, commit:
         projects: vec![(PROJECT, tally, visible)],
     };
     let commit = CatalogCommit {
-        id: commit.id,
-        epoch,
         advances: vec![advance],
         add,
-        remove: Vec::new(),
         delta: Some(key),
-        created_at: 1,
+        ..CatalogCommit::new(commit.id, epoch, 1)
     };
     let answer = catalog.commit(&commit).await.unwrap();
     assert!(matches!(answer, CommitAnswer::Applied(_)), "{answer:?}");
@@ -121,7 +118,7 @@ fn queries_follow_the_catalog_commit_by_commit() {
     );
     let engine = Engine::new(Arc::new(source), 2);
 
-    let layout = Layout { commit: 60, compacted: false, late: false };
+    let layout = Layout { commit: 60, compacted: false, late: false, ..Layout::FRESH };
     let mut upto: Millis = 0;
     for (n, commit) in commits(&world, layout).iter().enumerate() {
         let (mut tail, at) = engine.tail(PROJECT, None, 0, &QueryContext::default()).unwrap();

@@ -1,31 +1,28 @@
-//! One group after the other: decide, write, commit, apply. The only writer of everything the processor owns.
+//! One group after the other: decide, land. The only writer of everything the processor owns.
 //!
-//! Guarantees: nothing is visible before the catalog says so; state moves only by what the catalog has; whatever
-//! fails before that is retried or forgotten. A group is committed whole.
-//! Deliberately not here: the decisions (`steps`), the transaction (`catalog`).
+//! Guarantees: state moves only by what the catalog has; whatever fails before that is retried or forgotten. A group
+//! is committed whole.
+//! Deliberately not here: the decisions (`steps`), the way to being visible (`land`), what jobs do (`jobs`).
 
 use crate::config::ProcessorConfig;
 use crate::error::ProcessorError;
 use crate::failpoint::{Step, pass};
 use crate::group::Group;
 use crate::intake::Resume;
+use crate::land::{Landed, Work};
 use crate::projects::Projects;
 use crate::recovery::{Backoff, catch_up};
 use crate::run::Deps;
-use crate::steps::books::Run;
-use crate::steps::decide::{Decided, ProjectRows, Rules, decide};
+use crate::steps::decide::{Decided, Rules, decide};
 use crate::steps::decode::{Content, Decoded};
 use crate::telemetry;
-use crate::write::{Unstorable, encode_all};
 use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
-use tallymark_catalog::{Commit, CommitAnswer};
-use tallymark_ledger::{Interval, SegmentMeta};
-use tallymark_model::{CommitId, CommitSeq, Epoch, Position, ProjectId};
+use tallymark_catalog::{Advance, Commit, Origin};
+use tallymark_model::{CommitId, CommitSeq, Epoch, Millis, Position, Shard};
 use tallymark_state::State;
-use tallymark_store::SegmentSpec;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -47,9 +44,13 @@ pub(crate) struct Committer {
     pub stop: CancellationToken,
     pub resume: watch::Sender<Resume>,
     pub generation: u64,
-    state: Option<State>,
-    projects: Projects,
-    unstorable: FxHashSet<Position>,
+    /// First offset without an account and last receive time, per shard.
+    pub cursors: BTreeMap<Shard, (u64, Millis)>,
+    /// Where live reading stops, because a job will move the cursor on.
+    pub fences: BTreeMap<Shard, u64>,
+    pub(crate) state: Option<State>,
+    pub(crate) projects: Projects,
+    pub(crate) unstorable: FxHashSet<Position>,
     checkpointed: CommitSeq,
 }
 
@@ -69,6 +70,8 @@ impl Committer {
             stop,
             resume: watch::channel(Resume::default()).0,
             generation: 0,
+            cursors: BTreeMap::new(),
+            fences: BTreeMap::new(),
             state: Some(state),
             projects: Projects::default(),
             unstorable: FxHashSet::default(),
@@ -83,10 +86,22 @@ impl Committer {
             return Ok(Done::Stopped);
         };
         self.generation += 1;
-        let cursors = cursors.into_iter().map(|c| (c.shard, (c.position, c.received_to))).collect();
+        self.cursors = cursors.into_iter().map(|c| (c.shard, (c.position, c.received_to))).collect();
         // Also before the intake listens, and after it is gone (then its channel says why).
-        self.resume.send_replace(Resume { generation: self.generation, cursors });
+        self.resume.send_replace(Resume {
+            generation: self.generation,
+            cursors: self.cursors.clone(),
+            fences: self.fences.clone(),
+        });
         Ok(Done::Reset)
+    }
+
+    /// Notes how far a commit moved the cursors.
+    pub(crate) fn moved(&mut self, advances: &[Advance]) {
+        for advance in advances {
+            let held = self.cursors.entry(advance.shard).or_default();
+            *held = (advance.to, held.1.max(advance.received_to));
+        }
     }
 
     /// Takes one group all the way.
@@ -99,54 +114,34 @@ impl Committer {
         laps.lap("resolve");
         let decided = self.decide(id, records, rules).await?;
         laps.lap("decide");
-        let failpoint = Arc::clone(&self.deps.failpoint);
-        pass(failpoint.as_ref(), Step::BeforeSegment)?;
-        let segments = match self.write_rows(id, decided.rows, &runs).await? {
-            Written::Segments(segments) => segments,
-            Written::Unstorable(positions) => {
-                self.unstorable.extend(positions);
-                return self.reset().await;
-            }
-            Written::Stopped => return Ok(Done::Stopped),
-        };
-        laps.lap("segments");
-        pass(failpoint.as_ref(), Step::AfterSegment)?;
-        let key = format!("deltas/{}.delta", id.0);
-        let bytes = bytes::Bytes::from(decided.delta.encode()?);
-        if self.put(&key, bytes).await?.is_none() {
-            return Ok(Done::Stopped);
-        }
-        laps.lap("delta");
-        pass(failpoint.as_ref(), Step::AfterDelta)?;
-        let commit = Commit {
+        let work = Work {
             id,
-            epoch: self.epoch,
+            origin: Origin::Live,
+            verb: None,
+            rows: decided.rows,
+            sources: runs.iter().filter(|r| r.lost.is_none()).map(|r| r.interval).collect(),
             advances: decided.books.advances(&runs),
-            add: segments,
-            remove: Vec::new(),
-            delta: Some(key),
-            created_at: now_ms(),
+            restate: Vec::new(),
+            masks: Vec::new(),
+            delta: decided.delta,
         };
-        let answer = self.send(&commit).await?;
-        laps.lap("commit");
-        pass(failpoint.as_ref(), Step::AfterCommit)?;
-        let seq = match answer {
-            None => return Ok(Done::Stopped),
-            Some(CommitAnswer::Applied(seq) | CommitAnswer::Already(seq)) => seq,
-            Some(CommitAnswer::Fenced { epoch }) => return Err(ProcessorError::Fenced { epoch }),
-            Some(answer) => {
+        match self.land(work, &mut laps).await? {
+            Landed::Committed(seq, commit) => {
+                report(&commit, seq, started, &laps);
+                self.checkpoint_if_due().await?;
+                Ok(Done::Committed)
+            }
+            Landed::Unstorable(positions) => {
+                self.unstorable.extend(positions);
+                self.reset().await
+            }
+            Landed::Refused(answer) => {
                 tracing::error!(?answer, "the commit was refused; starting again at the cursors");
                 telemetry::retried("commit refused");
-                return self.reset().await;
+                self.reset().await
             }
-        };
-        pass(failpoint.as_ref(), Step::BeforeApply)?;
-        self.apply(&decided.delta).await?;
-        laps.lap("apply");
-        pass(failpoint.as_ref(), Step::AfterApply)?;
-        report(&commit, seq, started, &laps);
-        self.checkpoint_if_due().await?;
-        Ok(Done::Committed)
+            Landed::Stopped => Ok(Done::Stopped),
+        }
     }
 
     /// Writes a checkpoint if there is anything new. Failing to is no error: there are older ones, and the deltas.
@@ -176,7 +171,7 @@ impl Committer {
         Ok(())
     }
 
-    async fn checkpoint_if_due(&mut self) -> Result<(), ProcessorError> {
+    pub(crate) async fn checkpoint_if_due(&mut self) -> Result<(), ProcessorError> {
         let applied = self.state.as_ref().map_or(CommitSeq(0), State::applied);
         if applied.0 >= self.checkpointed.0 + self.config.checkpoint_commits {
             self.checkpoint().await
@@ -225,40 +220,13 @@ impl Committer {
         Ok(decided)
     }
 
-    async fn write_rows(
-        &mut self,
-        id: CommitId,
-        rows: BTreeMap<ProjectId, ProjectRows>,
-        runs: &[Run],
-    ) -> Result<Written, ProcessorError> {
-        let parent = self.state.as_ref().and_then(State::tip).map(|(_, id)| id);
-        let sources: Vec<Interval> = runs.iter().filter(|r| r.lost.is_none()).map(|r| r.interval).collect();
-        let spec = SegmentSpec {
-            parent,
-            sources,
-            ..SegmentSpec::new(ProjectId::UNKNOWN, self.deps.log.id(), id, self.epoch)
-        };
-        let encoded = match aside("encode", move || encode_all(rows, &spec)).await? {
-            Ok(encoded) => encoded,
-            Err(Unstorable(positions)) => return Ok(Written::Unstorable(positions)),
-        };
-        let mut segments: Vec<SegmentMeta> = Vec::with_capacity(encoded.len());
-        for file in encoded {
-            if self.put(&file.meta.key, file.bytes).await?.is_none() {
-                return Ok(Written::Stopped);
-            }
-            segments.push(file.meta);
-        }
-        Ok(Written::Segments(segments))
-    }
-
     /// Moves state to the catalog's newest commit: ours, and compactions that came between.
-    async fn apply(&mut self, own: &tallymark_state::Delta) -> Result<(), ProcessorError> {
+    pub(crate) async fn apply(&mut self, own: Option<&tallymark_state::Delta>) -> Result<(), ProcessorError> {
         let Some(mut state) = self.state.take() else { return Err(no_state()) };
         let mut backoff = Backoff::new(&self.config);
         let started = Instant::now();
         loop {
-            match catch_up(&mut state, self.deps.catalog.as_ref(), &self.deps.store, Some(own)).await {
+            match catch_up(&mut state, self.deps.catalog.as_ref(), &self.deps.store, own).await {
                 Ok(()) => break,
                 Err(ProcessorError::Catalog(error)) => self.tolerate("feed", error, started)?,
                 Err(ProcessorError::Store(error)) if error.retryable() => telemetry::retried("store"),
@@ -275,14 +243,8 @@ impl Committer {
     }
 }
 
-enum Written {
-    Segments(Vec<SegmentMeta>),
-    Unstorable(Vec<Position>),
-    Stopped,
-}
-
 /// Runs a step that computes, off the threads that serve I/O.
-async fn aside<T: Send + 'static>(
+pub(crate) async fn aside<T: Send + 'static>(
     step: &'static str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, ProcessorError> {
@@ -290,11 +252,11 @@ async fn aside<T: Send + 'static>(
     done.map_err(|e| ProcessorError::Panicked { step, message: e.to_string() })
 }
 
-fn no_state() -> ProcessorError {
+pub(crate) fn no_state() -> ProcessorError {
     ProcessorError::Panicked { step: "state", message: "an earlier step took state with it".to_owned() }
 }
 
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))

@@ -149,13 +149,8 @@ impl World {
             projects,
         };
         let commit = Commit {
-            id: CommitId(Uuid::new_v4()),
-            epoch: lease.epoch,
             advances: vec![advance],
-            add: vec![],
-            remove: vec![],
-            delta: None,
-            created_at: NOON,
+            ..Commit::new(CommitId(Uuid::new_v4()), lease.epoch, NOON)
         };
         self.catalog.commit(&commit).await.unwrap();
         self.log.cursor.store((from + n + 1) as usize, Ordering::SeqCst);

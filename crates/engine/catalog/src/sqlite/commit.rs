@@ -4,18 +4,19 @@
 //! committer proved it before sending (I3, I4, I13); a retry of an applied commit is recognised by its id.
 //! Deliberately not here: writing segments or deltas; reading.
 
-use super::{SqliteCatalog, int, uint};
+use super::{SqliteCatalog, int, masks, restate, uint};
 use crate::{Advance, CatalogError, Commit, CommitAnswer, Commits, LeaseName, SegmentMeta};
 use async_trait::async_trait;
 use sqlx::{Row, SqliteConnection};
 use std::collections::HashSet;
 use tallymark_ledger::{
-    Account, Entry, Fingerprint, InvariantId, Tally, Violation, check_commit, check_compaction, check_segment,
+    Account, Entry, Fingerprint, Interval, InvariantId, Part, Restatement, Tally, Violation, check_commit,
+    check_compaction, check_segment,
 };
 use tallymark_model::{CommitId, CommitSeq, Epoch, Millis, ProjectId, SegmentId};
 
 /// Ledger rows close at each hour of receive time, so that a range of time touches few of them.
-const LEDGER_ROW_MS: Millis = 3_600_000;
+pub(super) const LEDGER_ROW_MS: Millis = 3_600_000;
 
 #[async_trait]
 impl Commits for SqliteCatalog {
@@ -35,12 +36,22 @@ impl Commits for SqliteCatalog {
             }
             book(&mut tx, advance).await?;
         }
+        for restatement in &commit.restate {
+            if let Some(refused) = restate::apply(&mut tx, restatement).await? {
+                return Ok(refused);
+            }
+        }
         let removed = match live_metas(&mut tx, &commit.remove).await? {
             Ok(metas) => metas,
             Err(missing) => return Ok(CommitAnswer::Conflict { missing }),
         };
-        if commit.advances.is_empty() {
-            refuse(check_compaction(&removed, &commit.add))?;
+        if let Some(segment) = masks::newer_than(&mut tx, commit.as_of, &removed).await? {
+            return Ok(CommitAnswer::Masked { segment });
+        }
+        if !makes_rows(commit) {
+            let left_out: Vec<_> =
+                commit.left_out.iter().map(|l| (l.segment, l.rows, l.fingerprint)).collect();
+            refuse(check_compaction(&removed, &commit.add, &left_out))?;
         }
         let seq = record(&mut tx, commit).await?;
         tx.commit().await?;
@@ -54,12 +65,17 @@ impl Commits for SqliteCatalog {
     }
 }
 
+/// True if its segments hold newly decided records; else they hold what the removed ones held.
+fn makes_rows(commit: &Commit) -> bool {
+    !commit.advances.is_empty() || (!commit.restate.is_empty() && commit.remove.is_empty())
+}
+
 /// Everything that can be judged without the database.
 fn check(commit: &Commit) -> Result<(), CatalogError> {
     if !commit.advances.is_empty() && !commit.remove.is_empty() {
         return Err(CatalogError::Malformed("it both advances cursors and removes segments".to_owned()));
     }
-    if commit.advances.is_empty() && commit.remove.is_empty() && !commit.add.is_empty() {
+    if !makes_rows(commit) && commit.remove.is_empty() && !commit.add.is_empty() {
         return Err(CatalogError::Malformed("it adds segments that come from nowhere".to_owned()));
     }
     if let Some(foreign) = commit.add.iter().find(|s| s.commit != commit.id) {
@@ -76,13 +92,24 @@ fn check(commit: &Commit) -> Result<(), CatalogError> {
         .map(|a| Violation::at(InvariantId::I2, a.interval(), "an advance must cover at least one offset"))
         .collect();
     violations.extend(commit.advances.iter().flat_map(check_projects));
-    if commit.advances.is_empty() {
-        violations.extend(commit.add.iter().filter_map(check_segment));
-    } else {
+    if makes_rows(commit) {
         let entries: Vec<Entry> = commit.advances.iter().map(Advance::entry).collect();
-        violations.extend(check_commit(&entries, &commit.add));
+        violations.extend(check_commit(&entries, &commit.restate, &commit.add));
+        violations.extend(overlaps(commit));
+    } else {
+        violations.extend(commit.add.iter().filter_map(check_segment));
+        violations.extend(commit.restate.iter().flat_map(Restatement::check));
     }
     refuse(violations)
+}
+
+/// I2: what a commit says about a record, it says once.
+fn overlaps(commit: &Commit) -> Option<Violation> {
+    let mut all: Vec<Interval> = commit.advances.iter().map(Advance::interval).collect();
+    all.extend(commit.restate.iter().map(|r| r.interval));
+    all.sort();
+    let twice = all.windows(2).find(|pair| pair[0].overlaps(&pair[1]))?;
+    Some(Violation::at(InvariantId::I2, twice[1], "the commit accounts for these records twice"))
 }
 
 fn refuse(violations: Vec<Violation>) -> Result<(), CatalogError> {
@@ -121,13 +148,13 @@ async fn seq_of(connection: &mut SqliteConnection, id: CommitId) -> Result<Optio
     Ok(seq.map(|s| CommitSeq(s as u64)))
 }
 
-/// Epochs are unique over all leases. Advancing needs the processing lease, compacting any lease that is current.
+/// Epochs are unique over all leases. Making rows needs the processing lease, compacting any lease that is current.
 async fn fence(tx: &mut SqliteConnection, commit: &Commit) -> Result<Option<CommitAnswer>, CatalogError> {
     let rows = sqlx::query("SELECT name, epoch FROM lease").fetch_all(tx).await?;
     let mut newest = Epoch(0);
     for row in rows {
         let (name, epoch): (String, Epoch) = (row.try_get("name")?, Epoch(uint(&row, "epoch")?));
-        let counts = commit.advances.is_empty() || name == LeaseName::Process.name();
+        let counts = !makes_rows(commit) || name == LeaseName::Process.name();
         if counts && epoch == commit.epoch {
             return Ok(None);
         }
@@ -210,28 +237,40 @@ async fn book(tx: &mut SqliteConnection, advance: &Advance) -> Result<(), Catalo
             received_to = received_to.max(open.try_get("received_to")?);
         }
     }
+    let row = Interval::new(advance.shard, row_from as u64, advance.to);
+    insert_row(tx, row, &account, (received_from, received_to)).await?;
+    book_projects(tx, advance, row).await
+}
+
+/// Writes a row of the books, or replaces the one that starts there.
+pub(super) async fn insert_row(
+    tx: &mut SqliteConnection,
+    row: Interval,
+    account: &Account,
+    received: (Millis, Millis),
+) -> Result<(), CatalogError> {
     sqlx::query(
         "INSERT INTO ledger (lane, part, from_pos, to_pos, account, received_from, received_to)
          VALUES (?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (lane, part, from_pos) DO UPDATE SET to_pos = excluded.to_pos, account = excluded.account,
              received_from = excluded.received_from, received_to = excluded.received_to",
     )
-    .bind(lane)
-    .bind(part)
-    .bind(row_from)
-    .bind(int(advance.to))
-    .bind(serde_json::to_string(&account).map_err(CatalogError::corrupt("ledger"))?)
-    .bind(received_from)
-    .bind(received_to)
-    .execute(&mut *tx)
+    .bind(row.shard.lane as i64)
+    .bind(i64::from(row.shard.partition))
+    .bind(int(row.from))
+    .bind(int(row.to))
+    .bind(serde_json::to_string(account).map_err(CatalogError::corrupt("ledger"))?)
+    .bind(received.0)
+    .bind(received.1)
+    .execute(tx)
     .await?;
-    book_projects(tx, advance, row_from).await
+    Ok(())
 }
 
 async fn book_projects(
     tx: &mut SqliteConnection,
     advance: &Advance,
-    row_from: i64,
+    row: Interval,
 ) -> Result<(), CatalogError> {
     let mut parts = advance.projects.clone();
     if let Account::Accounted { tally, .. } = &advance.account {
@@ -245,21 +284,19 @@ async fn book_projects(
             parts.push((ProjectId::UNKNOWN, rest, Fingerprint::default()));
         }
     }
-    for (project, tally, visible) in parts {
-        add_to_project(tx, advance, row_from, project, tally, visible).await?;
+    for part in parts {
+        add_part(tx, row, &part).await?;
     }
     Ok(())
 }
 
-async fn add_to_project(
+/// Adds one project's part to a row of the books.
+pub(super) async fn add_part(
     tx: &mut SqliteConnection,
-    advance: &Advance,
-    row_from: i64,
-    project: ProjectId,
-    tally: Tally,
-    visible: Fingerprint,
+    row: Interval,
+    (project, tally, visible): &Part,
 ) -> Result<(), CatalogError> {
-    let (lane, part) = (advance.shard.lane as i64, i64::from(advance.shard.partition));
+    let (lane, part, row_from) = (row.shard.lane as i64, i64::from(row.shard.partition), int(row.from));
     // SQLite has no 128-bit sums, so the fingerprint is added here, inside the same transaction.
     let known: Option<String> = sqlx::query_scalar(
         "SELECT fingerprint FROM project_ledger WHERE project = ? AND lane = ? AND part = ? AND from_pos = ?",
@@ -270,7 +307,7 @@ async fn add_to_project(
     .bind(row_from)
     .fetch_optional(&mut *tx)
     .await?;
-    let sum = visible + known.as_deref().map(super::read::fingerprint).unwrap_or_default();
+    let sum = *visible + known.as_deref().map(super::read::fingerprint).unwrap_or_default();
     sqlx::query(
         "INSERT INTO project_ledger
              (project, lane, part, from_pos, visible, duplicate, filtered, dead, control, hole, fingerprint)
@@ -319,7 +356,8 @@ async fn live_metas(
 
 async fn record(tx: &mut SqliteConnection, commit: &Commit) -> Result<CommitSeq, CatalogError> {
     let seq: i64 = sqlx::query_scalar(
-        "INSERT INTO commits (id, epoch, delta, advances, removed, created_at) VALUES (?, ?, ?, ?, ?, ?)
+        "INSERT INTO commits (id, epoch, delta, advances, removed, created_at, origin, restated, masks)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
          RETURNING seq",
     )
     .bind(commit.id.0.to_string())
@@ -328,8 +366,15 @@ async fn record(tx: &mut SqliteConnection, commit: &Commit) -> Result<CommitSeq,
     .bind(serde_json::to_string(&commit.advances).map_err(CatalogError::corrupt("commits"))?)
     .bind(serde_json::to_string(&commit.remove).map_err(CatalogError::corrupt("commits"))?)
     .bind(commit.created_at)
+    .bind(serde_json::to_string(&commit.origin).map_err(CatalogError::corrupt("commits"))?)
+    .bind(serde_json::to_string(&commit.restate).map_err(CatalogError::corrupt("commits"))?)
+    .bind(serde_json::to_string(&commit.masks).map_err(CatalogError::corrupt("commits"))?)
     .fetch_one(&mut *tx)
     .await?;
+    masks::set(tx, seq, &commit.masks).await?;
+    for restatement in &commit.restate {
+        restate::remember(tx, seq, restatement).await?;
+    }
     for id in &commit.remove {
         sqlx::query("UPDATE segments SET removed_seq = ? WHERE id = ?")
             .bind(seq)

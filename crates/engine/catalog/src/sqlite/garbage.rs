@@ -4,7 +4,7 @@
 //! Deliberately not here: deleting files.
 
 use super::{SqliteCatalog, int};
-use crate::{CatalogError, Garbage, SegmentMeta};
+use crate::{CatalogError, Garbage, Mask, SegmentMeta};
 use async_trait::async_trait;
 use tallymark_model::{CommitSeq, SegmentId};
 
@@ -49,5 +49,13 @@ impl Garbage for SqliteCatalog {
         .fetch_all(&self.read)
         .await?;
         metas.iter().map(|m| super::read::segment(m)).collect()
+    }
+
+    async fn masked(&self, ids: &[SegmentId]) -> Result<Vec<(SegmentId, Vec<Mask>)>, CatalogError> {
+        super::masks::of(self, ids).await
+    }
+
+    async fn drop_spent_masks(&self) -> Result<u64, CatalogError> {
+        super::masks::drop_spent(self).await
     }
 }

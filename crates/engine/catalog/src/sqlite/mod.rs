@@ -8,10 +8,15 @@ mod accounts;
 mod audit;
 mod commit;
 mod garbage;
+mod instance;
+mod jobs;
 mod keys;
 mod leases;
+mod masks;
 mod projects;
 mod read;
+mod restate;
+mod rules;
 mod web;
 
 pub use web::WebCatalog;

@@ -19,7 +19,11 @@ const NAME_CHARS_MAX: usize = 100;
 const SELECT: &str = "SELECT p.id, p.name, p.timezone, p.week_start, p.settings, p.created_at,
         (SELECT clear FROM keys k WHERE k.project = p.id AND k.kind = 'write' AND k.revoked_at IS NULL
          ORDER BY k.id DESC LIMIT 1) AS write_key
-     FROM projects p WHERE ?1 IS NULL OR p.id = ?1 OR p.name = ?2 ORDER BY p.id";
+     FROM projects p WHERE p.deleted_at IS NULL AND (?1 IS NULL OR p.id = ?1 OR p.name = ?2) ORDER BY p.id";
+
+const SELECT_ANY: &str =
+    "SELECT p.id, p.name, p.timezone, p.week_start, p.settings, p.created_at, NULL AS write_key
+     FROM projects p WHERE p.id = ?";
 
 #[async_trait]
 impl Settings for SqliteCatalog {
@@ -67,6 +71,14 @@ impl Settings for SqliteCatalog {
 
     async fn revoke_key(&self, project: Option<ProjectId>, id: i64) -> Result<bool, CatalogError> {
         keys::revoke(self, project, id).await
+    }
+}
+
+impl SqliteCatalog {
+    /// A project by number, also a deleted one.
+    pub(super) async fn any_project(&self, id: i64) -> Result<Option<Project>, CatalogError> {
+        let row = sqlx::query(SELECT_ANY).bind(id).fetch_optional(&self.read).await?;
+        row.as_ref().map(project).transpose()
     }
 }
 

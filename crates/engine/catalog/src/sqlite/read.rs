@@ -3,9 +3,10 @@
 //! Guarantees: each answer comes from one read transaction, so it belongs to one commit sequence (I7).
 //! Deliberately not here: writing.
 
-use super::{SqliteCatalog, int, shard_of, uint};
+use super::{SqliteCatalog, int, masks, restate, shard_of, uint};
 use crate::{
-    Advance, Books, CatalogError, CommitRecord, Cursor, Feed, LedgerRow, SegmentMeta, Snapshot, Snapshots,
+    Advance, Books, CatalogError, CommitRecord, Cursor, Feed, LedgerRow, RestatedRow, SegmentMeta, Snapshot,
+    Snapshots,
 };
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
@@ -19,7 +20,7 @@ impl Feed for SqliteCatalog {
     async fn feed(&self, after: CommitSeq, limit: usize) -> Result<Vec<CommitRecord>, CatalogError> {
         let mut tx = self.read.begin().await?;
         let rows = sqlx::query(
-            "SELECT seq, id, delta, advances, removed, created_at FROM commits WHERE seq > ? ORDER BY seq LIMIT ?",
+            "SELECT seq, id, delta, advances, removed, created_at, origin, restated, masks FROM commits WHERE seq > ? ORDER BY seq LIMIT ?",
         )
         .bind(int(after.0))
         .bind(int(limit as u64))
@@ -58,20 +59,29 @@ impl Snapshots for SqliteCatalog {
             .fetch_optional(&mut *tx)
             .await?;
         // Two ranges of two partial indexes: live ones, and those removed only after the sequence.
-        let metas: Vec<String> = sqlx::query_scalar(
-            "SELECT meta FROM segments WHERE project = ?1 AND removed_seq IS NULL AND added_seq <= ?2
+        let rows = sqlx::query(
+            "SELECT added_seq, meta FROM segments WHERE project = ?1 AND removed_seq IS NULL AND added_seq <= ?2
              UNION ALL
-             SELECT meta FROM segments WHERE project = ?1 AND removed_seq > ?2 AND added_seq <= ?2",
+             SELECT added_seq, meta FROM segments WHERE project = ?1 AND removed_seq > ?2 AND added_seq <= ?2",
         )
         .bind(i64::from(project.0))
         .bind(int(seq.0))
         .fetch_all(&mut *tx)
         .await?;
-        let mut segments = metas.iter().map(|m| segment(m)).collect::<Result<Vec<_>, _>>()?;
+        let masks = masks::upto(&mut tx, seq).await?;
+        let (mut segments, mut masked) = (Vec::with_capacity(rows.len()), BTreeMap::new());
+        for row in &rows {
+            let meta = segment(row.try_get("meta")?)?;
+            let over = masks::over(&masks, CommitSeq(uint(row, "added_seq")?), &meta);
+            if !over.is_empty() {
+                masked.insert(meta.id, masks::intervals(&over));
+            }
+            segments.push(meta);
+        }
         // A fixed order, so that answers that depend on it are the same every time.
         segments.sort_by_key(|s| (s.level, s.time_min, s.id));
         let cursors = cursors_at(&mut tx, seq).await?;
-        Ok(Snapshot { seq, created_at: created_at.unwrap_or(0), segments, cursors })
+        Ok(Snapshot { seq, created_at: created_at.unwrap_or(0), segments, masked, cursors })
     }
 
     async fn cursors(&self) -> Result<Vec<Cursor>, CatalogError> {
@@ -125,13 +135,26 @@ impl Snapshots for SqliteCatalog {
         tally_of(&mut connection, project).await
     }
 
+    async fn restatements(
+        &self,
+        from: Option<Millis>,
+        to: Option<Millis>,
+        limit: usize,
+    ) -> Result<Vec<RestatedRow>, CatalogError> {
+        restate::history(self, from, to, limit).await
+    }
+
+    async fn skipped(&self) -> Result<Vec<LedgerRow>, CatalogError> {
+        restate::skipped(self).await
+    }
+
     async fn log_id(&self) -> Result<Option<LogId>, CatalogError> {
         let mut connection = self.read.acquire().await?;
         super::log_id(&mut connection).await
     }
 }
 
-async fn ledger_rows(
+pub(super) async fn ledger_rows(
     connection: &mut SqliteConnection,
     project: Option<ProjectId>,
     from: Option<Millis>,
@@ -224,6 +247,9 @@ fn commit_record(row: &SqliteRow) -> Result<CommitRecord, CatalogError> {
         created_at: row.try_get("created_at")?,
         added: Vec::new(),
         removed: serde_json::from_str(row.try_get("removed")?).map_err(CatalogError::corrupt("commits"))?,
+        origin: serde_json::from_str(row.try_get("origin")?).map_err(CatalogError::corrupt("commits"))?,
+        restated: serde_json::from_str(row.try_get("restated")?).map_err(CatalogError::corrupt("commits"))?,
+        masks: serde_json::from_str(row.try_get("masks")?).map_err(CatalogError::corrupt("commits"))?,
     })
 }
 
@@ -249,7 +275,7 @@ fn ledger_row(row: &SqliteRow, of_project: bool) -> Result<Option<LedgerRow>, Ca
     }))
 }
 
-fn tally(row: &SqliteRow) -> Result<Tally, CatalogError> {
+pub(super) fn tally(row: &SqliteRow) -> Result<Tally, CatalogError> {
     Ok(Tally {
         visible: uint(row, "visible")?,
         duplicate: uint(row, "duplicate")?,

@@ -15,14 +15,16 @@
 
 use super::SqliteCatalog;
 use crate::{
-    Accounts, AuditEntry, Books, CatalogError, CommitRecord, CreatedKey, CreatedProject, Cursor, Feed,
-    KeyInfo, KeyKind, LedgerRow, NewKey, NewProject, NewUser, Project, Session, Settings, SetupAnswer,
-    Snapshot, Snapshots, User, Verified,
+    Accounts, AuditEntry, Books, CatalogError, CommitRecord, CreatedKey, CreatedProject, Cursor,
+    ErasureDocument, Feed, Instance, Job, JobKind, JobProgress, JobState, JobWish, Jobs, KeyInfo, KeyKind,
+    LedgerRow, NewJob, NewKey, NewProject, NewUser, Project, RestatedRow, RuleDocument, Rules, Session,
+    Settings, SetupAnswer, Snapshot, Snapshots, Tombstones, User, Verified,
 };
 use async_trait::async_trait;
+use serde_json::Value;
 use std::time::Duration;
 use tallymark_ledger::Tally;
-use tallymark_model::{CommitSeq, LogId, Millis, ProjectId, ProjectToken, Shard};
+use tallymark_model::{CommitSeq, Erasure, LogId, Millis, ProjectId, ProjectToken, Rule, Shard};
 
 type Answer<T> = Result<T, CatalogError>;
 
@@ -70,6 +72,17 @@ impl Snapshots for WebCatalog {
     }
     async fn tally(&self, project: Option<ProjectId>) -> Answer<Tally> {
         self.0.tally(project).await
+    }
+    async fn restatements(
+        &self,
+        from: Option<Millis>,
+        to: Option<Millis>,
+        limit: usize,
+    ) -> Answer<Vec<RestatedRow>> {
+        self.0.restatements(from, to, limit).await
+    }
+    async fn skipped(&self) -> Answer<Vec<LedgerRow>> {
+        self.0.skipped().await
     }
     async fn log_id(&self) -> Answer<Option<LogId>> {
         self.0.log_id().await
@@ -146,5 +159,87 @@ impl Accounts for WebCatalog {
     }
     async fn audit_log(&self, limit: usize) -> Answer<Vec<AuditEntry>> {
         self.0.audit_log(limit).await
+    }
+}
+
+#[async_trait]
+impl Jobs for WebCatalog {
+    async fn create_job(&self, new: NewJob) -> Answer<Job> {
+        self.0.create_job(new).await
+    }
+    async fn job(&self, id: i64) -> Answer<Option<Job>> {
+        self.0.job(id).await
+    }
+    async fn jobs(&self, limit: usize) -> Answer<Vec<Job>> {
+        self.0.jobs(limit).await
+    }
+    async fn claim_job(&self, kinds: &[JobKind]) -> Answer<Option<Job>> {
+        self.0.claim_job(kinds).await
+    }
+    async fn report_job(&self, id: i64, progress: &JobProgress) -> Answer<JobWish> {
+        self.0.report_job(id, progress).await
+    }
+    async fn end_job(&self, id: i64, state: JobState, report: Value, error: Option<&str>) -> Answer<()> {
+        self.0.end_job(id, state, report, error).await
+    }
+    async fn steer_job(&self, id: i64, wish: JobWish) -> Answer<Option<Job>> {
+        self.0.steer_job(id, wish).await
+    }
+}
+
+#[async_trait]
+impl Rules for WebCatalog {
+    async fn put_rule(&self, rule: Rule) -> Answer<RuleDocument> {
+        self.0.put_rule(rule).await
+    }
+    async fn rules(&self, project: ProjectId) -> Answer<Vec<RuleDocument>> {
+        self.0.rules(project).await
+    }
+    async fn rule_versions(&self, id: u32) -> Answer<Vec<RuleDocument>> {
+        self.0.rule_versions(id).await
+    }
+    async fn unpublished_rules(&self) -> Answer<Vec<Rule>> {
+        self.0.unpublished_rules().await
+    }
+    async fn rule_published(&self, id: u32, version: u32) -> Answer<()> {
+        self.0.rule_published(id, version).await
+    }
+    async fn put_erasure(&self, erasure: Erasure) -> Answer<ErasureDocument> {
+        self.0.put_erasure(erasure).await
+    }
+    async fn erasures(&self, project: Option<ProjectId>) -> Answer<Vec<ErasureDocument>> {
+        self.0.erasures(project).await
+    }
+    async fn erasure_published(&self, id: u32) -> Answer<()> {
+        self.0.erasure_published(id).await
+    }
+    async fn erasure_completed(&self, id: u32) -> Answer<()> {
+        self.0.erasure_completed(id).await
+    }
+}
+
+#[async_trait]
+impl Instance for WebCatalog {
+    async fn setting(&self, key: &str) -> Answer<Option<Value>> {
+        self.0.setting(key).await
+    }
+    async fn settings(&self) -> Answer<Vec<(String, Value)>> {
+        self.0.settings().await
+    }
+    async fn set_setting(&self, key: &str, value: &Value) -> Answer<()> {
+        self.0.set_setting(key, value).await
+    }
+}
+
+#[async_trait]
+impl Tombstones for WebCatalog {
+    async fn delete_project(&self, project: ProjectId, undo_until: Millis) -> Answer<bool> {
+        self.0.delete_project(project, undo_until).await
+    }
+    async fn undelete_project(&self, project: ProjectId) -> Answer<bool> {
+        self.0.undelete_project(project).await
+    }
+    async fn deleted_projects(&self) -> Answer<Vec<(Project, Millis)>> {
+        self.0.deleted_projects().await
     }
 }

@@ -4,7 +4,8 @@
 use std::time::Duration;
 use tallymark_catalog::sqlite::{OpenMode, SqliteCatalog};
 use tallymark_catalog::{
-    Advance, Commit, Feed, Lease, LeaseAnswer, LeaseName, Leases, SegmentKind, SegmentMeta, Snapshots, Source,
+    Advance, Commit, Feed, Lease, LeaseAnswer, LeaseName, Leases, Origin, SegmentKind, SegmentMeta,
+    Snapshots, Source,
 };
 use tallymark_ledger::{Account, Book, Entry, Fingerprint, Interval, Tally};
 use tallymark_model::{
@@ -116,15 +117,7 @@ pub fn commit(epoch: Epoch, advances: Vec<Advance>) -> Commit {
             add.push(segment(project, id, sources));
         }
     }
-    Commit {
-        id,
-        epoch,
-        advances,
-        add,
-        remove: vec![],
-        delta: Some(format!("deltas/{}", id.0)),
-        created_at: 7,
-    }
+    Commit { advances, add, delta: Some(format!("deltas/{}", id.0)), ..Commit::new(id, epoch, 7) }
 }
 
 /// A commit that merges live segments of one project into one.
@@ -134,7 +127,7 @@ pub fn compaction(epoch: Epoch, inputs: &[SegmentMeta]) -> Commit {
     let mut merged = segment(inputs[0].project.0, id, sources);
     merged.level = 1;
     let remove = inputs.iter().map(|s| s.id).collect();
-    Commit { id, epoch, advances: vec![], add: vec![merged], remove, delta: None, created_at: 8 }
+    Commit { add: vec![merged], remove, origin: Origin::Compaction, ..Commit::new(id, epoch, 8) }
 }
 
 /// The books as stored, rebuilt for verification.

@@ -164,8 +164,6 @@ impl World {
             rows.iter().fold(Fingerprint::default(), |sum, r| sum + Fingerprint::of(LOG, r.position));
         let tally = Tally { visible: rows.len() as u64, ..Tally::default() };
         let commit = Commit {
-            id,
-            epoch: self.epoch,
             advances: vec![Advance {
                 shard: SHARD,
                 from: cursor,
@@ -176,9 +174,8 @@ impl World {
                 projects: vec![(PROJECT, tally, visible)],
             }],
             add,
-            remove: Vec::new(),
             delta: Some(key),
-            created_at: 1_000,
+            ..Commit::new(id, self.epoch, 1_000)
         };
         let answer = self.catalog.commit(&commit).await.unwrap();
         assert!(matches!(answer, CommitAnswer::Applied(_)), "{answer:?}");

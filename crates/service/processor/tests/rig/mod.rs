@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tallymark_catalog::sqlite::{OpenMode, SqliteCatalog};
 use tallymark_catalog::{
-    Commit, CommitAnswer, Commits, Garbage, LeaseAnswer, LeaseName, Leases, NewProject, SegmentKind,
+    Commit, CommitAnswer, Commits, Garbage, LeaseAnswer, LeaseName, Leases, NewProject, Origin, SegmentKind,
     SegmentMeta, Settings, Snapshots, token_of,
 };
 use tallymark_log::memory::MemoryLog;
@@ -228,13 +228,10 @@ impl Rig {
         };
         let merged = encode_events(&rows, &spec).unwrap().store(&self.store).await.unwrap();
         let commit = Commit {
-            id,
-            epoch: lease.epoch,
-            advances: Vec::new(),
             add: vec![merged],
             remove: old.iter().map(|m| m.id).collect(),
-            delta: None,
-            created_at: 0,
+            origin: Origin::Compaction,
+            ..Commit::new(id, lease.epoch, 0)
         };
         let answer = self.catalog.commit(&commit).await.unwrap();
         assert!(matches!(answer, CommitAnswer::Applied(_)), "{answer:?}");

@@ -4,7 +4,9 @@
 //! * A vendor's error carries `code`, `error`, `message`, `detail` and `type` at once: each SDK looks for another.
 //! * An Amplitude 400 names the event indexes or `missing_field`; without them its SDKs resend up to 12 times.
 //! * Overload is 503 with `Retry-After`; 429 would lose data in browsers. 503 promises "nothing was accepted".
+//! * 429 is for ids and keys that send more than they may, and for nobody else (`crate::throttled`).
 
+use crate::throttled::Throttled;
 use crate::{Dialect, Parsed};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -91,6 +93,9 @@ pub enum Problem {
     /// The log does not accept records now; nothing was accepted.
     #[error("events cannot be stored now: {0}")]
     Unavailable(String),
+    /// Throttled: nothing of the request was accepted.
+    #[error("{}", .0.sentence())]
+    Throttled(Box<Throttled>),
     /// The log failed in a way that leaves open whether the events are stored; resending is safe with insert ids.
     #[error("events may not have been stored: {0}")]
     Uncertain(String),
@@ -113,6 +118,7 @@ impl Problem {
             Problem::Overloaded(_) => "TM0111",
             Problem::Unavailable(_) => "TM0112",
             Problem::Uncertain(_) => "TM0113",
+            Problem::Throttled(_) => "TM0114",
         }
     }
 
@@ -132,6 +138,7 @@ impl Problem {
             Problem::Overloaded(_) => "overloaded",
             Problem::Unavailable(_) => "unavailable",
             Problem::Uncertain(_) => "uncertain",
+            Problem::Throttled(_) => "throttled",
         }
     }
 
@@ -147,6 +154,7 @@ impl Problem {
             // Several SDKs throw a batch away after 408.
             Problem::Timeout | Problem::Overloaded(_) | Problem::Unavailable(_) => 503,
             Problem::Uncertain(_) => 500,
+            Problem::Throttled(_) => 429,
             _ => 400,
         }
     }
@@ -173,6 +181,9 @@ impl Problem {
             Problem::Uncertain(_) => {
                 "Send again with the same insert ids: what is already stored counts once."
             }
+            Problem::Throttled(_) => {
+                "Nothing was accepted: send again after the time in Retry-After, and look why so much is sent."
+            }
         }
     }
 
@@ -180,6 +191,7 @@ impl Problem {
         match self {
             Problem::Overloaded(_) | Problem::Timeout => Some(1),
             Problem::Unavailable(_) | Problem::Uncertain(_) => Some(5),
+            Problem::Throttled(throttled) => Some(throttled.retry_after_s),
             _ => None,
         }
     }
@@ -254,14 +266,22 @@ pub fn json_answer(status: u16, body: &Value) -> Answer {
 }
 
 fn native_error(problem: &Problem) -> Value {
-    json!({"error": {
-        "code": problem.code(), "message": problem.to_string(), "hint": problem.hint(),
-        "docs": format!("/docs/errors/{}", problem.code()),
-    }})
+    let mut error = Map::new();
+    error.insert("code".into(), json!(problem.code()));
+    error.insert("message".into(), json!(problem.to_string()));
+    error.insert("hint".into(), json!(problem.hint()));
+    error.insert("docs".into(), json!(format!("/docs/errors/{}", problem.code())));
+    if let Problem::Throttled(throttled) = problem {
+        throttled.native(&mut error);
+    }
+    json!({"error": error})
 }
 
 /// One body that every vendor's SDK understands.
 fn vendor_error(status: u16, dialect: Dialect, problem: &Problem) -> Value {
+    if let (Problem::Throttled(throttled), Dialect::Posthog) = (problem, dialect) {
+        return throttled.posthog();
+    }
     let kind = if status >= 500 { "server_error" } else { "validation_error" };
     let mut body = Map::new();
     body.insert("code".into(), json!(status));
@@ -282,6 +302,7 @@ fn vendor_error(status: u16, dialect: Dialect, problem: &Problem) -> Value {
         Problem::InvalidBody(_) | Problem::Encoding(_) if dialect != Dialect::Segment => {
             body.insert("missing_field".into(), json!("events"));
         }
+        Problem::Throttled(throttled) if dialect != Dialect::Segment => throttled.amplitude(&mut body),
         Problem::InvalidEvents(lists) => {
             for list in
                 ["events_with_invalid_fields", "events_with_missing_fields", "events_with_invalid_id_lengths"]
@@ -301,6 +322,7 @@ fn amplitude_text(problem: &Problem) -> String {
         Problem::InvalidBody(_) => "Invalid JSON request body".into(),
         Problem::MissingKey | Problem::MissingMember(_) => "Request missing required field".into(),
         Problem::TooLarge { .. } | Problem::TooMany { .. } => "Payload too large".into(),
+        Problem::Throttled(_) => "Too many requests for some devices and users".into(),
         other => other.to_string(),
     }
 }

@@ -58,17 +58,6 @@ pub fn usable(raw: Option<&str>, min_length: usize) -> Id {
     }
 }
 
-/// The key by which the log keeps one person's events together: the usable device id, else the usable user id.
-pub(crate) fn routing_key(device: Option<&str>, user: Option<&str>, min_length: usize) -> String {
-    [device, user]
-        .into_iter()
-        .find_map(|raw| match usable(raw, min_length) {
-            Id::Usable(id) => Some(id),
-            _ => None,
-        })
-        .unwrap_or_default()
-}
-
 fn unquoted(id: &str) -> &str {
     for quote in ['"', '\'', '`'] {
         if let Some(inner) = id.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {

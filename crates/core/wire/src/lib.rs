@@ -26,14 +26,18 @@ mod ops;
 pub mod posthog;
 mod request;
 pub mod segment;
+mod sender;
 mod split;
+mod throttled;
 mod time;
 
 pub use answer::{Answer, Refusal};
 pub use call::{Call, Dialect};
-pub use credentials::token_of;
+pub use credentials::{token_before_body, token_of};
 pub use json::Fault;
 pub use request::{Parsed, Rejected, Request};
+pub use sender::Sender;
+pub use throttled::Throttled;
 
 use tallymark_model::{DeadReason, Envelope, Event, WireFormat};
 

@@ -1,7 +1,7 @@
 //! What a protocol room gets and gives: one decoded request in, envelopes out.
 
 use crate::limits;
-use crate::{Call, Dialect};
+use crate::{Call, Dialect, Sender};
 use bytes::Bytes;
 use std::sync::Arc;
 use tallymark_model::{Envelope, Lane, Millis, ProjectToken, RequestContext, WireFormat};
@@ -40,6 +40,8 @@ pub struct Parsed {
     pub dialect: Dialect,
     /// The events, in the order sent.
     pub envelopes: Vec<Envelope>,
+    /// Who sent each of `envelopes`.
+    pub senders: Vec<Sender>,
     /// Events that were not taken (native protocol only: the others have no way to say it).
     pub rejected: Vec<Rejected>,
     /// Bytes of the decoded body.

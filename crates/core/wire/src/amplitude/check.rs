@@ -2,7 +2,7 @@
 
 use crate::answer::EventLists;
 use crate::json::{Doc, Fault, Object};
-use crate::{ids, limits};
+use crate::{Sender, limits};
 use std::collections::BTreeSet;
 
 /// Ids shorter than this are ignored unless the request's options say otherwise.
@@ -45,13 +45,13 @@ impl Checks {
         self.add(INVALID, field, index);
     }
 
-    /// Checks one item; returns its routing key.
-    pub fn item(&mut self, index: usize, doc: &Doc, item: Item, min_id_length: u32) -> String {
+    /// Checks one item; returns who sent it.
+    pub fn item(&mut self, index: usize, doc: &Doc, item: Item, min_id_length: u32) -> Sender {
         let event = match doc.object() {
             Ok(event) => event,
             Err(fault) => {
                 self.unreadable(index, &fault);
-                return String::new();
+                return Sender::nobody(index);
             }
         };
         for field in ["event_properties", "user_properties", "groups", "group_properties"] {
@@ -83,7 +83,7 @@ impl Checks {
                         Some(_) => {}
                     }
                 }
-                return String::new();
+                return Sender::nobody(index);
             }
             Item::Event => self.event_type(index, &event),
             Item::Identification => {}
@@ -99,7 +99,7 @@ impl Checks {
         }
     }
 
-    fn ids(&mut self, index: usize, event: &Object<'_>, min_id_length: u32) -> String {
+    fn ids(&mut self, index: usize, event: &Object<'_>, min_id_length: u32) -> Sender {
         let (mut present, mut short, mut found) = (false, Vec::new(), [None, None]);
         for (slot, field) in ["device_id", "user_id"].into_iter().enumerate() {
             let Some(value) = event.get(field) else { continue };
@@ -119,7 +119,7 @@ impl Checks {
                 self.add(LENGTHS, field, index);
             }
         }
-        ids::routing_key(found[0].as_deref(), found[1].as_deref(), min_id_length as usize)
+        Sender::of(index, found[0].as_deref(), found[1].as_deref(), min_id_length as usize)
     }
 }
 

@@ -139,12 +139,14 @@ impl Batch<'_> {
         };
         let mut checks = Checks::default();
         let mut envelopes = Vec::with_capacity(pieces.len());
+        let mut senders = Vec::with_capacity(pieces.len());
         for (index, piece) in pieces.into_iter().enumerate() {
             match Doc::parse(&self.text[piece.range.clone()]) {
                 Ok(doc) => {
                     let min = self.min_id_length.unwrap_or(MIN_ID_LENGTH);
-                    let key = checks.item(index, &doc, self.item, min);
-                    envelopes.push(frame.envelope(piece.range, key));
+                    let sender = checks.item(index, &doc, self.item, min);
+                    envelopes.push(frame.envelope(piece.range, sender.routing_key()));
+                    senders.push(sender);
                 }
                 Err(fault) => checks.unreadable(index, &fault),
             }
@@ -159,6 +161,7 @@ impl Batch<'_> {
             lane: self.lane,
             dialect: self.dialect,
             envelopes,
+            senders,
             rejected: Vec::new(),
             payload_bytes: request.body.len(),
             beacon: false,

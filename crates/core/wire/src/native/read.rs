@@ -5,7 +5,7 @@ use crate::answer::{Problem, Refusal};
 use crate::json::{Doc, Fault};
 use crate::request::{Frame, Parsed, Rejected, Request};
 use crate::split::{self, Outer, Piece};
-use crate::{Dialect, credentials, limits, time, token_of};
+use crate::{Dialect, Sender, credentials, limits, time, token_of};
 use std::sync::Arc;
 use tallymark_model::{Lane, RequestContext, WireFormat};
 
@@ -47,10 +47,14 @@ pub(crate) fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
         context: Arc::new(RequestContext { sent_at, ..request.context() }),
     };
     let mut envelopes = Vec::with_capacity(pieces.len());
+    let mut senders = Vec::with_capacity(pieces.len());
     let mut rejected = Vec::new();
     for (index, piece) in pieces.into_iter().enumerate() {
-        match routing_key(body, &piece) {
-            Ok(key) => envelopes.push(frame.envelope(piece.range, key)),
+        match sender(index, body, &piece) {
+            Ok(sender) => {
+                envelopes.push(frame.envelope(piece.range, sender.routing_key()));
+                senders.push(sender);
+            }
             Err(fault) => rejected.push(Rejected {
                 index,
                 code: fault.code.to_owned(),
@@ -64,13 +68,14 @@ pub(crate) fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
         lane,
         dialect: Dialect::Native,
         envelopes,
+        senders,
         rejected,
         payload_bytes: body.len(),
         beacon: false,
     })
 }
 
-fn routing_key(body: &[u8], piece: &Piece) -> Result<String, Fault> {
+fn sender(index: usize, body: &[u8], piece: &Piece) -> Result<Sender, Fault> {
     let text = &body[piece.range.clone()];
     if text.len() > limits::EVENT_BYTES {
         let message = format!("the event has {} bytes, more than {}", text.len(), limits::EVENT_BYTES);
@@ -78,5 +83,5 @@ fn routing_key(body: &[u8], piece: &Piece) -> Result<String, Fault> {
     }
     let doc = Doc::parse(text)?;
     let checked = check(&doc.object()?)?;
-    Ok(checked.device_id.or(checked.user_id).unwrap_or_default())
+    Ok(Sender { index, device: checked.device_id, user: checked.user_id })
 }

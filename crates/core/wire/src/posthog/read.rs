@@ -7,7 +7,7 @@ use crate::draft::missing;
 use crate::json::{Doc, Fault, Object};
 use crate::request::{Frame, Parsed, Request};
 use crate::split::{self, Outer, Piece};
-use crate::{Call, Dialect, credentials, ids, limits, time, token_of};
+use crate::{Call, Dialect, Sender, credentials, limits, time, token_of};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tallymark_model::{Lane, Millis, RequestContext, Value, WireFormat};
@@ -19,7 +19,7 @@ const CLOCK_SINCE: Millis = 1_577_836_800_000;
 /// One event as the door sees it.
 struct Seen {
     piece: Piece,
-    key: String,
+    sender: Sender,
     token: Option<String>,
     fault: Option<Fault>,
 }
@@ -55,8 +55,8 @@ pub(crate) fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
         return Err(refuse(Problem::TooMany { found: count, limit: limits::VENDOR_EVENTS }, count));
     }
     let engage = request.call == Call::Posthog(PosthogCall::Engage);
-    let pieces = outer.pieces.into_iter();
-    let mut seen: Vec<Seen> = pieces.map(|piece| look(body, piece, engage)).collect();
+    let pieces = outer.pieces.into_iter().enumerate();
+    let mut seen: Vec<Seen> = pieces.map(|(index, piece)| look(body, index, piece, engage)).collect();
     let credential = match outer.key {
         Some(key) => key,
         None => of_events(&seen).map_err(|problem| refuse(problem, count))?,
@@ -90,11 +90,17 @@ pub(crate) fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
             ..request.context()
         }),
     };
+    let (mut envelopes, mut senders) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    for event in seen {
+        envelopes.push(frame.envelope(event.piece.range, event.sender.routing_key()));
+        senders.push(event.sender);
+    }
     Ok(Parsed {
         token,
         lane,
         dialect: DIALECT,
-        envelopes: seen.into_iter().map(|event| frame.envelope(event.piece.range, event.key)).collect(),
+        envelopes,
+        senders,
         rejected: Vec::new(),
         payload_bytes: body.len(),
         beacon: request.parameter("beacon").as_deref() == Some("1"),
@@ -125,10 +131,10 @@ fn open(request: &Request<'_>) -> Result<Envelope, split::Broken> {
     Ok(Envelope { pieces, key, sent_at, historical, single })
 }
 
-/// Looks at one event: its key, its token, and whether it can be decoded.
-fn look(body: &[u8], piece: Piece, engage: bool) -> Seen {
+/// Looks at one event: its sender, its token, and whether it can be decoded.
+fn look(body: &[u8], index: usize, piece: Piece, engage: bool) -> Seen {
     let text = &body[piece.range.clone()];
-    let mut seen = Seen { piece, key: String::new(), token: None, fault: None };
+    let mut seen = Seen { piece, sender: Sender::nobody(index), token: None, fault: None };
     if text.len() > limits::EVENT_BYTES {
         let message = format!("the event has {} bytes, more than {}", text.len(), limits::EVENT_BYTES);
         seen.fault = Some(Fault { code: "event_too_large", field: String::new(), message });
@@ -142,7 +148,7 @@ fn look(body: &[u8], piece: Piece, engage: bool) -> Seen {
         identity::of(event, properties.as_ref(), &name)
     });
     match checked {
-        Ok(found) => seen.key = ids::routing_key(found.device.as_deref(), found.user.as_deref(), 1),
+        Ok(found) => seen.sender = Sender::of(index, found.device.as_deref(), found.user.as_deref(), 1),
         Err(fault) => seen.fault = Some(fault),
     }
     seen

@@ -6,7 +6,7 @@ use crate::call::SegmentCall;
 use crate::json::{Doc, Fault};
 use crate::request::{Frame, Parsed, Request};
 use crate::split::{self, Outer, Piece};
-use crate::{Call, Dialect, credentials, ids, limits, time, token_of};
+use crate::{Call, Dialect, Sender, credentials, limits, time, token_of};
 use std::sync::Arc;
 use tallymark_model::{RequestContext, WireFormat};
 
@@ -70,13 +70,15 @@ pub(crate) fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
     let mut first_fault = None;
     let mut faults = 0;
     let mut envelopes = Vec::with_capacity(count);
-    for piece in pieces {
-        let key = routing_key(body, &piece, path_kind).unwrap_or_else(|fault| {
+    let mut senders = Vec::with_capacity(count);
+    for (index, piece) in pieces.into_iter().enumerate() {
+        let sender = sender(index, body, &piece, path_kind).unwrap_or_else(|fault| {
             faults += 1;
             first_fault.get_or_insert(fault);
-            String::new()
+            Sender::nobody(index)
         });
-        envelopes.push(frame.envelope(piece.range, key));
+        envelopes.push(frame.envelope(piece.range, sender.routing_key()));
+        senders.push(sender);
     }
     if let Some(fault) = first_fault
         && faults == count
@@ -88,6 +90,7 @@ pub(crate) fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
         lane: frame.lane,
         dialect: DIALECT,
         envelopes,
+        senders,
         rejected: Vec::new(),
         payload_bytes: body.len(),
         beacon: false,
@@ -96,15 +99,16 @@ pub(crate) fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
 
 fn credential(request: &Request<'_>, outer: &Outer<'_>) -> Option<String> {
     let header = credentials::of_authorization(request.authorization);
-    let is_basic = request
-        .authorization
-        .is_some_and(|h| h.trim_start().get(..5).is_some_and(|s| s.eq_ignore_ascii_case("basic")));
     let body = || outer.text_of(&["writeKey"]).and_then(|key| credentials::clean(&key).map(str::to_owned));
     let query = || request.parameter("writeKey").and_then(|key| credentials::clean(&key).map(str::to_owned));
-    if is_basic && header.is_some() { header } else { body().or(header).or_else(query) }
+    if credentials::is_basic(request.authorization) && header.is_some() {
+        header
+    } else {
+        body().or(header).or_else(query)
+    }
 }
 
-fn routing_key(body: &[u8], piece: &Piece, path_kind: Option<&str>) -> Result<String, Fault> {
+fn sender(index: usize, body: &[u8], piece: &Piece, path_kind: Option<&str>) -> Result<Sender, Fault> {
     let text = &body[piece.range.clone()];
     if text.len() > limits::EVENT_BYTES {
         let message = format!("the message has {} bytes, more than {}", text.len(), limits::EVENT_BYTES);
@@ -113,5 +117,5 @@ fn routing_key(body: &[u8], piece: &Piece, path_kind: Option<&str>) -> Result<St
     let doc = Doc::parse(text)?;
     let message = &doc.object()?;
     let found = check(message, Kind::of(message, path_kind)?)?;
-    Ok(ids::routing_key(found.device.as_deref(), found.user.as_deref(), 1))
+    Ok(Sender::of(index, found.device.as_deref(), found.user.as_deref(), 1))
 }

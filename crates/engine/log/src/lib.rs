@@ -18,5 +18,8 @@ pub mod record;
 mod route;
 
 pub use error::{AppendError, OpenError, ReadError, TrimError};
-pub use port::{Admission, Bounds, Item, LogReader, LogWriter, Pressure, ReadLimit, Receipt, Usage};
+pub use port::{
+    Admission, Bounds, Headroom, Item, LogContract, LogReader, LogTerms, LogWriter, Pressure, ReadLimit,
+    Receipt, SealedFile, Usage,
+};
 pub use route::{PARTITIONS_MAX, partition_of_key};

@@ -9,9 +9,11 @@
 
 use crate::{AppendError, ReadError, TrimError};
 use async_trait::async_trait;
+use serde::Serialize;
+use std::path::PathBuf;
 use std::time::Duration;
 use tallymark_ledger::{GapCause, TrimPermit};
-use tallymark_model::{LogId, Position, Record, Shard};
+use tallymark_model::{Lane, LogId, Millis, Position, Record, Shard};
 
 /// The writing half.
 #[async_trait]
@@ -44,6 +46,30 @@ pub trait LogReader: Send + Sync {
     async fn wait(&self, at: &[Position], timeout: Duration);
     /// Space used and space left.
     async fn usage(&self) -> Result<Usage, ReadError>;
+    /// The files that will never change again, by lane, oldest first; for archiving. Empty if the log has no files.
+    async fn sealed(&self) -> Result<Vec<SealedFile>, ReadError> {
+        Ok(Vec::new())
+    }
+    /// What the log promises under these terms and how it stands, seen from these cursors.
+    async fn contract(&self, terms: &LogTerms, cursors: &[Position]) -> Result<LogContract, ReadError> {
+        let usage = self.usage().await?;
+        let mut headroom = Vec::with_capacity(cursors.len());
+        for cursor in cursors {
+            headroom.push(Headroom::of(*cursor, self.bounds(cursor.shard()).await?));
+        }
+        Ok(LogContract {
+            log: self.id(),
+            partitions: self.partitions(),
+            terms: *terms,
+            forgets_unprocessed: false,
+            log_bytes: usage.log_bytes,
+            disk_total_bytes: None,
+            disk_free_bytes: usage.disk_free_bytes,
+            written_bytes_per_s: None,
+            full_in_s: None,
+            headroom,
+        })
+    }
 }
 
 /// Proof of an append.
@@ -132,4 +158,97 @@ pub struct Usage {
     pub log_bytes: u64,
     /// Free bytes of the volume, if it has a limit.
     pub disk_free_bytes: Option<u64>,
+}
+
+/// A file of the log that will never change again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SealedFile {
+    /// Whose.
+    pub lane: Lane,
+    /// Files of a lane are ordered by it.
+    pub number: u64,
+    /// Its name within the lane.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// How much of it is content; what stands behind is unused space.
+    pub bytes: u64,
+    /// Offsets `[from, to)` of each partition.
+    pub ranges: Vec<(u64, u64)>,
+    /// Receive times of the first event in it and of the first event behind it, ms UTC. `None`: there is no event
+    /// in it, or none behind it yet.
+    pub received: Option<(Millis, Millis)>,
+}
+
+/// What an installation asks of its log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct LogTerms {
+    /// Records stay at least so long after they were received, however far processing is.
+    pub retention_ms: Millis,
+    /// Files are copied to the object store before they go.
+    pub archive: bool,
+}
+
+/// What the log promises, and how it stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LogContract {
+    /// Which log.
+    pub log: LogId,
+    /// Partitions per lane.
+    pub partitions: u16,
+    /// What was asked.
+    pub terms: LogTerms,
+    /// True if the log may drop records that were not processed, by age or size. Never true of the logs here.
+    pub forgets_unprocessed: bool,
+    /// Bytes the log occupies.
+    pub log_bytes: u64,
+    /// Size of the volume, if it has a limit.
+    pub disk_total_bytes: Option<u64>,
+    /// Free bytes of the volume, if it has a limit.
+    pub disk_free_bytes: Option<u64>,
+    /// Growth as measured over the last minutes; `None` before the second measurement.
+    pub written_bytes_per_s: Option<f64>,
+    /// At this growth the log refuses appends after so many seconds. Nothing is lost then, but nothing is taken.
+    pub full_in_s: Option<f64>,
+    /// Per cursor that was asked about.
+    pub headroom: Vec<Headroom>,
+}
+
+impl LogContract {
+    /// Offsets that were dropped before their cursor had passed them: losses.
+    pub fn lost(&self) -> u64 {
+        self.headroom.iter().map(|h| h.lost).sum()
+    }
+}
+
+/// How far the log reaches back behind a cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Headroom {
+    /// Whose cursor.
+    pub shard: Shard,
+    /// Where it stands.
+    pub cursor: u64,
+    /// First offset still kept.
+    pub start: u64,
+    /// Offset the next record will get.
+    pub end: u64,
+    /// Offsets already read that are still kept.
+    pub kept: u64,
+    /// Offsets not yet read that are gone.
+    pub lost: u64,
+}
+
+impl Headroom {
+    /// A cursor against what the log holds.
+    pub fn of(cursor: Position, bounds: Bounds) -> Headroom {
+        let at = cursor.offset;
+        Headroom {
+            shard: cursor.shard(),
+            cursor: at,
+            start: bounds.start,
+            end: bounds.end,
+            kept: at.saturating_sub(bounds.start),
+            lost: bounds.start.saturating_sub(at),
+        }
+    }
 }

@@ -57,6 +57,15 @@ fn record() -> impl Strategy<Value = (Vec<Arc<RequestContext>>, Vec<(u16, Record
             },
         );
         let records = proptest::collection::vec((0u16..5, prop_oneof![8 => event, 1 => control]), 0..40);
+        // A control record says itself in which partition it stands.
+        let records = records.prop_map(|mut records| {
+            for (p, record) in &mut records {
+                if let Record::Control { shard, .. } = record {
+                    shard.partition = *p;
+                }
+            }
+            records
+        });
         (Just(contexts), records)
     })
 }
@@ -165,7 +174,7 @@ fn the_first_version_stays_readable() {
         records,
         [
             (2, Some(event)),
-            (1, Some(Record::Control { shard: Shard { lane: Lane::Live, partition: 1 }, control }))
+            (1, Some(Record::Control { shard: Shard { lane: Lane::Bulk, partition: 1 }, control }))
         ]
     );
 }

@@ -26,6 +26,7 @@ pub(crate) struct Block {
 }
 
 /// What stands in a stretch.
+#[derive(Clone)]
 pub(crate) enum Entry {
     Batch { header: BatchHeader, payload: Bytes },
     Damage(Damage),

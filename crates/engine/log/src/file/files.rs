@@ -8,6 +8,7 @@ use super::block::{Block, Entry, LogFile};
 use super::disk::{Disk, OpenMode};
 use super::format::{FIRST_BATCH, FileIdentity, HeaderFault};
 use super::layout::LaneFolder;
+use super::trimmed::TrimNote;
 use crate::ReadError;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -43,6 +44,8 @@ pub(crate) struct Files {
     /// Number is 0.
     identity: FileIdentity,
     known: BTreeMap<u64, FileStart>,
+    /// What was given up by permit.
+    trimmed: Option<TrimNote>,
     handles: VecDeque<(u64, Arc<LogFile>)>,
     blocks: VecDeque<((u64, u64), Arc<Block>, usize)>,
     block_bytes: usize,
@@ -55,6 +58,7 @@ impl Files {
             folder,
             identity,
             known: BTreeMap::new(),
+            trimmed: None,
             handles: VecDeque::new(),
             blocks: VecDeque::new(),
             block_bytes: 0,
@@ -70,6 +74,9 @@ impl Files {
         // A file may go between listing and opening it; the next listing knows.
         for _ in 0..RETRIES {
             let numbers = self.folder.numbers(self.disk()).map_err(|e| read_error(&self.folder.dir, e))?;
+            // Behind the listing: the note is durable before a file goes, so it knows of every file that was not
+            // listed. One that cannot be read does not undo what an earlier one said.
+            self.trimmed = TrimNote::read(self.disk(), &self.folder, &self.identity).or(self.trimmed.take());
             self.known.retain(|number, _| numbers.binary_search(number).is_ok());
             self.handles.retain(|(number, _)| numbers.binary_search(number).is_ok());
             let new: Vec<u64> = numbers.into_iter().filter(|n| !self.known.contains_key(n)).collect();
@@ -135,8 +142,18 @@ impl Files {
         self.known.keys().copied().collect()
     }
 
-    /// Offsets below were trimmed; `None` if the first file does not say where it begins.
-    pub(crate) fn trimmed_to(&self, partition: u16) -> Option<u64> {
+    /// What was given up by permit.
+    pub(crate) fn trim_note(&self) -> Option<&TrimNote> {
+        self.trimmed.as_ref()
+    }
+
+    /// Offsets below may have been trimmed by permit.
+    pub(crate) fn permitted_to(&self, partition: u16) -> u64 {
+        self.trimmed.as_ref().map_or(0, |note| note.starts[usize::from(partition)])
+    }
+
+    /// First offset kept; `None` if the first file does not say where it begins.
+    pub(crate) fn kept_from(&self, partition: u16) -> Option<u64> {
         let starts = self.known.values().next()?.starts.as_ref()?;
         Some(starts[usize::from(partition)])
     }

@@ -11,6 +11,7 @@ use super::files::{Files, RETRIES, Trouble};
 use super::format::{BatchHeader, Codec, FIRST_BATCH, FileIdentity};
 use super::layout::LaneFolder;
 use super::mark::{Mark, MarkFile};
+use super::sealed::FirstTimes;
 use crate::assemble::Assembler;
 use crate::record::{self, Decoder};
 use crate::{Bounds, Item, ReadError, ReadLimit};
@@ -35,6 +36,8 @@ pub(crate) struct LaneReader {
     index: BTreeMap<(u64, u64), Vec<u64>>,
     /// Where the last read of each partition stopped.
     stops: HashMap<u16, (u64, Place)>,
+    /// Receive times that listing the files has looked up.
+    pub(crate) times: FirstTimes,
 }
 
 /// A place within the blocks.
@@ -55,8 +58,14 @@ impl LaneReader {
     ) -> Result<LaneReader, ReadError> {
         let none = Mark { file: 0, position: 0, ends: vec![0; usize::from(identity.partitions)] };
         let files = Files::new(disk, folder, identity);
-        let mut reader =
-            LaneReader { files, identity, durable: none, index: BTreeMap::new(), stops: HashMap::new() };
+        let mut reader = LaneReader {
+            files,
+            identity,
+            durable: none,
+            index: BTreeMap::new(),
+            stops: HashMap::new(),
+            times: FirstTimes::new(),
+        };
         for _ in 0..RETRIES {
             reader.files.refresh()?;
             match reader.proven_end() {
@@ -90,7 +99,7 @@ impl LaneReader {
         self.files.refresh()?;
         let end = self.durable.ends[usize::from(partition)];
         // Without a whole start nobody knows what was trimmed: better a gap reported twice than one not at all.
-        Ok(Bounds { start: self.files.trimmed_to(partition).unwrap_or(0).min(end), end })
+        Ok(Bounds { start: self.files.kept_from(partition).unwrap_or(0).min(end), end })
     }
 
     pub(crate) fn read(&mut self, at: Position, limit: ReadLimit) -> Result<Vec<Item>, ReadError> {
@@ -111,13 +120,11 @@ impl LaneReader {
     }
 
     fn try_read(&mut self, at: Position, limit: ReadLimit) -> Result<Vec<Item>, Trouble> {
-        let mut out = Pass { out: Assembler::new(at, limit), evidence: Vec::new(), chain: Chain::default() };
+        let mut out = Pass::new(at, limit, Chain::default());
         let end = self.durable.ends[usize::from(at.partition)];
-        if let Some(start) = self.files.trimmed_to(at.partition) {
-            out.out.gap(start.min(end), GapCause::Trimmed, "trimmed by permit");
-        }
+        self.before_the_first(&mut out, end);
         let Some(mut place) = self.locate(out.out.at) else {
-            out.missing_until(end, "the files are missing");
+            out.missing_until(end, GapCause::Missing, "the files are missing");
             return Ok(out.out.finish());
         };
         // Where to go on next time: the first entry not yet settled.
@@ -128,7 +135,12 @@ impl LaneReader {
                 match self.files.after(place.file).filter(|_| !is_last) {
                     Some(next) => place = self.enter(&mut out, place.file, next),
                     None => {
-                        out.missing_until(end, "acknowledged records are missing at the end");
+                        // The last file is gone, or it is there and ends too early.
+                        let cause = if is_last { GapCause::Corrupt } else { GapCause::Missing };
+                        if !is_last {
+                            out.forget_unused_space();
+                        }
+                        out.missing_until(end, cause, "acknowledged records are missing at the end");
                         break;
                     }
                 }
@@ -162,6 +174,26 @@ impl LaneReader {
         Ok(out.out.finish())
     }
 
+    /// What lies before the first file: given up by permit, or gone otherwise.
+    fn before_the_first(&self, out: &mut Pass, end: u64) {
+        let partition = out.out.at.partition;
+        let (Some(first), Some(kept_from)) = (self.files.first(), self.files.kept_from(partition)) else {
+            return;
+        };
+        let kept_from = kept_from.min(end);
+        out.out.gap(
+            self.files.permitted_to(partition).min(kept_from),
+            GapCause::Trimmed,
+            "trimmed by permit",
+        );
+        if kept_from > out.out.at.offset {
+            let known = self.files.trim_note().map_or(FIRST_NUMBER, |note| note.file);
+            out.evidence.push((GapCause::Missing, missing_files(&self.files, known, first)));
+            out.missing_until(kept_from, GapCause::Missing, "");
+            out.evidence.clear();
+        }
+    }
+
     /// Goes to the next file, over those that hold nothing of the partition.
     fn enter(&self, out: &mut Pass, from: u64, next: u64) -> Place {
         let holding = self.files.holding(out.out.at.partition, out.out.at.offset).unwrap_or(next);
@@ -171,17 +203,15 @@ impl LaneReader {
             return Place { file: holding, block: FIRST_BATCH, passed: 0 };
         }
         if next != from + 1 {
-            out.evidence.push(format!(
-                "{} to {} missing",
-                name(&self.files, from + 1),
-                name(&self.files, next - 1)
-            ));
+            out.forget_unused_space();
+            out.evidence.push((GapCause::Missing, missing_files(&self.files, from + 1, next)));
         }
         let start = self.files.get(next);
         out.chain = start.and_then(|s| s.previous).map_or(Chain::default(), |(_, link)| Chain::from(link));
         if let Some(starts) = start.and_then(|s| s.starts.as_ref()) {
             out.missing_until(
                 starts[usize::from(out.out.at.partition)],
+                GapCause::Corrupt,
                 "records are missing at the end of a file",
             );
             out.evidence.clear();
@@ -254,8 +284,16 @@ impl LaneReader {
     }
 }
 
-fn name(files: &Files, number: u64) -> String {
-    files.folder.file(number).display().to_string()
+/// Number of the first file of a lane.
+const FIRST_NUMBER: u64 = 1;
+
+/// Says that the files from `from` to before `next` are not there.
+fn missing_files(files: &Files, from: u64, next: u64) -> String {
+    let name = |number: u64| files.folder.file(number).display().to_string();
+    match next.saturating_sub(1) {
+        last if last <= from => format!("{} is missing, and no permit gave it up", name(from)),
+        last => format!("{} to {} are missing, and no permit gave them up", name(from), name(last)),
+    }
 }
 
 /// The mark as it stands. `None`: there is none that is whole.
@@ -264,25 +302,42 @@ pub(crate) fn read_mark(disk: &dyn Disk, folder: &LaneFolder, identity: FileIden
 }
 
 /// One walk over entries for one partition.
-struct Pass {
-    out: Assembler,
+pub(crate) struct Pass {
+    pub out: Assembler,
     /// Damage passed since the last thing that named offsets.
-    evidence: Vec<String>,
+    evidence: Vec<(GapCause, String)>,
     chain: Chain,
 }
 
 impl Pass {
-    /// Offsets up to `to` did not turn up.
-    fn missing_until(&mut self, to: u64, otherwise: &str) {
-        if to > self.out.at.offset {
-            let evidence =
-                if self.evidence.is_empty() { otherwise.to_owned() } else { self.evidence.join("; ") };
-            self.out.gap(to, GapCause::Corrupt, &evidence);
+    pub(crate) fn new(at: Position, limit: ReadLimit, chain: Chain) -> Pass {
+        Pass { out: Assembler::new(at, limit), evidence: Vec::new(), chain }
+    }
+
+    /// Offsets up to `to` did not turn up: because of the damage and the absent files passed, otherwise for this
+    /// cause.
+    pub(crate) fn missing_until(&mut self, to: u64, otherwise: GapCause, why: &str) {
+        if to <= self.out.at.offset {
+            return;
+        }
+        if self.evidence.is_empty() {
+            return self.out.gap(to, otherwise, why);
+        }
+        let absent = self.evidence.iter().all(|(cause, _)| *cause == GapCause::Missing);
+        let cause = if absent { GapCause::Missing } else { GapCause::Corrupt };
+        let texts: Vec<&str> = self.evidence.iter().map(|(_, text)| text.as_str()).collect();
+        self.out.gap(to, cause, &texts.join("; "));
+    }
+
+    /// Without the header of the next file, the unwritten rest of a file looks like damage at its end.
+    fn forget_unused_space(&mut self) {
+        if self.evidence.last().is_some_and(|(cause, _)| *cause == GapCause::Corrupt) {
+            self.evidence.pop();
         }
     }
 
     /// Takes one entry. False: the limit was reached within it.
-    fn entry(&mut self, entry: &Entry, path: &std::path::Path) -> Result<bool, Trouble> {
+    pub(crate) fn entry(&mut self, entry: &Entry, path: &std::path::Path) -> Result<bool, Trouble> {
         match (self.chain.next(entry), entry) {
             (Some(damage), _) => {
                 self.damage(&damage, path);
@@ -297,10 +352,10 @@ impl Pass {
     fn damage(&mut self, damage: &Damage, path: &std::path::Path) {
         let text = format!("{} bytes {}..{}: {}", path.display(), damage.from, damage.to, damage.reason);
         match &damage.header {
-            None => self.evidence.push(text),
+            None => self.evidence.push((GapCause::Corrupt, text)),
             Some(header) => {
                 let (start, end) = self.range(header);
-                self.missing_until(start, "records are missing between two batches");
+                self.missing_until(start, GapCause::Corrupt, "records are missing between two batches");
                 self.evidence.clear();
                 if end > self.out.at.offset {
                     self.out.gap(end, GapCause::Corrupt, &text);
@@ -321,7 +376,7 @@ impl Pass {
         path: &std::path::Path,
     ) -> Result<bool, Trouble> {
         let (start, end) = self.range(header);
-        self.missing_until(start, "records are missing between two batches");
+        self.missing_until(start, GapCause::Corrupt, "records are missing between two batches");
         self.evidence.clear();
         if end <= self.out.at.offset {
             return Ok(true);

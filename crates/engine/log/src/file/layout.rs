@@ -9,6 +9,7 @@
 //!     *.spare                emptied or prepared files, to be used again
 //!     *.tmp                  files being prepared; nothing of value
 //!     mark                   the durable mark
+//!     trimmed                what was given up by permit
 //! ```
 
 use super::disk::{Disk, OpenMode, parent};
@@ -55,6 +56,10 @@ impl LaneFolder {
 
     pub(crate) fn mark(&self) -> PathBuf {
         self.dir.join("mark")
+    }
+
+    pub(crate) fn trimmed(&self) -> PathBuf {
+        self.dir.join("trimmed")
     }
 
     /// Numbers of the content files, ascending.

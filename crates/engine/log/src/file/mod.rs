@@ -7,11 +7,14 @@
 //! The way through the code, in the order of an event:
 //! `writer` (append, receipt) → `queue` → `lane` (groups, flush) → `format` (bytes) → `mark` (what is durable) →
 //! `reader` → `lane_reader` (positions to bytes) → `block` (verification). Beside it: `stock` and `space` (files and
-//! room), `recover` and `open` (after a crash), `inspect` (offline check), `disk` (the seam for faults).
-//! Deliberately not here: replication, archives.
+//! room), `recover` and `open` (after a crash), `inspect` (offline check), `disk` (the seam for faults), `sealed`,
+//! `archived` and `contract` (for whoever copies, trims and watches the log).
+//! Deliberately not here: replication, keeping archives.
 
+mod archived;
 mod block;
 mod config;
+mod contract;
 pub mod disk;
 mod files;
 mod format;
@@ -24,13 +27,17 @@ mod open;
 mod queue;
 mod reader;
 mod recover;
+mod sealed;
 mod space;
 mod stock;
+mod trimmed;
 mod writer;
 
+pub use archived::{ArchiveError, ArchivedFile, decode_archived};
 pub use config::FileLogConfig;
 pub use inspect::{DamageReport, FileReport, LaneReport, LogReport, inspect, inspect_on};
 pub use reader::FileLogReader;
+pub use sealed::{LaneFiles, LogFiles, TailFile};
 pub use writer::FileLogWriter;
 
 use crate::OpenError;
@@ -72,6 +79,6 @@ impl FileLog {
         dir: &Path,
         config: &FileLogConfig,
     ) -> Result<FileLogReader, OpenError> {
-        reader::open(disk, dir, config.spares_max)
+        reader::open(disk, dir, config.spares_max, config.disk_floor_bytes)
     }
 }

@@ -1,7 +1,8 @@
 //! The reading half of the file log, for any process on the machine.
 //!
 //! Guarantees: reads only what the writer has flushed; memory is bounded whatever the size of the log; trimming
-//! removes whole files, oldest first, each removal durable before the next.
+//! removes whole files, oldest first, each removal durable before the next, and all of them after the note that they
+//! were permitted to go.
 //! Deliberately not here: cursors.
 
 use super::disk::{Disk, disk_is_gone};
@@ -10,7 +11,11 @@ use super::format::FileIdentity;
 use super::lane_reader::{LaneReader, read_mark};
 use super::layout::{Identity, LaneFolder, Layout};
 use super::open::stated_identity;
-use crate::{Bounds, Item, LogReader, OpenError, ReadError, ReadLimit, TrimError, Usage};
+use super::trimmed::TrimNote;
+use crate::{
+    Bounds, Item, LogContract, LogReader, LogTerms, OpenError, ReadError, ReadLimit, SealedFile, TrimError,
+    Usage,
+};
 use async_trait::async_trait;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,24 +29,34 @@ const POLL: Duration = Duration::from_millis(4);
 /// A reader of a log on disk; clones share caches.
 #[derive(Clone)]
 pub struct FileLogReader {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
-struct Shared {
-    disk: Arc<dyn Disk>,
-    layout: Layout,
-    identity: Identity,
+pub(super) struct Shared {
+    pub disk: Arc<dyn Disk>,
+    pub layout: Layout,
+    pub identity: Identity,
     spares_max: usize,
+    pub floor_bytes: u64,
     lanes: Vec<Mutex<LaneState>>,
+    pub rate: Mutex<super::contract::Rate>,
 }
 
-struct LaneState {
-    reader: LaneReader,
+pub(super) struct LaneState {
+    lane: Lane,
+    pub reader: LaneReader,
     /// Offsets that may go, per partition.
     permitted: Vec<u64>,
+    /// Bytes written since the reader was opened, and the place up to which they are counted.
+    pub written: super::contract::Written,
 }
 
-pub(crate) fn open(disk: Arc<dyn Disk>, dir: &Path, spares_max: usize) -> Result<FileLogReader, OpenError> {
+pub(crate) fn open(
+    disk: Arc<dyn Disk>,
+    dir: &Path,
+    spares_max: usize,
+    floor_bytes: u64,
+) -> Result<FileLogReader, OpenError> {
     let layout = Layout { root: dir.to_owned() };
     let Some(identity) = stated_identity(disk.as_ref(), &layout)? else {
         return Err(OpenError::Missing { dir: dir.to_owned() });
@@ -49,9 +64,13 @@ pub(crate) fn open(disk: Arc<dyn Disk>, dir: &Path, spares_max: usize) -> Result
     let mut lanes = Vec::new();
     for lane in Lane::ALL {
         let reader = LaneReader::open(Arc::clone(&disk), layout.lane(lane), file_identity(identity, lane))?;
-        lanes.push(Mutex::new(LaneState { reader, permitted: vec![0; usize::from(identity.partitions)] }));
+        let permitted = vec![0; usize::from(identity.partitions)];
+        let written = super::contract::Written::from(&reader.durable);
+        lanes.push(Mutex::new(LaneState { lane, reader, permitted, written }));
     }
-    Ok(FileLogReader { shared: Arc::new(Shared { disk, layout, identity, spares_max, lanes }) })
+    let rate = Mutex::default();
+    let shared = Shared { disk, layout, identity, spares_max, floor_bytes, lanes, rate };
+    Ok(FileLogReader { shared: Arc::new(shared) })
 }
 
 pub(crate) fn file_identity(identity: Identity, lane: Lane) -> FileIdentity {
@@ -65,7 +84,7 @@ impl FileLogReader {
     }
 
     /// Runs blocking work on a lane off the async threads.
-    async fn on_lane<T: Send + 'static, E: Send + 'static>(
+    pub(super) async fn on_lane<T: Send + 'static, E: Send + 'static>(
         &self,
         lane: Lane,
         work: impl FnOnce(&Shared, &mut LaneState) -> Result<T, E> + Send + 'static,
@@ -151,6 +170,14 @@ impl LogReader for FileLogReader {
         let disk_free_bytes = self.shared.disk.free_bytes(root).map_err(|e| read_error(root, e))?;
         Ok(Usage { log_bytes, disk_free_bytes })
     }
+
+    async fn sealed(&self) -> Result<Vec<SealedFile>, ReadError> {
+        Ok(self.files().await?.lanes.into_iter().flat_map(|lane| lane.sealed).collect())
+    }
+
+    async fn contract(&self, terms: &LogTerms, cursors: &[Position]) -> Result<LogContract, ReadError> {
+        super::contract::measure(self, terms, cursors).await
+    }
 }
 
 fn bytes_of(files: &mut Files) -> Result<u64, ReadError> {
@@ -170,14 +197,38 @@ fn bytes_of(files: &mut Files) -> Result<u64, ReadError> {
 fn trim(shared: &Shared, lane: &mut LaneState) -> Result<(), TrimError> {
     lane.reader.refresh()?;
     lane.reader.files.refresh()?;
+    note(shared, lane)?;
+    // What an earlier trim noted and did not finish goes too: its permits held for ever.
+    let Some(upto) = lane.reader.files.trim_note().map(|note| note.file) else { return Ok(()) };
     while let Some(number) = lane.reader.files.first() {
-        if number >= lane.reader.durable.file || !may_go(lane, number) {
+        if number >= upto || number >= lane.reader.durable.file {
             return Ok(());
         }
         give_up(shared.disk.as_ref(), &lane.reader.files.folder, number, shared.spares_max)?;
         lane.reader.files.refresh()?;
     }
     Ok(())
+}
+
+/// Makes durable which files may go, before the first of them does (R6).
+fn note(shared: &Shared, lane: &mut LaneState) -> Result<(), TrimError> {
+    let covered = |n: &u64| *n < lane.reader.durable.file && may_go(lane, *n);
+    let Some(last) = lane.reader.files.numbers().into_iter().take_while(covered).last() else {
+        return Ok(());
+    };
+    let files = &lane.reader.files;
+    let Some((file, behind)) = files.after(last).and_then(|n| Some((n, files.get(n)?))) else {
+        return Ok(());
+    };
+    let Some(starts) = behind.starts.clone() else { return Ok(()) };
+    if files.trim_note().is_some_and(|known| known.file >= file) {
+        return Ok(());
+    }
+    let identity = file_identity(shared.identity, lane.lane);
+    TrimNote { file, starts }
+        .write(shared.disk.as_ref(), &files.folder, &identity)
+        .map_err(|source| TrimError::Disk { path: files.folder.trimmed(), source })?;
+    Ok(lane.reader.files.refresh()?)
 }
 
 fn may_go(lane: &LaneState, number: u64) -> bool {

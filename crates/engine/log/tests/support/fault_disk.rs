@@ -125,6 +125,19 @@ impl FaultDisk {
         data.dirty.clear();
     }
 
+    /// Lays down a file with its folders, as copying it onto the disk would.
+    pub fn put(&self, path: &Path, bytes: &[u8]) {
+        let mut state = self.state();
+        let folders = path.ancestors().skip(1).filter(|p| p.parent().is_some()).map(Path::to_owned);
+        state.dirs.extend(folders);
+        state.next += 1;
+        let inode = state.next;
+        state.files.insert(inode, Data { seen: bytes.to_vec(), ..Data::default() });
+        state.names.insert(path.to_owned(), inode);
+        drop(state);
+        self.settle();
+    }
+
     /// Makes everything durable, as if the system had had time.
     pub fn settle(&self) {
         let mut state = self.state();

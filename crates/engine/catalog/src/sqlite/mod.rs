@@ -33,8 +33,8 @@ use tallymark_model::{Lane, LogId, Millis, Shard};
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
 const READERS_MAX: u32 = 6;
-const MIGRATION_TRIES: u32 = 5;
-const MIGRATION_PAUSE: Duration = Duration::from_millis(200);
+const MIGRATION_TRIES: u32 = 50;
+const MIGRATION_PAUSE: Duration = Duration::from_millis(100);
 
 /// How to open the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,7 +24,8 @@ fn asked(kind: JobKind) -> NewJob {
 
 #[tokio::test]
 async fn a_job_is_worked_on_steered_and_ended() {
-    let c = World::new().await.catalog;
+    let w = World::new().await;
+    let c = &w.catalog;
     let first = c.create_job(asked(JobKind::Replay)).await.unwrap();
     let second = c.create_job(asked(JobKind::Skip)).await.unwrap();
     assert_eq!((first.state, first.wish), (JobState::Queued, JobWish::Run));
@@ -56,7 +57,8 @@ async fn a_job_is_worked_on_steered_and_ended() {
 
 #[tokio::test]
 async fn rules_have_versions_and_wait_for_the_log() {
-    let c = World::new().await.catalog;
+    let w = World::new().await;
+    let c = &w.catalog;
     let drop = RuleAction::Drop { events: vec!["debug".into()], conditions: vec![] };
     let rule = Rule {
         id: 0,
@@ -92,7 +94,8 @@ async fn rules_have_versions_and_wait_for_the_log() {
 
 #[tokio::test]
 async fn erasures_can_be_taken_back_until_they_are_complete() {
-    let c = World::new().await.catalog;
+    let w = World::new().await;
+    let c = &w.catalog;
     let wish = Erasure {
         id: 0,
         project: ProjectId(1),
@@ -116,11 +119,12 @@ async fn erasures_can_be_taken_back_until_they_are_complete() {
 
 #[tokio::test]
 async fn settings_and_tombstones() {
-    let c = World::new().await.catalog;
+    let w = World::new().await;
+    let c = &w.catalog;
     assert_eq!(c.setting("environment").await.unwrap(), None);
     c.set_setting("environment", &json!("production")).await.unwrap();
     c.set_setting("environment", &json!("staging")).await.unwrap();
-    assert_eq!(Instance::settings(&c).await.unwrap(), [("environment".to_owned(), json!("staging"))]);
+    assert_eq!(Instance::settings(c).await.unwrap(), [("environment".to_owned(), json!("staging"))]);
     let made = c.create_project(NewProject { name: "web".into(), ..NewProject::default() }).await.unwrap();
     let id = made.project.id;
     assert!(c.delete_project(id, Millis::MAX).await.unwrap());

@@ -166,7 +166,7 @@ async fn fence(tx: &mut SqliteConnection, commit: &Commit) -> Result<Option<Comm
 }
 
 /// I6: by equality, or not at all.
-async fn move_cursor(
+pub(super) async fn move_cursor(
     tx: &mut SqliteConnection,
     epoch: Epoch,
     advance: &Advance,
@@ -208,7 +208,7 @@ async fn move_cursor(
 }
 
 /// Extends the open row of the books if this advance continues it within the same hour, else opens one.
-async fn book(tx: &mut SqliteConnection, advance: &Advance) -> Result<(), CatalogError> {
+pub(super) async fn book(tx: &mut SqliteConnection, advance: &Advance) -> Result<(), CatalogError> {
     let (lane, part) = (advance.shard.lane as i64, i64::from(advance.shard.partition));
     let open = sqlx::query(
         "SELECT from_pos, account, received_from, received_to FROM ledger
@@ -354,7 +354,7 @@ async fn live_metas(
     Ok(if missing.is_empty() { Ok(metas) } else { Err(missing) })
 }
 
-async fn record(tx: &mut SqliteConnection, commit: &Commit) -> Result<CommitSeq, CatalogError> {
+pub(super) async fn record(tx: &mut SqliteConnection, commit: &Commit) -> Result<CommitSeq, CatalogError> {
     let seq: i64 = sqlx::query_scalar(
         "INSERT INTO commits (id, epoch, delta, advances, removed, created_at, origin, restated, masks)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -7,6 +7,7 @@
 mod accounts;
 mod audit;
 mod commit;
+mod copies;
 mod garbage;
 mod instance;
 mod jobs;
@@ -19,6 +20,7 @@ mod restate;
 mod rules;
 mod web;
 
+pub use copies::{SettingsCopy, TABLES, TableCopy, TableRule, table_rule};
 pub use web::WebCatalog;
 
 use crate::CatalogError;

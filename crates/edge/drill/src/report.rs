@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn junit_counts_and_escapes() {
-        let drills = vec![drill("a", Verdict::Passed), drill("b", Verdict::Failed), drill("c", Verdict::NotRun)];
+        let drills =
+            vec![drill("a", Verdict::Passed), drill("b", Verdict::Failed), drill("c", Verdict::NotRun)];
         let run = RunReport { seed: 1, began: String::new(), seconds: 3.0, passed: false, drills };
         let xml = run.junit();
         assert!(xml.contains("tests=\"3\" failures=\"1\" skipped=\"1\""), "{xml}");

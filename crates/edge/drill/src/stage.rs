@@ -122,7 +122,9 @@ impl Stage {
     /// Waits for everything acknowledged to be visible, judges, and keeps the figures of O1.
     pub async fn judge(&mut self, instance: &Instance, record: &Record) -> Result<Judgement> {
         match wait_visible(instance, record, SETTLE).await {
-            Ok(seconds) => self.note(format!("everything acknowledged is in the charts after {seconds:.1} s")),
+            Ok(seconds) => {
+                self.note(format!("everything acknowledged is in the charts after {seconds:.1} s"))
+            }
             Err(late) => self.note(format!("{late}")),
         }
         let judgement = judge(instance, record).await?;
@@ -154,7 +156,9 @@ impl Stage {
             report["pending"]
         );
         self.note(balance);
-        self.figure(Figure::of("violations found by verify", violations as f64, "").exactly(0.0).objective("R40"));
+        self.figure(
+            Figure::of("violations found by verify", violations as f64, "").exactly(0.0).objective("R40"),
+        );
         Ok(())
     }
 

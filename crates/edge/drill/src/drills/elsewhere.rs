@@ -38,6 +38,8 @@ const fn row(row: &'static str, place: Where, why: &'static str) -> Elsewhere {
 }
 
 /// All of them.
-pub static ELSEWHERE: &[Elsewhere] = &[
-    row("A19-1", Where::Cluster, "on one machine the services meet in files: there is no network to cut between them"),
-];
+pub static ELSEWHERE: &[Elsewhere] = &[row(
+    "A19-1",
+    Where::Cluster,
+    "on one machine the services meet in files: there is no network to cut between them",
+)];

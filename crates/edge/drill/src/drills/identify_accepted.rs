@@ -4,8 +4,9 @@ use super::Drill;
 use crate::error::DrillError;
 use crate::figure::Figure;
 use crate::instance::{Instance, PROJECT};
-use crate::load::Profile;
-use crate::record::Record;
+use crate::judge::wait_visible;
+use crate::load::{Batch, Event, Profile, Shape, feed};
+use crate::record::{Record, now_ms};
 use crate::stage::Stage;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,8 +24,7 @@ pub const DRILL: Drill = Drill {
 
 async fn run(stage: &mut Stage) -> Result<(), DrillError> {
     let record = Record::default();
-    let profile =
-        Profile { identify: 100, vendors: 0, people: 25, rate: 1000.0, ..Profile::default() };
+    let profile = Profile { identify: 100, vendors: 0, people: 25, rate: 1000.0, ..Profile::default() };
     let mut shop = stage.start("shop").await?;
     shop.stop().await;
     let (data, away) = (shop.data().to_owned(), stage.folder().join("away"));
@@ -43,16 +43,40 @@ async fn run(stage: &mut Stage) -> Result<(), DrillError> {
     stage.judge(&shop, &record).await?;
     let (people, wrong) = last_values(&shop, &record).await?;
     stage.figure(Figure::count("people whose identify calls were checked", people).at_least(50.0));
-    stage.figure(Figure::count("people without the last value sent", wrong.len()).exactly(0.0).objective("H15-4"));
+    stage.figure(
+        Figure::count("people without the last value sent", wrong.len()).exactly(0.0).objective("H15-4"),
+    );
     if let Some(example) = wrong.first() {
         stage.note(example.clone());
     }
+    // One view by each device and one by each person: counted together only if they are one.
+    let views = Record::default();
+    let users: std::collections::BTreeSet<String> = record.sent().into_iter().map(|s| s.user).collect();
+    let batches: Vec<Batch> = users.iter().enumerate().map(|(n, user)| both(n, user)).collect();
+    feed(&shop, &batches, &views).await?;
+    wait_visible(&shop, &views, Duration::from_secs(30)).await?;
     let query = serde_json::json!({"type": "segmentation", "range": {"last": 2, "unit": "day"},
-        "series": [{"event": "$identify", "measure": "uniques"}], "interval": "none"});
-    let shown = shop.query(&query).await?["series"][0]["total"].as_u64().unwrap_or(0);
-    let off = (shown as i64 - people as i64).unsigned_abs() as usize;
-    stage.figure(Figure::count("people in the chart more or fewer than sent", off).exactly(0.0));
+        "series": [{"event": "view", "measure": "uniques"}], "interval": "none"});
+    let shown = shop.query(&query).await?["series"][0]["total"].as_f64().unwrap_or(0.0);
+    let off = (shown - people as f64).abs();
+    stage.figure(Figure::of("people in the chart more or fewer than signed up", off, "").exactly(0.0));
     stage.verify(&shop).await
+}
+
+/// The device and the person look at the same page.
+fn both(n: usize, user: &str) -> Batch {
+    let view = |part: u8, user: Option<String>, device: Option<String>| Event {
+        id: format!("ffffffff-{part:04x}-4000-8000-{n:012x}"),
+        name: "view".to_owned(),
+        user,
+        device,
+        time: now_ms(),
+        properties: serde_json::json!({}),
+        sets: serde_json::Value::Null,
+    };
+    let device = user.replace("person-", "device-");
+    let events = vec![view(0, None, Some(device)), view(1, Some(user.to_owned()), None)];
+    Batch { shape: Shape::Native, events }
 }
 
 fn move_parts(

@@ -46,17 +46,20 @@ async fn run(stage: &mut Stage) -> Result<(), DrillError> {
                 shop.launch()?;
             }
             "serve" => {
+                let old = shop.pid("collect");
                 shop.kill_supervisor().await;
                 shop.launch()?;
+                // The old collector finishes what it has before the new one takes the port.
+                successor(&shop, old).await?;
             }
             role => {
                 shop.signal(role, Signal::Kill);
             }
         }
         if matches!(target, "collect" | "serve" | "everything") {
-            let seconds = acknowledged_again(&record, at).await?;
-            collect_down.push((at, at + (seconds * 1000.0) as i64));
-            back.push(seconds);
+            acknowledged_again(&record, now_ms()).await?;
+            collect_down.push((at, now_ms()));
+            back.push(began.elapsed().as_secs_f64());
         } else if target == "process" {
             back.push(committed_again(&shop, began).await?);
         }
@@ -82,12 +85,24 @@ async fn run(stage: &mut Stage) -> Result<(), DrillError> {
     stage.verify(&shop).await
 }
 
-/// Seconds until a request begun after `from` was acknowledged.
-async fn acknowledged_again(record: &Record, from: i64) -> Result<f64, DrillError> {
+/// Waits until another collector than this one runs.
+async fn successor(shop: &Instance, old: Option<u32>) -> Result<(), DrillError> {
+    for _ in 0..300 {
+        let new = shop.pid("collect");
+        if new.is_some() && new != old {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Err(DrillError::TimedOut { what: "a new collector".to_owned(), seconds: 30.0 })
+}
+
+/// Waits until a request begun after `from` was acknowledged.
+async fn acknowledged_again(record: &Record, from: i64) -> Result<(), DrillError> {
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(30) {
         if record.attempts(from, i64::MAX).iter().any(|a| a.status == 200) {
-            return Ok(began.elapsed().as_secs_f64());
+            return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

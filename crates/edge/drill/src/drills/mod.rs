@@ -4,8 +4,12 @@
 
 mod collect_alone;
 mod elsewhere;
+mod failpoints;
+mod freshness;
 mod identify_accepted;
 mod kill_anything;
+mod no_flapping;
+mod verify_planted;
 
 pub use elsewhere::{ELSEWHERE, Elsewhere, Where};
 
@@ -38,6 +42,10 @@ pub static DRILLS: &[Drill] = &[
     collect_alone::DRILL,
     identify_accepted::DRILL,
     kill_anything::DRILL,
+    no_flapping::DRILL,
+    failpoints::DRILL,
+    freshness::DRILL,
+    verify_planted::DRILL,
 ];
 
 /// The drill of that name.

@@ -25,9 +25,7 @@ impl Answer {
     pub fn ok(self) -> Result<Value> {
         match self.status {
             200..300 => Ok(self.body),
-            status => {
-                Err(DrillError::Answer { what: self.what, answer: format!("{status} {}", self.body) })
-            }
+            status => Err(DrillError::Answer { what: self.what, answer: format!("{status} {}", self.body) }),
         }
     }
 }

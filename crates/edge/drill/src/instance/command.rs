@@ -40,8 +40,10 @@ impl Finished {
 
     /// Standard output as JSON.
     pub fn json(&self) -> Result<Value> {
-        serde_json::from_str(&self.out)
-            .map_err(|e| DrillError::Answer { what: self.command.clone(), answer: format!("{e}: {}", self.out) })
+        serde_json::from_str(&self.out).map_err(|e| DrillError::Answer {
+            what: self.command.clone(),
+            answer: format!("{e}: {}", self.out),
+        })
     }
 }
 

@@ -250,12 +250,21 @@ impl Instance {
 
     /// Process ids of the roles, as the supervisor notes them.
     pub fn roles(&self) -> Vec<(String, u32)> {
-        let text = std::fs::read_to_string(self.data.join("run/components.json")).unwrap_or_default();
-        let states: Value = serde_json::from_str(&text).unwrap_or_default();
+        let states = self.components();
         let running = states.as_object().into_iter().flatten();
         running
             .filter_map(|(name, s)| Some((name.clone(), u32::try_from(s["pid"].as_u64()?).ok()?)))
             .collect()
+    }
+
+    /// How often the supervisor has started a role since it runs.
+    pub fn starts(&self, role: &str) -> usize {
+        self.components()[role]["starts"].as_u64().unwrap_or(0) as usize
+    }
+
+    fn components(&self) -> Value {
+        let text = std::fs::read_to_string(self.data.join("run/components.json")).unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
     }
 
     /// Process id of one role.

@@ -5,15 +5,8 @@ use crate::instance::Instance;
 use serde_json::{Value, json};
 
 /// What an answer says about itself rather than about the events.
-const ENVELOPE: [&str; 7] = [
-    "as_of",
-    "complete_through",
-    "identity_version",
-    "restated",
-    "gaps",
-    "completeness",
-    "incomplete",
-];
+const ENVELOPE: [&str; 7] =
+    ["as_of", "complete_through", "identity_version", "restated", "gaps", "completeness", "incomplete"];
 
 /// The questions: totals, people, breakdowns by event and user property, funnels, retention.
 pub fn battery() -> Vec<(&'static str, Value)> {
@@ -78,9 +71,6 @@ pub async fn ask_all(instance: &Instance) -> Result<Vec<(&'static str, Value)>> 
 }
 
 /// Names of the charts that differ.
-pub fn differences(
-    left: &[(&'static str, Value)],
-    right: &[(&'static str, Value)],
-) -> Vec<&'static str> {
+pub fn differences(left: &[(&'static str, Value)], right: &[(&'static str, Value)]) -> Vec<&'static str> {
     left.iter().zip(right).filter(|((_, a), (_, b))| a != b).map(|((name, _), _)| *name).collect()
 }

@@ -33,15 +33,7 @@ pub struct Profile {
 
 impl Default for Profile {
     fn default() -> Profile {
-        Profile {
-            rate: 1000.0,
-            batch: 20,
-            connections: 4,
-            people: 100,
-            vendors: 20,
-            identify: 3,
-            hot: 0.0,
-        }
+        Profile { rate: 1000.0, batch: 20, connections: 4, people: 100, vendors: 20, identify: 3, hot: 0.0 }
     }
 }
 
@@ -158,10 +150,7 @@ impl Script {
     /// A UUID made of the run, the connection and the serial number: PostHog asks for UUIDs.
     fn id(&mut self) -> String {
         self.serial += 1;
-        format!(
-            "{:08x}-{:04x}-4000-8000-{:012x}",
-            self.run, self.connection as u16, self.serial
-        )
+        format!("{:08x}-{:04x}-4000-8000-{:012x}", self.run, self.connection as u16, self.serial)
     }
 }
 

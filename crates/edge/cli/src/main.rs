@@ -7,6 +7,7 @@
 mod books;
 mod client;
 mod demo;
+mod drill;
 mod import;
 mod query;
 mod serve;
@@ -70,6 +71,9 @@ enum Command {
     },
     /// Prove the books from the files themselves, independently of the running server.
     Verify(books::VerifyArgs),
+    /// Re-enact published incidents on scratch instances of this binary.
+    #[command(subcommand)]
+    Drill(drill::DrillCommand),
 }
 
 #[tokio::main]
@@ -106,6 +110,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Query { args, connect } => query::run(&args, &Client::connect(&connect)?).await,
         Command::Ledger { args, connect } => books::ledger(&args, &Client::connect(&connect)?).await,
         Command::Verify(args) => books::verify(&args).await,
+        Command::Drill(command) => drill::run(command).await,
     }
 }
 

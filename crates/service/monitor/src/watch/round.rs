@@ -1,0 +1,127 @@
+//! One round of the watch.
+//!
+//! Guarantees: the snapshot is written last, so its age tells when a whole round last succeeded.
+//! Deliberately not here: timing.
+
+use super::backlog::Backlogs;
+use super::{FACTS_TIMEOUT, WatchDeps, reconcile};
+use crate::config::{DAY, HOUR, MINUTE};
+use crate::facts::{Facts, LossStatement};
+use crate::status::{ComponentState, day};
+use crate::store::{ComponentNow, WatchSnapshot};
+use crate::{Component, Finding, MonitorError, WatchConfig, check, forecast};
+use tallymark_model::Millis;
+
+/// Time the watch did not look is not counted as time in a state beyond this.
+const COUNTED_MAX: Millis = MINUTE;
+/// Events this young without an outcome are on their way.
+const ON_THEIR_WAY: Millis = MINUTE;
+const TIDY_EVERY: Millis = HOUR;
+const KEPT_FOR: Millis = 400 * DAY;
+
+/// The watch, between rounds.
+#[derive(Debug)]
+pub struct Watch {
+    deps: WatchDeps,
+    config: WatchConfig,
+    backlogs: Backlogs,
+    last: Option<Millis>,
+    components: Vec<ComponentNow>,
+    tidied: Millis,
+}
+
+impl Watch {
+    /// Goes on where the last one ended.
+    pub async fn new(deps: WatchDeps, config: WatchConfig) -> Result<Watch, MonitorError> {
+        let backlogs = Backlogs::resume(&deps.store).await?;
+        let before = deps.store.snapshot().await?;
+        let components = before.map(|s| s.components).unwrap_or_default();
+        Ok(Watch { deps, config, backlogs, last: None, components, tidied: 0 })
+    }
+
+    /// Looks, judges, and writes down. Answers what was found, the worst first.
+    pub async fn round(&mut self) -> Result<Vec<Finding>, MonitorError> {
+        let mut facts = self.gather().await?;
+        let now = facts.at;
+        let eta = self.backlogs.observe(&self.deps.store, &mut facts).await?;
+        let findings = check(&facts, &self.config.thresholds);
+        self.incidents(&facts, &findings).await?;
+        self.count_time(&findings, now).await?;
+        let snapshot = WatchSnapshot {
+            at: now,
+            components: self.components.clone(),
+            findings,
+            loss: facts.loss,
+            eta,
+            unavailable: facts.unavailable,
+        };
+        self.deps.store.write_snapshot(&snapshot).await?;
+        if now - self.tidied >= TIDY_EVERY {
+            self.deps.store.thin_samples(now).await?;
+            self.deps.store.prune_deliveries(now - KEPT_FOR).await?;
+            self.deps.store.prune_incidents(now - KEPT_FOR).await?;
+            self.tidied = now;
+        }
+        metrics::gauge!("tallymark_watch_findings").set(snapshot.findings.len() as f64);
+        Ok(snapshot.findings)
+    }
+
+    async fn gather(&self) -> Result<Facts, MonitorError> {
+        let store = &self.deps.store;
+        let mut facts = match tokio::time::timeout(FACTS_TIMEOUT, self.deps.source.facts()).await {
+            Ok(facts) => facts,
+            Err(_) => Facts {
+                unavailable: vec![("facts".to_owned(), "gathering them took too long".to_owned())],
+                ..Facts::default()
+            },
+        };
+        facts.at = self.deps.clock.now();
+        facts.audit.extend(store.reported().await?);
+        facts.channels = store.channel_health().await?;
+        let disks = facts.disks.iter().flat_map(crate::checks::resources_of_disk);
+        let mut resources: Vec<_> = facts.resources.drain(..).chain(disks).collect();
+        let values: Vec<(String, f64)> = resources.iter().map(|r| (r.series(), r.used)).collect();
+        store.add_samples(facts.at, &values).await?;
+        forecast::fill(&mut resources, &store.samples(facts.at - forecast::LOOK_BACK).await?, facts.at);
+        facts.resources = resources;
+        Ok(facts)
+    }
+
+    async fn incidents(&self, facts: &Facts, findings: &[Finding]) -> Result<(), MonitorError> {
+        let now = facts.at;
+        let store = &self.deps.store;
+        let known = store.incidents_since(now - DAY).await?;
+        let elapsed = self.last.map_or(0, |last| (now - last).clamp(0, COUNTED_MAX));
+        let id = || uuid::Uuid::now_v7().to_string();
+        for change in reconcile(&known, findings, settled(facts), &self.config, now, elapsed, id) {
+            let before = known.iter().find(|i| i.id == change.incident.id);
+            if before != Some(&change.incident) || !change.updates.is_empty() {
+                store.put_incident(&change.incident, &change.updates).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn count_time(&mut self, findings: &[Finding], now: Millis) -> Result<(), MonitorError> {
+        let maintenance = self.deps.store.maintenance(now).await?;
+        let states = Component::all().into_iter().map(|c| {
+            let state = ComponentState::of(c, findings, &maintenance, now);
+            let before = self.components.iter().find(|k| k.component == c && k.state == state);
+            ComponentNow { component: c, state, since: before.map_or(now, |k| k.since) }
+        });
+        self.components = states.collect();
+        let passed = self.last.map_or(0, |last| (now - last).clamp(0, COUNTED_MAX));
+        self.last = Some(now);
+        if passed > 0 {
+            let states: Vec<_> = self.components.iter().map(|c| (c.component, c.state)).collect();
+            self.deps.store.add_time(&day(now), &states, passed).await?;
+        }
+        Ok(())
+    }
+}
+
+/// True if the ledger has an outcome for everything acknowledged, apart from what has just arrived.
+fn settled(facts: &Facts) -> bool {
+    let on_its_way = |at: Millis| facts.at - at <= ON_THEIR_WAY;
+    facts.loss.as_ref().is_some_and(|s: &LossStatement| s.oldest_unaccounted.is_none_or(on_its_way))
+}

@@ -146,6 +146,7 @@ async fn run(steps: Vec<Step>) {
         assert!(matches!(w.catalog.commit(&commit).await.unwrap(), CommitAnswer::Already(_)));
     }
     check(&w, &model).await;
+    assert_replays(&w.catalog).await;
 }
 
 fn restated(interval: Interval, was: (Account, Vec<Part>), now: (Account, Vec<Part>)) -> Restatement {

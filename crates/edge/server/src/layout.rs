@@ -66,6 +66,16 @@ impl Layout {
     pub fn local(&self) -> PathBuf {
         self.run().join("local.json")
     }
+    /// The time of a role's last sign of life.
+    pub fn beat(&self, role: &str) -> PathBuf {
+        self.run().join(format!("{role}.beat"))
+    }
+
+    /// What monitors keep: incidents, alerts, estimates. A database of its own, so that it is there when nothing else is.
+    pub fn watch(&self) -> PathBuf {
+        self.root.join("watch.db")
+    }
+
     /// The lock that only one supervisor holds.
     pub fn lock(&self) -> PathBuf {
         self.run().join("lock")

@@ -16,6 +16,8 @@ pub fn apply(role: Role) {
         Role::Collect => (0, None),
         Role::Process => (300, None),
         Role::Web => (800, Some(4)),
+        Role::Audit => (500, Some(4)),
+        Role::Watch => (100, Some(4)),
     };
     // Best effort: containers may forbid it, and the limits above it still hold.
     if let Err(error) = std::fs::write("/proc/self/oom_score_adj", score.to_string()) {

@@ -1,10 +1,13 @@
 //! The roles of one binary. Each opens its own backends and runs until its standard input closes or a signal
 //! arrives.
 
+mod audit;
+mod beat;
 mod collect;
 mod measure;
 mod open;
 mod process;
+mod watch;
 mod web;
 
 use crate::{Layout, ServerError, limits, supervisor};
@@ -21,6 +24,10 @@ pub enum Role {
     Process,
     /// API, queries, web app.
     Web,
+    /// Checks the books against log and files, independently of whoever wrote them.
+    Audit,
+    /// Monitors, alerts, the status page's history, scheduled backups and rehearsals.
+    Watch,
 }
 
 impl Role {
@@ -30,15 +37,21 @@ impl Role {
             Role::Collect => "collect",
             Role::Process => "process",
             Role::Web => "web",
+            Role::Audit => "audit",
+            Role::Watch => "watch",
         }
     }
 
+    /// Every role, in order of start.
+    pub const ALL: [Role; 5] = [Role::Collect, Role::Process, Role::Web, Role::Audit, Role::Watch];
+
     /// The role with this name.
     pub fn from_name(name: &str) -> Result<Role, String> {
-        [Role::Collect, Role::Process, Role::Web]
+        let known = || Role::ALL.map(Role::name).join(", ");
+        Role::ALL
             .into_iter()
             .find(|r| r.name() == name)
-            .ok_or_else(|| format!("unknown role {name:?}; use collect, process or web"))
+            .ok_or_else(|| format!("unknown role {name:?}; use one of {}", known()))
     }
 }
 
@@ -65,10 +78,13 @@ pub async fn run_role(role: Role, config: RoleConfig) -> Result<(), ServerError>
         supervisor::signal().await;
         signalled.cancel();
     });
+    beat::keep(&layout, role, stop.clone());
     match role {
         Role::Collect => collect::run(&layout, &config, stop).await,
         Role::Process => process::run(&layout, stop).await,
         Role::Web => web::run(&layout, stop).await,
+        Role::Audit => audit::run(&layout, stop).await,
+        Role::Watch => watch::run(&layout, stop).await,
     }
 }
 

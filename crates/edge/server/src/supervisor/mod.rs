@@ -59,12 +59,14 @@ pub async fn serve(config: ServeConfig) -> Result<(), ServerError> {
     let admin = bootstrap::instance(&layout, &keys, config.demo.is_some(), address).await?;
     let process = start(Role::Process);
     let web = start(Role::Web);
+    let audit = start(Role::Audit);
+    let watch = start(Role::Watch);
     console::greet(&layout, address, &admin);
     let demo = config.demo.map(|d| Child::demo(d.events, &layout).once(components.clone(), stop.clone()));
     signal().await;
     console::stopping();
     stop.cancel();
-    for child in demo.into_iter().chain([web, process, collect]) {
+    for child in demo.into_iter().chain([web, audit, watch, process, collect]) {
         // A child task ends by itself within the drain time; a panic in it must not keep the others alive.
         let _ = tokio::time::timeout(DRAIN + Duration::from_secs(1), child).await;
     }

@@ -1,0 +1,167 @@
+//! The judge: what must have become of every record, from the requests and the order of the log alone.
+//!
+//! It knows what was sent, what was acknowledged where, which rules were announced and which parts were decided again.
+//! It does not know how the processor groups, what state it has or which of two equal events it met first: of events
+//! that are the same it demands that exactly one counts.
+
+use crate::clients::{PROJECTS, Sent};
+use crate::observe::{Logged, Row};
+use std::collections::{BTreeMap, BTreeSet};
+use tallymark_ledger::Tally;
+use tallymark_model::{Control, Position, Rule, RuleAction};
+
+/// Everything the judge knows.
+#[derive(Debug, Default)]
+pub struct Judge {
+    sent: BTreeMap<u64, Sent>,
+    acknowledged: BTreeMap<Position, u64>,
+    /// Records that were decided again, with the rules that were announced by then.
+    again: BTreeMap<Position, Vec<Rule>>,
+    skipped: BTreeSet<Position>,
+}
+
+/// What must become of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Fate {
+    Dead(u32),
+    Filtered(u32),
+    Control,
+    /// Counts, unless another of the same kind does.
+    Counts(u32),
+}
+
+impl Judge {
+    /// A request was made.
+    pub fn sent(&mut self, request: &[Sent]) {
+        self.sent.extend(request.iter().map(|e| (e.number, e.clone())));
+    }
+
+    /// And acknowledged.
+    pub fn acknowledged(&mut self, request: &[Sent], positions: &[Position]) {
+        for (event, position) in request.iter().zip(positions) {
+            let twice = self.acknowledged.insert(*position, event.number);
+            assert_eq!(twice, None, "{position} was given out twice");
+        }
+    }
+
+    /// These positions were passed by.
+    pub fn skipped(&mut self, positions: impl IntoIterator<Item = Position>) {
+        self.skipped.extend(positions);
+    }
+
+    /// Everything skipped was processed.
+    pub fn replayed(&mut self) {
+        self.skipped.clear();
+    }
+
+    /// These positions were decided again with these rules.
+    pub fn decided_again(&mut self, positions: impl IntoIterator<Item = Position>, rules: &[Rule]) {
+        self.again.extend(positions.into_iter().map(|p| (p, rules.to_vec())));
+    }
+
+    /// Compares everything that is in the log with what became of it.
+    pub fn judge(
+        &self,
+        log: &BTreeMap<Position, Logged>,
+        rows: &BTreeMap<Position, Row>,
+        sums: &BTreeMap<u32, Tally>,
+    ) {
+        for (position, number) in &self.acknowledged {
+            let there = log.get(position);
+            assert_eq!(there, Some(&Logged::Event(*number)), "{position} was acknowledged");
+        }
+        let fates = self.fates(log);
+        let mut expected: BTreeMap<u32, Tally> = (0..=PROJECTS).map(|p| (p, Tally::default())).collect();
+        let mut same: BTreeMap<_, Vec<Position>> = BTreeMap::new();
+        for (position, fate) in &fates {
+            let counts = rows.contains_key(position);
+            match fate {
+                Fate::Dead(project) => expected.get_mut(project).unwrap().dead += 1,
+                Fate::Filtered(project) => expected.get_mut(project).unwrap().filtered += 1,
+                Fate::Control => expected.get_mut(&0).unwrap().control += 1,
+                Fate::Counts(project) => {
+                    let Logged::Event(number) = log[position] else { unreachable!("only events count") };
+                    let sent = &self.sent[&number];
+                    // Without an insert id an event is only the same as itself.
+                    let who = (*project, sent.device.clone());
+                    let id = sent.insert.clone().unwrap_or_else(|| format!("at {position}"));
+                    same.entry((who, id)).or_default().push(*position);
+                    continue;
+                }
+            }
+            assert!(!counts, "{position} counts, but it should be {fate:?}");
+        }
+        for (key, positions) in same {
+            let visible: Vec<&Position> = positions.iter().filter(|p| rows.contains_key(p)).collect();
+            assert_eq!(visible.len(), 1, "{key:?} was sent as {positions:?}; these count: {visible:?}");
+            let tally = expected.get_mut(&key.0.0).unwrap();
+            tally.visible += 1;
+            tally.duplicate += positions.len() as u64 - 1;
+        }
+        for (position, row) in rows {
+            let Some(Logged::Event(number)) = log.get(position) else { panic!("{row:?} comes from nowhere") };
+            let sent = &self.sent[number];
+            let as_sent = Row {
+                project: sent.project,
+                number: sent.number,
+                name: sent.name.clone().unwrap_or_default(),
+            };
+            assert_eq!(row, &as_sent, "{position}");
+        }
+        assert_eq!(sums, &expected, "the books, by project");
+    }
+
+    /// The fate of every record that is not passed by.
+    fn fates(&self, log: &BTreeMap<Position, Logged>) -> BTreeMap<Position, Fate> {
+        let mut announced: Vec<(Position, &Rule)> = Vec::new();
+        let mut fates = BTreeMap::new();
+        // Positions come in order per shard, so every rule is met before the records it is in force for.
+        for (position, logged) in log {
+            let fate = match logged {
+                Logged::Control(control) => {
+                    if let Control::Rule(rule) = control {
+                        announced.push((*position, rule));
+                    }
+                    Fate::Control
+                }
+                Logged::Event(number) => {
+                    let in_force = || {
+                        let here = announced.iter().filter(|(at, _)| at.shard() == position.shard());
+                        here.map(|(_, rule)| (*rule).clone()).collect::<Vec<_>>()
+                    };
+                    let rules = self.again.get(position).cloned().unwrap_or_else(in_force);
+                    fate_of(&self.sent[number], &rules)
+                }
+            };
+            if !self.skipped.contains(position) {
+                fates.insert(*position, fate);
+            }
+        }
+        fates
+    }
+}
+
+fn fate_of(sent: &Sent, rules: &[Rule]) -> Fate {
+    if sent.project > PROJECTS {
+        return Fate::Dead(0);
+    }
+    let Some(name) = &sent.name else { return Fate::Dead(sent.project) };
+    // The newest version of each rule is the one in force.
+    let mut newest: BTreeMap<u32, &Rule> = BTreeMap::new();
+    for rule in rules.iter().filter(|r| r.project.0 == sent.project) {
+        let held = newest.entry(rule.id).or_insert(rule);
+        if held.version < rule.version {
+            *held = rule;
+        }
+    }
+    let drops = |rule: &&Rule| match &rule.action {
+        RuleAction::Drop { events, .. } => events.contains(name),
+        RuleAction::Block { devices, .. } => devices.contains(&sent.device),
+        RuleAction::Properties { .. } | RuleAction::Settings { .. } => false,
+    };
+    if newest.into_values().filter(|r| r.enabled).any(|r| drops(&r)) {
+        Fate::Filtered(sent.project)
+    } else {
+        Fate::Counts(sent.project)
+    }
+}

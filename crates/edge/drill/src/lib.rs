@@ -19,6 +19,7 @@ mod report;
 mod run;
 mod stage;
 mod timeline;
+mod twins;
 
 pub use drills::{DRILLS, Drill, ELSEWHERE, Elsewhere, Where, find};
 pub use error::DrillError;

@@ -136,6 +136,25 @@ impl Stage {
         Ok(judgement)
     }
 
+    /// As [`Stage::judge`], where the drill itself has put so many events beside the record.
+    pub async fn judge_beside(
+        &mut self,
+        instance: &Instance,
+        record: &Record,
+        own: usize,
+    ) -> Result<Judgement> {
+        if let Err(late) = wait_visible(instance, record, SETTLE).await {
+            self.note(late.to_string());
+        }
+        let mut judgement = judge(instance, record).await?;
+        judgement.strangers = judgement.strangers.abs_diff(own);
+        if let Some(examples) = judgement.examples() {
+            self.note(examples);
+        }
+        self.figures(judgement.figures());
+        Ok(judgement)
+    }
+
     /// Proves the books from the files with the binary's own `verify`; keeps the figure of R40.
     pub async fn verify(&mut self, instance: &Instance) -> Result<()> {
         let data = instance.data().display().to_string();

@@ -2,13 +2,19 @@
 //!
 //! Deliberately not here: what the drills have in common (`stage`).
 
+mod backlog;
 mod collect_alone;
 mod elsewhere;
 mod failpoints;
 mod freshness;
+mod hole;
 mod identify_accepted;
 mod kill_anything;
 mod no_flapping;
+mod properties_as_of;
+mod replay_beside_live;
+mod replay_twice;
+mod skip_alarm;
 mod verify_planted;
 
 pub use elsewhere::{ELSEWHERE, Elsewhere, Where};
@@ -46,6 +52,10 @@ pub static DRILLS: &[Drill] = &[
     failpoints::DRILL,
     freshness::DRILL,
     verify_planted::DRILL,
+    skip_alarm::DRILL,
+    replay_beside_live::DRILL,
+    replay_twice::DRILL,
+    properties_as_of::DRILL,
 ];
 
 /// The drill of that name.

@@ -5,9 +5,10 @@
 
 mod client;
 mod command;
+mod operations;
 mod signal;
 
-pub use client::Answer;
+pub use operations::{ENVIRONMENT, until};
 pub use signal::Signal;
 
 use crate::error::{DrillError, Result};

@@ -1,0 +1,71 @@
+//! A19-5: a replay killed ten times, and run again over what is already stored, counts nothing twice.
+
+use super::{Drill, backlog};
+use crate::error::DrillError;
+use crate::figure::Figure;
+use crate::instance::Signal;
+use crate::stage::Stage;
+use crate::twins::Twins;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use serde_json::json;
+use std::time::Duration;
+
+pub const DRILL: Drill = Drill {
+    name: "a19-5-replay-twice",
+    rows: &["A19-5"],
+    title: "A replay is killed again and again and repeated over stored events; nothing is counted twice.",
+    story: "In 2019 a rewind had to cover events that were processed already. Here a part of the log is skipped by\n\
+            command; the replay is killed with signal 9 at random moments, taken up by the next processor, and then\n\
+            asked for once more over the whole log, most of which is stored. Every chart must equal the undisturbed\n\
+            twin's, and every insert id must be stored once.",
+    run: |stage| Box::pin(run(stage)),
+};
+
+const KILLS: usize = 6;
+
+async fn run(stage: &mut Stage) -> Result<(), DrillError> {
+    let mut dice = StdRng::seed_from_u64(stage.seed);
+    let mut twins = Twins::start(stage, |_| {}).await?;
+    twins.feed(400).await?;
+    twins.shop.signal("process", Signal::Stop);
+    twins.feed(300).await?;
+    let skipped = backlog::skip_pending(stage, &twins.shop).await?;
+    stage.figure(Figure::count("records skipped", skipped as usize).at_least(1000.0));
+    let whole: Vec<_> = twins.shop.shards("live").await?;
+    let job = twins.shop.start_job("replay", json!({})).await?;
+    for _ in 0..KILLS {
+        tokio::time::sleep(Duration::from_millis(dice.random_range(20..400))).await;
+        let killed = twins.shop.signal("process", Signal::Kill);
+        let now = twins.shop.job(&job).await?;
+        stage.note(format!(
+            "kill -9 process ({killed}); the replay is {} at {}",
+            now["state"], now["progress"]["done"]
+        ));
+        // The next one must be there before it can be killed.
+        tokio::time::sleep(Duration::from_millis(700)).await;
+    }
+    let (done, seconds) = twins.shop.wait_job(&job, Duration::from_secs(90)).await?;
+    stage.note(format!("replay done {seconds:.1} s after the last kill: {}", done["report"]));
+    let ranges: Vec<_> = whole
+        .iter()
+        .filter(|(_, _, end)| *end > 0)
+        .map(|(p, _, end)| json!({"lane": "live", "partition": p, "from": 0, "to": end}))
+        .collect();
+    let again = twins.shop.start_job("replay", json!({"ranges": ranges})).await;
+    match again {
+        Ok(job) => {
+            let (done, _) = twins.shop.wait_job(&job, Duration::from_secs(60)).await?;
+            let replayed = done["report"]["replayed"].as_u64().unwrap_or(0);
+            stage.figure(
+                Figure::count("records that a second replay touched", replayed as usize).exactly(0.0),
+            );
+        }
+        Err(DrillError::Answer { answer, .. }) => stage.note(format!("a second replay is refused: {answer}")),
+        Err(other) => return Err(other),
+    }
+    stage.figure(Figure::count("kills", KILLS));
+    twins.compare(stage, "after the replays").await?;
+    stage.judge(&twins.shop, &twins.record).await?;
+    stage.verify(&twins.shop).await
+}

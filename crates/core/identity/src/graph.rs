@@ -37,6 +37,9 @@ pub struct GraphParts {
     pub nodes: Vec<(u32, u32)>,
     /// Operations in order of arrival.
     pub ops: Vec<IdentityOp>,
+    /// Those of them, by place in `ops`, that were taken back.
+    #[serde(default)]
+    pub gone: Vec<u32>,
 }
 
 /// The subjects that operations connect, and those operations.
@@ -62,12 +65,18 @@ pub struct Graph {
     /// Earlier first sights, from operations.
     earlier: FxHashMap<u32, Seq>,
     ops: Vec<IdentityOp>,
-    applied: FxHashSet<Seq>,
+    /// Places in `ops` of those that hold.
+    applied: FxHashMap<Seq, u32>,
+    /// Places in `ops` of those that were taken back, in order of leaving.
+    gone: Vec<u32>,
     /// Union-find over subjects.
     touch: Vec<u32>,
     components: FxHashMap<u32, Component>,
     notes: Arc<FxHashMap<u32, Arc<Notes>>>,
+    /// What the last operation of a device left it as.
     last: FxHashMap<u32, Last>,
+    /// The same of every operation, in log order, for devices that had more than one.
+    marks: FxHashMap<u32, Vec<Last>>,
     dirty: FxHashSet<u32>,
     view: Option<Arc<View>>,
     patch: Patch,
@@ -88,11 +97,13 @@ impl Graph {
             first: Arc::new(vec![UNSEEN]),
             earlier: FxHashMap::default(),
             ops: Vec::new(),
-            applied: FxHashSet::default(),
+            applied: FxHashMap::default(),
+            gone: Vec::new(),
             touch: vec![0],
             components: FxHashMap::default(),
             notes: Arc::default(),
             last: FxHashMap::default(),
+            marks: FxHashMap::default(),
             dirty: FxHashSet::default(),
             view: None,
             patch: Patch::default(),
@@ -130,7 +141,7 @@ impl Graph {
     /// Applies one operation, whenever it arrives. One that was applied before (same `seq`) changes nothing.
     /// Subjects it names that were never added count as unseen.
     pub fn apply(&mut self, op: IdentityOp) -> Applied {
-        if !self.applied.insert(op.seq) {
+        if self.applied.contains_key(&op.seq) {
             return Applied::default();
         }
         self.view = None;
@@ -142,6 +153,7 @@ impl Graph {
         let Some((root, late)) = self.connect(&op) else { return Applied::default() };
         let index = self.ops.len() as u32;
         self.ops.push(op);
+        self.applied.insert(op.seq, index);
         self.dirty.insert(root);
         // `connect` always leaves a component under the root it returns.
         let Some(component) = self.components.get_mut(&root) else { return Applied::default() };
@@ -155,6 +167,33 @@ impl Graph {
         let before = notes.refusals.len();
         let changed = self.fold.step(&op, notes);
         Applied { changed, refused: notes.refusals.get(before).copied(), late: false }
+    }
+
+    /// Takes the operation at this place of the log back: its record is not visible any more. False if there is none.
+    /// First sights that subjects were added with stay.
+    pub fn retract(&mut self, seq: Seq) -> bool {
+        let Some(index) = self.applied.remove(&seq) else { return false };
+        self.gone.push(index);
+        self.view = None;
+        let op = self.ops[index as usize];
+        if let Some(subject) = op.subjects().next() {
+            let root = self.root(subject.0);
+            self.dirty.insert(root);
+            if let Some(component) = self.components.get_mut(&root) {
+                component.ops.retain(|i| *i != index);
+                component.stale = true;
+            }
+        }
+        self.forget_mark(op.device.0, seq);
+        for subject in [op.device, op.user].into_iter().filter(|s| !s.is_none()) {
+            self.find_earlier(subject.0);
+        }
+        true
+    }
+
+    /// The operation at this place of the log.
+    pub fn op_at(&self, seq: Seq) -> Option<&IdentityOp> {
+        self.applied.get(&seq).and_then(|i| self.ops.get(*i as usize))
     }
 
     /// The graph as folded so far. Cheap if nothing changed since the last view.
@@ -187,13 +226,22 @@ impl Graph {
             subjects: self.kinds.iter().copied().zip(self.first.iter().copied()).skip(1).collect(),
             nodes: self.fold.nodes.iter().skip(1).map(|n| (n.subject, n.life)).collect(),
             ops: self.ops.clone(),
+            gone: self.gone.clone(),
         }
     }
 
     /// The graph that `parts` were taken from.
     pub fn from_parts(parts: &GraphParts) -> Graph {
         let mut graph = Graph::new(parts.config);
-        let mut ops = parts.ops.iter();
+        let gone: FxHashSet<u32> = parts.gone.iter().copied().collect();
+        let mut ops = (0u32..).zip(&parts.ops);
+        let arrive = |graph: &mut Graph, (index, op): (u32, &IdentityOp)| {
+            graph.apply(*op);
+            // It reserved its nodes; that is all it is still good for.
+            if gone.contains(&index) {
+                graph.retract(op.seq);
+            }
+        };
         // Nodes were reserved in an order that mixes subjects and operations; going through them in that
         // order gives every one its old number.
         for &(subject, life) in &parts.nodes {
@@ -207,12 +255,11 @@ impl Graph {
             }
             while graph.fold.lives.get(&subject).map_or(0, Vec::len) < life as usize {
                 let Some(op) = ops.next() else { break };
-                graph.apply(*op);
+                arrive(&mut graph, op);
             }
         }
-        for op in ops {
-            graph.apply(*op);
-        }
+        ops.for_each(|op| arrive(&mut graph, op));
+        graph.gone.clone_from(&parts.gone);
         graph
     }
 
@@ -222,16 +269,66 @@ impl Graph {
         self.earlier.get(&subject).copied().unwrap_or(UNSEEN).min(recorded)
     }
 
-    /// What the last operation of `device` before `seq` was.
-    pub(crate) fn mark_before(&self, device: u32, seq: Seq) -> Option<Last> {
-        let last = self.last.get(&device)?;
-        if last.seq < seq {
-            return Some(*last);
+    /// What the last operation of `device` before `seq` was, leaving out those in `without`.
+    pub(crate) fn mark_before(&self, device: u32, seq: Seq, without: &FxHashSet<Seq>) -> Option<Last> {
+        let marks = self.marks_of(device);
+        let before = marks.partition_point(|m| m.seq < seq);
+        marks[..before].iter().rev().find(|m| !without.contains(&m.seq)).copied()
+    }
+
+    /// Where the next operation of `device` after `seq` is, leaving out those in `without`.
+    pub(crate) fn mark_after(&self, device: u32, seq: Seq, without: &FxHashSet<Seq>) -> Option<Seq> {
+        let marks = self.marks_of(device);
+        let from = marks.partition_point(|m| m.seq <= seq);
+        marks[from..].iter().map(|m| m.seq).find(|s| !without.contains(s))
+    }
+
+    fn marks_of(&self, device: u32) -> &[Last] {
+        match self.marks.get(&device) {
+            Some(all) => all,
+            None => self.last.get(&device).map_or(&[], std::slice::from_ref),
         }
-        // Late: look through the component.
-        let component = self.components.get(&self.root_of(device))?;
-        let marks = component.ops.iter().filter_map(|&i| Mark::of(&self.ops[i as usize], device));
-        marks.filter(|m| m.seq < seq).max_by_key(|m| m.seq)
+    }
+
+    fn add_mark(&mut self, device: u32, mark: Last) {
+        let Some(last) = self.last.get_mut(&device) else {
+            self.last.insert(device, mark);
+            return;
+        };
+        let all = self.marks.entry(device).or_insert_with(|| vec![*last]);
+        let at = all.partition_point(|m| m.seq < mark.seq);
+        all.insert(at, mark);
+        if mark.seq > last.seq {
+            *last = mark;
+        }
+    }
+
+    fn forget_mark(&mut self, device: u32, seq: Seq) {
+        if let Some(all) = self.marks.get_mut(&device) {
+            all.retain(|m| m.seq != seq);
+        }
+        if self.last.get(&device).is_some_and(|l| l.seq == seq) {
+            match self.marks.get(&device).and_then(|all| all.last()) {
+                Some(before) => self.last.insert(device, *before),
+                None => self.last.remove(&device),
+            };
+        }
+        if self.marks.get(&device).is_some_and(|all| all.len() < 2) {
+            self.marks.remove(&device);
+        }
+    }
+
+    /// Finds out anew what the earliest operation that carries a subject is.
+    fn find_earlier(&mut self, subject: u32) {
+        self.earlier.remove(&subject);
+        let Some(component) = self.components.get(&self.root_of(subject)) else { return };
+        let ops = component.ops.iter().filter_map(|i| self.ops.get(*i as usize));
+        let carries = |op: &&IdentityOp| op.device.0 == subject || op.user.0 == subject;
+        if let Some(seq) = ops.filter(carries).map(|op| op.seq).min()
+            && seq < self.first_sight(subject)
+        {
+            self.earlier.insert(subject, seq);
+        }
     }
 
     fn add_missing(&mut self, op: &IdentityOp) {
@@ -255,10 +352,7 @@ impl Graph {
             }
         }
         if let Some(mark) = Mark::of(op, op.device.0) {
-            let last = self.last.entry(op.device.0).or_insert(mark);
-            if mark.seq > last.seq {
-                *last = mark;
-            }
+            self.add_mark(op.device.0, mark);
         }
     }
 
@@ -320,7 +414,7 @@ impl Graph {
         for &member in &component.members {
             self.fold.forget(member);
             let first = self.first[member as usize];
-            if first != UNSEEN && !self.applied.contains(&first) {
+            if first != UNSEEN && !self.applied.contains_key(&first) {
                 events.push((first, true, member));
             }
         }

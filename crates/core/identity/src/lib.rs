@@ -24,7 +24,7 @@ mod op;
 mod view;
 
 pub use config::{IdentityConfig, SharedDevice};
-pub use filter::OpFilter;
+pub use filter::{OpFilter, Sight};
 pub use graph::{Applied, Graph, GraphParts};
 pub use key::person_key;
 pub use op::{Action, IdentityOp, Merge, MergeKind, Refusal, RefusalReason, UNSEEN};

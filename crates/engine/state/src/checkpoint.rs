@@ -7,7 +7,8 @@
 //! dedup: days u32 | per day: day i32, entries u64, keys 8 each, positions 8 each | crc32c u32
 //! ```
 //! Guarantees: a file appears whole or not at all (written beside, fsync, rename, fsync of the folder); damage is
-//! found by checksum and makes the file ignored, never half read; the newest two are kept.
+//! found by checksum and makes the file ignored, never half read; the newest two are kept; the frame of the fold says
+//! its version, and older ones are read.
 //! Deliberately not here: when to write one (the processor decides).
 
 use crate::StateError;
@@ -137,8 +138,8 @@ pub(crate) fn read(path: &Path, window_days: Option<u16>) -> Result<(Fold, Optio
     }
     let mut frame = vec![0; length as usize];
     file.read_exact(&mut frame).map_err(io("cannot read", path))?;
-    let body = open(FrameKind::Fold, &frame)?;
-    let fold = Fold::read(&mut Reader::new(&body, "checkpoint"))?;
+    let (version, body) = open(FrameKind::Fold, &frame)?;
+    let fold = Fold::read(&mut Reader::new(&body, "checkpoint"), version)?;
     let Some(window_days) = window_days else { return Ok((fold, None)) };
     let mut rest = Vec::with_capacity((size - length) as usize);
     file.read_to_end(&mut rest).map_err(io("cannot read", path))?;

@@ -12,8 +12,9 @@ use tallymark_model::{Seq, SubjectId};
 
 /// First bytes of every frame.
 const MAGIC: &[u8; 4] = b"TMST";
-/// Version of the frame and of the bodies inside.
-const VERSION: u8 = 1;
+/// Version of the frame and of the bodies inside. Older ones are read for ever: 1 knew no control records and no
+/// restatements.
+const VERSION: u8 = 2;
 const HEADER: usize = 4 + 1 + 1 + 8;
 /// Largest body that is believed: protects memory against a length that passed its checksum by malice.
 const BODY_BYTES_MAX: u64 = 16 << 30;
@@ -40,8 +41,8 @@ pub(crate) fn seal(kind: FrameKind, body: &[u8]) -> Result<Vec<u8>, StateError> 
     Ok(out)
 }
 
-/// The body of a frame, after its checks.
-pub(crate) fn open(kind: FrameKind, bytes: &[u8]) -> Result<Vec<u8>, StateError> {
+/// The version and the body of a frame, after its checks.
+pub(crate) fn open(kind: FrameKind, bytes: &[u8]) -> Result<(u8, Vec<u8>), StateError> {
     let damaged = |detail: String| StateError::Damaged { what: "frame", detail };
     if bytes.len() < HEADER + 4 || &bytes[..4] != MAGIC {
         return Err(damaged(format!("{} bytes without the expected opening", bytes.len())));
@@ -51,7 +52,7 @@ pub(crate) fn open(kind: FrameKind, bytes: &[u8]) -> Result<Vec<u8>, StateError>
     if crc != found {
         return Err(damaged(format!("checksum {crc:02x?} is not that of the content, {found:02x?}")));
     }
-    if content[4] != VERSION {
+    if content[4] == 0 || content[4] > VERSION {
         return Err(StateError::Version { found: content[4], newest: VERSION });
     }
     if content[5] != kind as u8 {
@@ -68,7 +69,7 @@ pub(crate) fn open(kind: FrameKind, bytes: &[u8]) -> Result<Vec<u8>, StateError>
     if body.len() as u64 != length {
         return Err(damaged(format!("{} bytes where {length} were announced", body.len())));
     }
-    Ok(body)
+    Ok((content[4], body))
 }
 
 /// Appends values to a body.
@@ -234,7 +235,7 @@ mod tests {
         #[test]
         fn any_changed_byte_is_noticed(body: Vec<u8>, at: prop::sample::Index, flip in 1u8..) {
             let mut sealed = seal(FrameKind::Delta, &body)?;
-            prop_assert_eq!(open(FrameKind::Delta, &sealed)?, body);
+            prop_assert_eq!(open(FrameKind::Delta, &sealed)?, (VERSION, body));
             prop_assert!(open(FrameKind::Fold, &sealed).is_err());
             let i = at.index(sealed.len());
             sealed[i] ^= flip;

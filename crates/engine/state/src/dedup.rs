@@ -12,6 +12,7 @@
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use rustc_hash::FxHashMap;
 use siphasher::sip::SipHasher13;
 use std::hash::{BuildHasher, Hasher};
 use tallymark_model::{Millis, Position, ProjectId, SubjectKind};
@@ -72,6 +73,8 @@ pub struct DedupIndex {
     window_days: u16,
     table: HashTable<Place>,
     slots: Vec<Day>,
+    /// Entries that another of the same key answers for, by key. Rare: two rows further apart than the window.
+    shadowed: FxHashMap<u64, Vec<DedupEntry>>,
     hasher: hashbrown::DefaultHashBuilder,
 }
 
@@ -82,6 +85,7 @@ impl DedupIndex {
             window_days,
             table: HashTable::new(),
             slots: Vec::new(),
+            shadowed: FxHashMap::default(),
             hasher: hashbrown::DefaultHashBuilder::default(),
         }
     }
@@ -109,6 +113,19 @@ impl DedupIndex {
         if near { Position::unpack(held.positions[place.index as usize]) } else { None }
     }
 
+    /// The same, as if entries at the positions that `gone` names were not there.
+    pub fn get_without(&self, key: u64, day: i32, gone: impl Fn(Position) -> bool) -> Option<Position> {
+        let place = self.table.find(self.hasher.hash_one(key), |p| self.key_at(*p) == key)?;
+        let held = &self.slots[place.slot as usize];
+        let answer = DedupEntry { key, position: held.positions[place.index as usize], day: held.day };
+        let shadowed = self.shadowed.get(&key).into_iter().flatten().copied();
+        let entries = shadowed.chain(std::iter::once(answer));
+        let staying = entries.filter(|e| Position::unpack(e.position).is_some_and(|p| !gone(p)));
+        let entry = staying.max_by_key(|e| (e.day, *e == answer))?;
+        let near = entry.day.abs_diff(day) <= u32::from(self.window_days);
+        if near { Position::unpack(entry.position) } else { None }
+    }
+
     /// Adds the entry of a visible row. Adding it again changes nothing. Of two rows with one key that are
     /// further apart than the window, the later day answers.
     pub fn insert(&mut self, entry: DedupEntry) {
@@ -127,14 +144,97 @@ impl DedupIndex {
                 if held.positions[old.index as usize] == entry.position && held.day == entry.day {
                     return;
                 }
+                let held = DedupEntry {
+                    key: entry.key,
+                    position: held.positions[old.index as usize],
+                    day: held.day,
+                };
+                let shadowed = self.shadowed.entry(entry.key).or_default();
+                if shadowed.contains(&entry) {
+                    return;
+                }
                 if held.day <= entry.day {
                     *o.get_mut() = new;
+                    shadowed.push(held);
+                } else {
+                    shadowed.push(entry);
                 }
             }
         }
         self.slots[slot].keys.push(entry.key);
         self.slots[slot].positions.push(entry.position);
         self.drop_old_days();
+    }
+
+    /// Takes an entry back: its row was masked. One that is not there changes nothing.
+    pub fn remove(&mut self, entry: DedupEntry) {
+        let Some(slot) = self.slots.iter().rposition(|d| d.day == entry.day) else { return };
+        let hash = self.hasher.hash_one(entry.key);
+        let answers = self.table.find(hash, |p| self.key_at(*p) == entry.key).copied();
+        let at = |day: &Day, e: DedupEntry| {
+            (0..day.keys.len()).find(|i| day.keys[*i] == e.key && day.positions[*i] == e.position)
+        };
+        let found = answers.filter(|p| {
+            p.slot as usize == slot && self.slots[slot].positions[p.index as usize] == entry.position
+        });
+        match found {
+            Some(place) => {
+                if let Ok(held) =
+                    self.table.find_entry(hash, |p| p.slot == place.slot && p.index == place.index)
+                {
+                    held.remove();
+                }
+                self.take_out(slot, place.index as usize);
+                self.promote(entry.key);
+            }
+            None => {
+                let Some(held) = self.shadowed.get_mut(&entry.key) else { return };
+                let before = held.len();
+                held.retain(|e| *e != entry);
+                let removed = held.len() < before;
+                if held.is_empty() {
+                    self.shadowed.remove(&entry.key);
+                }
+                if let Some(index) = at(&self.slots[slot], entry).filter(|_| removed) {
+                    self.take_out(slot, index);
+                }
+            }
+        }
+    }
+
+    /// Removes from a day's arrays; the last of the day takes the free place.
+    fn take_out(&mut self, slot: usize, index: usize) {
+        let moved = self.slots[slot].keys.len() - 1;
+        if moved != index {
+            let hash = self.hasher.hash_one(self.slots[slot].keys[moved]);
+            let here = |p: &Place| p.slot as usize == slot && p.index as usize == moved;
+            if let Some(place) = self.table.find_mut(hash, here) {
+                place.index = index as u32;
+            }
+        }
+        self.slots[slot].keys.swap_remove(index);
+        self.slots[slot].positions.swap_remove(index);
+        if self.slots[slot].keys.is_empty() {
+            self.drop_slot(slot);
+        }
+    }
+
+    /// Lets the latest of the entries that were answered for answer now.
+    fn promote(&mut self, key: u64) {
+        let Some(mut held) = self.shadowed.remove(&key) else { return };
+        let Some(best) = (0..held.len()).max_by_key(|i| (held[*i].day, *i)) else { return };
+        let entry = held.swap_remove(best);
+        if !held.is_empty() {
+            self.shadowed.insert(key, held);
+        }
+        let Some(slot) = self.slots.iter().rposition(|d| d.day == entry.day) else { return };
+        let day = &self.slots[slot];
+        let index = (0..day.keys.len()).find(|i| day.keys[*i] == key && day.positions[*i] == entry.position);
+        let Some(index) = index else { return };
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        let rehash = |p: &Place| hasher.hash_one(slots[p.slot as usize].keys[p.index as usize]);
+        let place = Place { slot: slot as u32, index: index as u32 };
+        self.table.insert_unique(hasher.hash_one(key), place, rehash);
     }
 
     fn key_at(&self, p: Place) -> u64 {
@@ -159,16 +259,22 @@ impl DedupIndex {
                     found.remove();
                 }
             }
-            // The last slot moves into the free place.
-            let moved = self.slots.len() - 1;
-            if moved != oldest {
-                self.table
-                    .iter_mut()
-                    .filter(|p| p.slot as usize == moved)
-                    .for_each(|p| p.slot = oldest as u32);
+            let day = self.slots[oldest].day;
+            if !self.shadowed.is_empty() {
+                self.shadowed.values_mut().for_each(|held| held.retain(|e| e.day != day));
+                self.shadowed.retain(|_, held| !held.is_empty());
             }
-            self.slots.swap_remove(oldest);
+            self.drop_slot(oldest);
         }
+    }
+
+    /// Drops a day that nothing in the table points to; the last one moves into its place.
+    fn drop_slot(&mut self, slot: usize) {
+        let moved = self.slots.len() - 1;
+        if moved != slot {
+            self.table.iter_mut().filter(|p| p.slot as usize == moved).for_each(|p| p.slot = slot as u32);
+        }
+        self.slots.swap_remove(slot);
     }
 
     /// The days in order of date, as checkpoints keep them.

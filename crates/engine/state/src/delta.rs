@@ -3,12 +3,14 @@
 //! Guarantees: a delta names its commit, so that it cannot be applied for another.
 //! Deliberately not here: its bytes (`delta_codec`), applying it (`fold`, `state`).
 
+use crate::control::BrokenRule;
 use crate::dedup::DedupEntry;
 use crate::stats::ProjectStats;
 use crate::subjects::NewSubject;
 use bytes::Bytes;
 use tallymark_identity::IdentityOp;
-use tallymark_model::{CommitId, Millis, Outcome, Position, ProjectId, SubjectId, WireFormat};
+use tallymark_ledger::Interval;
+use tallymark_model::{CommitId, Control, Millis, Outcome, Position, ProjectId, Seq, SubjectId, WireFormat};
 
 /// What one commit adds to state.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,12 +23,31 @@ pub struct Delta {
     pub dedup: Vec<DedupEntry>,
     /// Records that did not become rows, in order of position.
     pub exceptions: Vec<Exception>,
+    /// Control records that the commit passed, in order of position. A delta of skipped records carries rules and
+    /// erasures only: those fold in as often as they come, notes that count do not.
+    pub controls: Vec<(Position, Control)>,
+    /// Versions among them that do nothing because they cannot be evaluated.
+    pub broken: Vec<BrokenRule>,
+    /// What earlier deltas say about records in here is superseded: a position without an exception in this delta
+    /// is visible now.
+    pub restated: Vec<Interval>,
+    /// Index entries that stop holding, because their row was masked. They leave before [`Delta::dedup`] arrives.
+    pub dedup_gone: Vec<DedupEntry>,
 }
 
 impl Delta {
     /// A delta that adds nothing.
     pub fn empty(commit: CommitId) -> Delta {
-        Delta { commit, projects: Vec::new(), dedup: Vec::new(), exceptions: Vec::new() }
+        Delta {
+            commit,
+            projects: Vec::new(),
+            dedup: Vec::new(),
+            exceptions: Vec::new(),
+            controls: Vec::new(),
+            broken: Vec::new(),
+            restated: Vec::new(),
+            dedup_gone: Vec::new(),
+        }
     }
 
     /// The dead letters of one project.
@@ -54,12 +75,63 @@ pub struct DeltaProject {
     pub project: ProjectId,
     /// Raw ids seen first, numbered on from those before.
     pub subjects: Vec<NewSubject>,
-    /// What happened to the identity graph, in log order.
+    /// What happened to the identity graph.
     pub ops: Vec<IdentityOp>,
     /// Who was active.
     pub activity: Vec<SubjectActivity>,
     /// Names sent.
     pub stats: ProjectStats,
+    /// The last visible record of each device of the commit, so that a record that comes late is known to be late.
+    /// `None`: written before this was kept.
+    pub sights: Option<Vec<(SubjectId, Seq)>>,
+    /// What rows that were masked had added.
+    pub retracted: Retracted,
+}
+
+impl DeltaProject {
+    /// A part that adds nothing.
+    pub fn empty(project: ProjectId) -> DeltaProject {
+        DeltaProject {
+            project,
+            subjects: Vec::new(),
+            ops: Vec::new(),
+            activity: Vec::new(),
+            stats: ProjectStats::default(),
+            sights: Some(Vec::new()),
+            retracted: Retracted::default(),
+        }
+    }
+
+    /// True if it adds and takes back nothing.
+    pub fn is_empty(&self) -> bool {
+        self.subjects.is_empty()
+            && self.ops.is_empty()
+            && self.activity.is_empty()
+            && self.stats.is_empty()
+            && self.sights.as_ref().is_some_and(Vec::is_empty)
+            && self.retracted.is_empty()
+    }
+}
+
+/// What is taken back of a project because rows were masked.
+///
+/// Counts are exact. First and last times, types, examples and first sights of ids only ever widen: what a row that is
+/// gone did to them stays until state is folded anew from the log.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Retracted {
+    /// Events per subject.
+    pub activity: Vec<SubjectActivity>,
+    /// Names.
+    pub stats: ProjectStats,
+    /// Operations on the identity graph, by place in the log. They leave before new ones arrive.
+    pub ops: Vec<Seq>,
+}
+
+impl Retracted {
+    /// True if nothing is taken back.
+    pub fn is_empty(&self) -> bool {
+        self.activity.is_empty() && self.stats.is_empty() && self.ops.is_empty()
+    }
 }
 
 /// Rows of one subject in one commit; operations are not counted.

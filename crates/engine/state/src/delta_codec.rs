@@ -2,19 +2,23 @@
 //!
 //! ```text
 //! commit 16 | projects | dedup: positions and days as differences, keys raw | exceptions
-//! project = id, subjects (first number, then kind, raw, first sight), ops, activity, stats
+//!     | controls | broken rules | restated intervals | dedup entries gone            (since version 2)
+//! project = id, subjects (number, kind, raw, first sight), ops, activity, stats
+//!     | sights | retracted activity, stats, ops                                      (since version 2)
 //! ```
 //! Guarantees: `decode(encode(d)) == d`; damage and trailing bytes are errors; a frame says its version.
 //! Deliberately not here: what a delta means (`delta`).
 
 use crate::StateError;
 use crate::codec::{FrameKind, Reader, Writer, open, seal};
+use crate::control::{BrokenRule, json, position, read_json, read_position};
 use crate::dedup::DedupEntry;
-use crate::delta::{Delta, DeltaProject, Exception, SubjectActivity};
+use crate::delta::{Delta, DeltaProject, Exception, Retracted, SubjectActivity};
 use crate::stats::ProjectStats;
 use crate::subjects::NewSubject;
 use bytes::Bytes;
 use tallymark_identity::{Action, IdentityOp};
+use tallymark_ledger::Interval;
 use tallymark_model::{CommitId, DeadReason, Outcome, Position, ProjectId, SubjectKind, WireFormat};
 
 pub(crate) fn encode(delta: &Delta) -> Result<Vec<u8>, StateError> {
@@ -23,20 +27,42 @@ pub(crate) fn encode(delta: &Delta) -> Result<Vec<u8>, StateError> {
     w.list(delta.projects.iter(), project);
     dedup(&mut w, &delta.dedup);
     w.list(delta.exceptions.iter(), exception);
+    w.list(delta.controls.iter(), |w, (at, control)| {
+        position(w, *at);
+        json(w, control);
+    });
+    w.list(delta.broken.iter(), |w, b| {
+        w.u64(u64::from(b.rule));
+        w.u64(u64::from(b.version));
+        w.str(&b.problem);
+    });
+    w.list(delta.restated.iter(), |w, i| {
+        position(w, Position { lane: i.shard.lane, partition: i.shard.partition, offset: i.from });
+        w.u64(i.to.wrapping_sub(i.from));
+    });
+    dedup(&mut w, &delta.dedup_gone);
     seal(FrameKind::Delta, &w.0)
 }
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<Delta, StateError> {
-    let body = open(FrameKind::Delta, bytes)?;
+    let (version, body) = open(FrameKind::Delta, bytes)?;
     let mut r = Reader::new(&body, "delta");
     let mut id = [0; 16];
     id.copy_from_slice(r.take(16)?);
-    let delta = Delta {
-        commit: CommitId(uuid_of(id)),
-        projects: r.list(read_project)?,
-        dedup: read_dedup(&mut r)?,
-        exceptions: r.list(read_exception)?,
-    };
+    let mut delta = Delta::empty(CommitId(uuid_of(id)));
+    delta.projects = r.list(|r| read_project(r, version))?;
+    delta.dedup = read_dedup(&mut r)?;
+    delta.exceptions = r.list(read_exception)?;
+    if version >= 2 {
+        delta.controls = r.list(|r| Ok((read_position(r)?, read_json(r)?)))?;
+        delta.broken =
+            r.list(|r| Ok(BrokenRule { rule: r.u32()?, version: r.u32()?, problem: r.str()?.to_owned() }))?;
+        delta.restated = r.list(|r| {
+            let from = read_position(r)?;
+            Ok(Interval::new(from.shard(), from.offset, from.offset.wrapping_add(r.u64()?)))
+        })?;
+        delta.dedup_gone = read_dedup(&mut r)?;
+    }
     r.end()?;
     Ok(delta)
 }
@@ -54,17 +80,38 @@ fn project(w: &mut Writer, p: &DeltaProject) {
         w.seq(s.first_seq);
     });
     w.list(p.ops.iter(), op);
-    w.list(p.activity.iter(), |w, a| {
+    activity(w, &p.activity);
+    p.stats.write(w);
+    w.u8(u8::from(p.sights.is_some()));
+    w.list(p.sights.iter().flatten().collect::<Vec<_>>().into_iter(), |w, (device, last)| {
+        w.subject(*device);
+        w.seq(*last);
+    });
+    activity(w, &p.retracted.activity);
+    p.retracted.stats.write(w);
+    w.list(p.retracted.ops.iter(), |w, seq| w.seq(*seq));
+}
+
+fn activity(w: &mut Writer, activity: &[SubjectActivity]) {
+    w.list(activity.iter(), |w, a| {
         w.subject(a.subject);
         w.u64(a.events);
         w.i64(a.first);
         w.i64(a.last.wrapping_sub(a.first));
     });
-    p.stats.write(w);
 }
 
-fn read_project(r: &mut Reader<'_>) -> Result<DeltaProject, StateError> {
-    Ok(DeltaProject {
+fn read_activity(r: &mut Reader<'_>) -> Result<Vec<SubjectActivity>, StateError> {
+    r.list(|r| {
+        let (subject, events, first) = (r.subject()?, r.u64()?, r.i64()?);
+        Ok(SubjectActivity { subject, events, first, last: first.wrapping_add(r.i64()?) })
+    })
+}
+
+fn read_project(r: &mut Reader<'_>, version: u8) -> Result<DeltaProject, StateError> {
+    let mut project = DeltaProject {
+        sights: None,
+        retracted: Retracted::default(),
         project: ProjectId(r.u32()?),
         subjects: r.list(|r| {
             Ok(NewSubject {
@@ -75,12 +122,17 @@ fn read_project(r: &mut Reader<'_>) -> Result<DeltaProject, StateError> {
             })
         })?,
         ops: r.list(read_op)?,
-        activity: r.list(|r| {
-            let (subject, events, first) = (r.subject()?, r.u64()?, r.i64()?);
-            Ok(SubjectActivity { subject, events, first, last: first.wrapping_add(r.i64()?) })
-        })?,
+        activity: read_activity(r)?,
         stats: ProjectStats::read(r)?,
-    })
+    };
+    if version >= 2 {
+        let known = r.u8()? != 0;
+        let sights = r.list(|r| Ok((r.subject()?, r.seq()?)))?;
+        project.sights = known.then_some(sights);
+        let activity = read_activity(r)?;
+        project.retracted = Retracted { activity, stats: ProjectStats::read(r)?, ops: r.list(|r| r.seq())? };
+    }
+    Ok(project)
 }
 
 pub(crate) fn read_kind(r: &mut Reader<'_>) -> Result<SubjectKind, StateError> {
@@ -173,17 +225,12 @@ fn read_exception(r: &mut Reader<'_>) -> Result<Exception, StateError> {
     Ok(Exception { position, received_at, project, outcome, key, wire, body })
 }
 
-fn read_position(r: &mut Reader<'_>) -> Result<Position, StateError> {
-    let packed = r.u64()?;
-    Position::unpack(packed).ok_or_else(|| r.damaged(format!("position {packed:#x}")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::stats::{EventStats, PropertyScope, PropertyStats, TypeSet};
     use proptest::prelude::*;
-    use tallymark_model::{Lane, Seq, SubjectId};
+    use tallymark_model::{Control, Erasure, Lane, Seq, SubjectId};
 
     prop_compose! {
         fn seqs()(received_at: i64, position: u64) -> Seq {
@@ -253,6 +300,12 @@ mod tests {
             .prop_map(|(p, subjects, ops, activity, stats)| DeltaProject {
                 project: ProjectId(p),
                 subjects,
+                sights: (p % 2 == 0).then(|| activity.iter().map(|a| (a.subject, Seq::MIN)).collect()),
+                retracted: Retracted {
+                    activity: activity.clone(),
+                    stats: stats.clone(),
+                    ops: ops.iter().map(|op| op.seq).collect(),
+                },
                 ops,
                 activity,
                 stats,
@@ -280,6 +333,24 @@ mod tests {
         )
     }
 
+    fn controls() -> impl Strategy<Value = Control> {
+        let refused = any::<(String, i64, u64, String)>()
+            .prop_map(|(token, minute, count, reason)| Control::Refused { token, minute, count, reason });
+        let erased = any::<(u32, String, i64, bool)>().prop_map(|(id, raw, made_at, undone)| {
+            Control::Erase(Erasure {
+                id,
+                project: ProjectId(1),
+                subjects: vec![(SubjectKind::User, raw)],
+                by: "me".into(),
+                reason: String::new(),
+                made_at,
+                undo_until: made_at,
+                undone,
+            })
+        });
+        prop_oneof![refused, erased]
+    }
+
     proptest! {
         #[test]
         fn deltas_round_trip(
@@ -287,9 +358,20 @@ mod tests {
             projects in prop::collection::vec(projects(), 0..3),
             dedup in prop::collection::vec(any::<(u64, u64, i32)>(), 0..20),
             exceptions in prop::collection::vec(exceptions(), 0..5),
+            controls in prop::collection::vec((positions(), controls()), 0..5),
+            gone in prop::collection::vec((any::<u64>(), positions()), 0..5),
         ) {
             let dedup = dedup.into_iter().map(|(key, position, day)| DedupEntry { key, position, day }).collect();
-            let delta = Delta { commit: CommitId(uuid::Uuid::from_u128(commit)), projects, dedup, exceptions };
+            let delta = Delta {
+                projects,
+                dedup,
+                exceptions,
+                controls,
+                broken: vec![BrokenRule { rule: 1, version: 2, problem: "no such operator".into() }],
+                restated: gone.iter().map(|(_, p)| Interval::new(p.shard(), p.offset, p.offset + 3)).collect(),
+                dedup_gone: gone.iter().map(|(key, p)| DedupEntry { key: *key, position: p.pack(), day: 3 }).collect(),
+                ..Delta::empty(CommitId(uuid::Uuid::from_u128(commit)))
+            };
             let bytes = delta.encode()?;
             prop_assert_eq!(Delta::decode(&bytes)?, delta);
             prop_assert!(Delta::decode(&bytes[..bytes.len() - 1]).is_err());

@@ -1,4 +1,4 @@
-//! The fold of committed deltas: dedup index, raw ids, identity, names.
+//! The fold of committed deltas: dedup index, raw ids, identity, names, rules in force.
 //!
 //! ```text
 //! commits in the catalog ─▶ deltas in the object store ─▶ State (processor)      dedup + fold
@@ -13,6 +13,7 @@
 
 mod checkpoint;
 mod codec;
+mod control;
 mod dedup;
 mod delta;
 mod delta_codec;
@@ -25,11 +26,15 @@ mod stats;
 mod stats_builder;
 mod subjects;
 
+pub use control::{
+    BrokenRule, Controls, ErasedSubjects, ErasureInForce, Erasures, RefusalHour, Refusals, RuleInForce,
+    RulesInForce, Throttled,
+};
 pub use dedup::{DedupEntry, DedupIndex, day_of, dedup_key};
-pub use delta::{Delta, DeltaProject, Exception, SubjectActivity};
+pub use delta::{Delta, DeltaProject, Exception, Retracted, SubjectActivity};
 pub use error::StateError;
 pub use fold::{Activity, ProjectFold};
-pub use overlay::Overlay;
+pub use overlay::{Overlay, ProjectOverlay};
 pub use reader::{ProjectSnapshot, StateReader};
 pub use state::{Applied, Digest, State, StateConfig};
 pub use stats::{EventStats, ProjectStats, PropertyScope, PropertyStats, TypeSet};

@@ -5,17 +5,20 @@
 //! before (the dedup model shows what happens otherwise).
 //! Deliberately not here: the decisions (`processor::decide`).
 
+use crate::control::BrokenRule;
 use crate::dedup::DedupEntry;
-use crate::delta::{Delta, DeltaProject, Exception, SubjectActivity};
+use crate::delta::{Delta, DeltaProject, Exception, Retracted, SubjectActivity};
 use crate::fold::ProjectFold;
 use crate::state::State;
 use crate::stats::ProjectStats;
 use crate::subjects::NewSubject;
 use hashbrown::HashMap;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use tallymark_identity::{Graph, IdentityOp, OpFilter, UNSEEN};
-use tallymark_model::{CommitId, Millis, Position, ProjectId, Seq, SubjectId, SubjectKind};
+use tallymark_identity::{Graph, IdentityOp, OpFilter, Sight, UNSEEN};
+use tallymark_ledger::Interval;
+use tallymark_model::{CommitId, Control, Millis, Position, ProjectId, Seq, SubjectId, SubjectKind};
 
 /// Additions to a state.
 pub struct Overlay<'a> {
@@ -24,6 +27,11 @@ pub struct Overlay<'a> {
     dedup: Vec<DedupEntry>,
     projects: BTreeMap<ProjectId, ProjectOverlay<'a>>,
     exceptions: Vec<Exception>,
+    controls: Vec<(Position, Control)>,
+    broken: Vec<BrokenRule>,
+    restated: Vec<Interval>,
+    gone: Vec<DedupEntry>,
+    gone_at: FxHashSet<(u64, Position)>,
 }
 
 impl<'a> Overlay<'a> {
@@ -34,6 +42,11 @@ impl<'a> Overlay<'a> {
             dedup: Vec::new(),
             projects: BTreeMap::new(),
             exceptions: Vec::new(),
+            controls: Vec::new(),
+            broken: Vec::new(),
+            restated: Vec::new(),
+            gone: Vec::new(),
+            gone_at: FxHashSet::default(),
         }
     }
 
@@ -44,7 +57,8 @@ impl<'a> Overlay<'a> {
         let fresh = self.rows.get(&key).filter(|e| e.day.abs_diff(day) <= window);
         let found = match fresh {
             Some(e) => Position::unpack(e.position),
-            None => self.state.dedup().get(key, day),
+            None if self.gone.is_empty() => self.state.dedup().get(key, day),
+            None => self.state.dedup().get_without(key, day, |p| self.gone_at.contains(&(key, p))),
         };
         found.filter(|p| *p != own)
     }
@@ -56,6 +70,30 @@ impl<'a> Overlay<'a> {
             *held = entry;
         }
         self.dedup.push(entry);
+    }
+
+    /// Notes that the row of an entry is masked, before anything leans on it.
+    pub fn gone(&mut self, entry: DedupEntry) {
+        if let Some(position) = Position::unpack(entry.position)
+            && self.gone_at.insert((entry.key, position))
+        {
+            self.gone.push(entry);
+        }
+    }
+
+    /// Notes a control record that the commit passes.
+    pub fn control(&mut self, position: Position, control: Control) {
+        self.controls.push((position, control));
+    }
+
+    /// Notes that a version of a rule does nothing.
+    pub fn broken(&mut self, broken: BrokenRule) {
+        self.broken.push(broken);
+    }
+
+    /// Notes that what earlier deltas say about these records is superseded.
+    pub fn restate(&mut self, intervals: Vec<Interval>) {
+        self.restated.extend(intervals);
     }
 
     /// Notes a record that becomes no row.
@@ -71,12 +109,22 @@ impl<'a> Overlay<'a> {
 
     /// The delta of all this.
     pub fn finish(self, commit: CommitId) -> Delta {
-        let projects = self.projects.into_iter().map(|(id, p)| p.finish(id)).filter(|p| {
-            !(p.subjects.is_empty() && p.ops.is_empty() && p.activity.is_empty() && p.stats.is_empty())
-        });
-        let mut exceptions = self.exceptions;
+        let projects = self.projects.into_iter().map(|(id, p)| p.finish(id)).filter(|p| !p.is_empty());
+        let (mut exceptions, mut controls) = (self.exceptions, self.controls);
         exceptions.sort_by_key(|e| e.position);
-        Delta { commit, projects: projects.collect(), dedup: self.dedup, exceptions }
+        controls.sort_by_key(|(position, _)| *position);
+        let back: FxHashSet<(u64, u64)> = self.dedup.iter().map(|e| (e.key, e.position)).collect();
+        Delta {
+            commit,
+            projects: projects.collect(),
+            // An entry that leaves and comes back, unchanged, need not travel.
+            dedup_gone: self.gone.into_iter().filter(|e| !back.contains(&(e.key, e.position))).collect(),
+            dedup: self.dedup,
+            exceptions,
+            controls,
+            broken: self.broken,
+            restated: self.restated,
+        }
     }
 }
 
@@ -90,6 +138,9 @@ pub struct ProjectOverlay<'a> {
     ops: Vec<IdentityOp>,
     activity: FxHashMap<SubjectId, SubjectActivity>,
     stats: ProjectStats,
+    sights: FxHashMap<SubjectId, Seq>,
+    gone: FxHashMap<SubjectId, SubjectActivity>,
+    retracted: Retracted,
 }
 
 impl<'a> ProjectOverlay<'a> {
@@ -103,6 +154,9 @@ impl<'a> ProjectOverlay<'a> {
             ops: Vec::new(),
             activity: FxHashMap::default(),
             stats: ProjectStats::default(),
+            sights: FxHashMap::default(),
+            gone: FxHashMap::default(),
+            retracted: Retracted::default(),
         }
     }
 
@@ -116,21 +170,57 @@ impl<'a> ProjectOverlay<'a> {
         self.number(kind, raw, UNSEEN)
     }
 
-    /// Offers an operation; it is recorded if it tells the graph something.
+    /// Offers an operation of which nothing is late.
     pub fn op(&mut self, op: IdentityOp) {
+        self.op_among(op, || Cow::Borrowed(&[]));
+    }
+
+    /// Offers an operation; it is recorded if it tells the graph something. Operations are offered in log order.
+    /// `sights` gives the committed visible records of its device after it, and is asked for only if it is late.
+    pub fn op_among<'s>(&mut self, op: IdentityOp, sights: impl FnOnce() -> Cow<'s, [Sight]>) {
+        if !op.device.is_none() {
+            let last = self.sights.entry(op.device).or_insert(op.seq);
+            *last = op.seq.max(*last);
+        }
         let graph = self.base.map_or(&self.empty, |b| &b.graph);
-        if self.filter.admit(graph, &op) {
-            self.ops.push(op);
+        if !self.filter.admit(graph, &op) {
+            return;
+        }
+        self.ops.push(op);
+        let late = !op.device.is_none() && self.base.is_some_and(|b| op.seq < b.latest(op.device));
+        if late {
+            self.ops.extend(self.filter.settle(graph, op.device, op.seq, &sights()));
+        }
+    }
+
+    /// The operation that state has of this record.
+    pub fn recorded(&self, seq: Seq) -> Option<IdentityOp> {
+        self.base.and_then(|b| b.graph.op_at(seq)).copied()
+    }
+
+    /// Takes the recorded operation of a masked row back, in log order with the operations offered.
+    pub fn retract_op(&mut self, op: IdentityOp, sights: &[Sight]) {
+        let graph = self.base.map_or(&self.empty, |b| &b.graph);
+        self.filter.retract(op.seq);
+        self.retracted.ops.push(op.seq);
+        if !op.device.is_none() {
+            self.ops.extend(self.filter.settle(graph, op.device, op.seq, sights));
         }
     }
 
     /// Counts one event of a subject.
     pub fn active(&mut self, subject: SubjectId, time: Millis) {
-        let fresh = SubjectActivity { subject, events: 0, first: time, last: time };
-        let held = self.activity.entry(subject).or_insert(fresh);
-        held.events += 1;
-        held.first = held.first.min(time);
-        held.last = held.last.max(time);
+        count(&mut self.activity, subject, time);
+    }
+
+    /// Takes one event of a subject back.
+    pub fn retract_active(&mut self, subject: SubjectId, time: Millis) {
+        count(&mut self.gone, subject, time);
+    }
+
+    /// Takes statistics of names back.
+    pub fn retract_stats(&mut self, stats: &ProjectStats) {
+        self.retracted.stats.merge(stats);
     }
 
     /// Adds statistics of names.
@@ -156,8 +246,29 @@ impl<'a> ProjectOverlay<'a> {
     }
 
     fn finish(self, project: ProjectId) -> DeltaProject {
-        let mut activity: Vec<SubjectActivity> = self.activity.into_values().collect();
-        activity.sort_unstable_by_key(|a| a.subject);
-        DeltaProject { project, subjects: self.subjects, ops: self.ops, activity, stats: self.stats }
+        let sorted = |counts: FxHashMap<SubjectId, SubjectActivity>| {
+            let mut activity: Vec<SubjectActivity> = counts.into_values().collect();
+            activity.sort_unstable_by_key(|a| a.subject);
+            activity
+        };
+        let mut sights: Vec<(SubjectId, Seq)> = self.sights.into_iter().collect();
+        sights.sort_unstable();
+        DeltaProject {
+            project,
+            subjects: self.subjects,
+            ops: self.ops,
+            activity: sorted(self.activity),
+            stats: self.stats,
+            sights: Some(sights),
+            retracted: Retracted { activity: sorted(self.gone), ..self.retracted },
+        }
     }
+}
+
+fn count(counts: &mut FxHashMap<SubjectId, SubjectActivity>, subject: SubjectId, time: Millis) {
+    let fresh = SubjectActivity { subject, events: 0, first: time, last: time };
+    let held = counts.entry(subject).or_insert(fresh);
+    held.events += 1;
+    held.first = held.first.min(time);
+    held.last = held.last.max(time);
 }

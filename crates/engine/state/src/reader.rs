@@ -6,6 +6,7 @@
 
 use crate::StateError;
 use crate::checkpoint;
+use crate::control::{ErasedSubjects, ErasureInForce, RefusalHour, RuleInForce};
 use crate::delta::Delta;
 use crate::fold::{Activity, Fold, Next, ProjectFold, Tip};
 use crate::state::Applied;
@@ -25,6 +26,8 @@ pub struct ProjectSnapshot {
     pub names: SubjectNames,
     /// Who is who.
     pub identity: Arc<View>,
+    /// Which rows are hidden because their person is to be forgotten; empty for almost every project.
+    pub erased: Arc<ErasedSubjects>,
 }
 
 /// A fold that many threads read and one feeds.
@@ -81,10 +84,18 @@ impl StateReader {
         let mut fold = self.lock();
         let seq = fold.applied();
         match fold.projects.get_mut(&project) {
-            Some(p) => ProjectSnapshot { seq, names: p.subjects.names().clone(), identity: p.graph.view() },
-            None => {
-                ProjectSnapshot { seq, names: SubjectNames::default(), identity: Graph::default().view() }
-            }
+            Some(p) => ProjectSnapshot {
+                seq,
+                names: p.subjects.names().clone(),
+                identity: p.graph.view(),
+                erased: Arc::clone(p.erased()),
+            },
+            None => ProjectSnapshot {
+                seq,
+                names: SubjectNames::default(),
+                identity: Graph::default().view(),
+                erased: Arc::default(),
+            },
         }
     }
 
@@ -121,6 +132,21 @@ impl StateReader {
     /// Names sent to a project.
     pub fn stats(&self, project: ProjectId) -> ProjectStats {
         self.lock().projects.get(&project).map(|p| p.stats.clone()).unwrap_or_default()
+    }
+
+    /// Every version of every rule of a project, with the offsets from which it is in force, by number and version.
+    pub fn rules(&self, project: ProjectId) -> Vec<RuleInForce> {
+        self.lock().controls.rules.history(project).cloned().collect()
+    }
+
+    /// Every wish to forget a person of a project, by number.
+    pub fn erasures(&self, project: ProjectId) -> Vec<ErasureInForce> {
+        self.lock().controls.erasures.of(project).cloned().collect()
+    }
+
+    /// Events of these tokens (hex) that never reached the log, by token and hour.
+    pub fn refusals(&self, tokens: &[String]) -> Vec<RefusalHour> {
+        self.lock().controls.refusals.of(tokens)
     }
 
     fn lock(&self) -> MutexGuard<'_, Fold> {

@@ -6,6 +6,7 @@
 use crate::StateError;
 use crate::checkpoint;
 use crate::codec::Writer;
+use crate::control::Controls;
 use crate::dedup::DedupIndex;
 use crate::delta::Delta;
 use crate::fold::{Fold, Next, ProjectFold, Tip};
@@ -92,6 +93,7 @@ impl State {
         }
         self.fold.check(delta)?;
         self.fold.add(seq, delta);
+        delta.dedup_gone.iter().for_each(|e| self.dedup.remove(*e));
         delta.dedup.iter().for_each(|e| self.dedup.insert(*e));
         Ok(Applied::Moved)
     }
@@ -127,6 +129,11 @@ impl State {
     /// The dedup index.
     pub fn dedup(&self) -> &DedupIndex {
         &self.dedup
+    }
+
+    /// What control records have said so far.
+    pub fn controls(&self) -> &Controls {
+        &self.fold.controls
     }
 
     /// One project's part, if it has any.

@@ -103,12 +103,21 @@ impl PropertyStats {
             self.examples.pop_last();
         }
         for name in &other.events {
-            if self.events.len() >= EVENTS_PER_PROPERTY_MAX {
-                break;
-            }
-            if !self.events.contains(name) {
-                self.events.insert(name.clone());
-            }
+            self.carried_by(name);
+        }
+    }
+
+    /// Notes an event that carries it. Of more than the limit the first by name stay, so that the order of commits
+    /// does not show.
+    pub(crate) fn carried_by(&mut self, event: &str) {
+        let full = self.events.len() >= EVENTS_PER_PROPERTY_MAX;
+        if full && self.events.last().is_some_and(|last| event > last.as_str()) || self.events.contains(event)
+        {
+            return;
+        }
+        self.events.insert(event.to_owned());
+        if full {
+            self.events.pop_last();
         }
     }
 }
@@ -158,6 +167,28 @@ impl ProjectStats {
                 }
                 None => self.unnamed += new.count,
             }
+        }
+    }
+
+    /// Takes back what another part counted. Counts are exact; a name whose count comes to nothing goes; of one that
+    /// stays, times, types, examples and events stay as they are.
+    pub fn subtract(&mut self, other: &ProjectStats) {
+        self.unnamed = self.unnamed.saturating_sub(other.unnamed);
+        for (name, gone) in &other.events {
+            match self.events.get_mut(name) {
+                Some(held) => held.count = held.count.saturating_sub(gone.count),
+                None => self.unnamed = self.unnamed.saturating_sub(gone.count),
+            }
+        }
+        for (key, gone) in &other.properties {
+            match self.properties.get_mut(key) {
+                Some(held) => held.count = held.count.saturating_sub(gone.count),
+                None => self.unnamed = self.unnamed.saturating_sub(gone.count),
+            }
+        }
+        if !other.is_empty() {
+            self.events.retain(|_, e| e.count > 0);
+            self.properties.retain(|_, p| p.count > 0);
         }
     }
 

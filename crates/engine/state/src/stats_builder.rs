@@ -4,9 +4,7 @@
 //! Deliberately not here: the statistics themselves and their limits (`stats`).
 
 use crate::stats::TypeSet;
-use crate::stats::{
-    EVENTS_PER_PROPERTY_MAX, EventStats, NAMES_MAX, ProjectStats, PropertyScope, PropertyStats,
-};
+use crate::stats::{EventStats, NAMES_MAX, ProjectStats, PropertyScope, PropertyStats};
 use rustc_hash::FxHashSet;
 use tallymark_model::{Event, Millis, PropertyOpKind, Value, is_none};
 
@@ -50,10 +48,8 @@ impl StatsBuilder {
         carried.sort_unstable();
         let mut of_events = of_events.items;
         for (property, event) in carried {
-            if let Some((_, held)) = of_events.get_mut(property as usize)
-                && held.events.len() < EVENTS_PER_PROPERTY_MAX
-            {
-                held.events.insert(event.clone());
+            if let Some((_, held)) = of_events.get_mut(property as usize) {
+                held.carried_by(event);
             }
         }
         stats.properties.extend(of_events.into_iter().map(|(n, p)| ((PropertyScope::Event, n), p)));
@@ -124,6 +120,7 @@ impl<T> Names<T> {
 mod tests {
     use super::*;
     use crate::codec::{Reader, Writer};
+    use crate::stats::EVENTS_PER_PROPERTY_MAX;
     use serde_json::json;
     use tallymark_model::PropertyOp;
 

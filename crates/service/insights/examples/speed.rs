@@ -15,7 +15,7 @@ use tallymark_insights::{Engine, QueryContext};
 use tallymark_ledger::SegmentMeta;
 use tallymark_model::{CommitId, CommitSeq, Epoch, Lane, Position, Seq, SubjectId, SubjectKind};
 use tallymark_query::ProjectInfo;
-use tallymark_state::{Delta, DeltaProject, NewSubject, ProjectStats, StateReader};
+use tallymark_state::{Delta, DeltaProject, NewSubject, StateReader};
 use tallymark_store::{EventRow, ObjectStore, SegmentSpec, encode_events};
 
 const DAY_MS: i64 = 86_400_000;
@@ -69,6 +69,7 @@ fn main() {
             store: store.clone(),
             state: people(users),
             complete_through: None,
+            hidden: Default::default(),
         };
         Engine::new(Arc::new(source), std::thread::available_parallelism().map_or(2, usize::from))
     };
@@ -196,13 +197,10 @@ fn people(users: u32) -> StateReader {
         first_seq: Seq { received_at: BEGIN, position: u64::from(n) },
     };
     let project = DeltaProject {
-        project: PROJECT,
         subjects: (1..=users).map(subject).collect(),
-        ops: Vec::new(),
-        activity: Vec::new(),
-        stats: ProjectStats::default(),
+        ..DeltaProject::empty(PROJECT)
     };
-    let delta = Delta { commit, projects: vec![project], dedup: Vec::new(), exceptions: Vec::new() };
+    let delta = Delta { projects: vec![project], ..Delta::empty(commit) };
     state.apply(CommitSeq(1), &delta).expect("a delta that fits");
     state
 }

@@ -16,7 +16,7 @@ use tallymark_catalog::{
 use tallymark_compactor::{Compactor, CompactorConfig, Deps, PlanConfig};
 use tallymark_ledger::{Account, Fingerprint, Interval, SegmentMeta, Tally};
 use tallymark_model as model;
-use tallymark_state::{Delta, DeltaProject, NewSubject, ProjectStats};
+use tallymark_state::{Delta, DeltaProject, NewSubject};
 use tallymark_store::{
     Encoded, EventRow, ObjectStore, PropertyRow, SegmentReader, SegmentSpec, encode_events,
     encode_properties, open,
@@ -150,11 +150,8 @@ impl World {
                 first_seq: Seq { received_at: 1, position: u64::from(n) },
             });
             delta.projects.push(DeltaProject {
-                project: PROJECT,
                 subjects: subjects.collect(),
-                ops: Vec::new(),
-                activity: Vec::new(),
-                stats: ProjectStats::default(),
+                ..DeltaProject::empty(PROJECT)
             });
         }
         let key = format!("deltas/{}.delta", id.0);

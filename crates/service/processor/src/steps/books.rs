@@ -53,6 +53,12 @@ impl Books {
         runs.iter().map(|run| self.advance(run)).collect()
     }
 
+    /// The advances that these runs would make, without giving the books away.
+    pub fn accounts(&self, runs: &[Run]) -> Vec<Advance> {
+        let counted = self.counted.iter().map(|(shard, counted)| (*shard, counted.clone())).collect();
+        Books { log: self.log, counted }.advances(runs)
+    }
+
     fn advance(&self, run: &Run) -> Advance {
         let Interval { shard, from, to } = run.interval;
         let sums = self.sums(run.interval);

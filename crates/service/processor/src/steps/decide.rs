@@ -7,17 +7,23 @@
 
 use super::books::Books;
 use super::decode::{Content, Decoded};
+use super::rules::{Mode, RuleBook, broken};
 use super::shape::{self, Visible};
+use super::sights::Sights;
 use crate::projects::ProjectTable;
 use bytes::Bytes;
 use rustc_hash::FxHashSet;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use tallymark_identity::IdentityOp;
+use tallymark_identity::{IdentityOp, Sight};
+use tallymark_ledger::Interval;
 use tallymark_model::{
-    CommitId, DeadReason, Event, IdentityAction, LogId, Outcome, Position, ProjectId, Seq, SubjectId,
+    CommitId, DeadReason, Event, IdentityAction, LogId, Millis, Outcome, Position, ProjectId, Seq, SubjectId,
     SubjectKind, WireFormat, is_operation,
 };
-use tallymark_state::{DedupEntry, Delta, Exception, Overlay, State, day_of, dedup_key};
+use tallymark_state::{
+    DedupEntry, Delta, Exception, Overlay, ProjectOverlay, State, StatsBuilder, day_of, dedup_key,
+};
 use tallymark_store::{EventRow, PropertyRow};
 use tallymark_wire::ids;
 
@@ -28,6 +34,62 @@ pub struct Rules {
     pub projects: ProjectTable,
     /// Positions whose rows could not be written: they become dead letters instead of blocking the rest.
     pub unstorable: FxHashSet<Position>,
+    /// By which rules.
+    pub mode: Mode,
+    /// Answers to [`super::sights::sights_needed`] of the same records on the same state.
+    pub sights: Sights,
+}
+
+/// A record that is in the books already and is decided again.
+#[derive(Debug, Clone)]
+pub struct Again {
+    /// It, decoded now.
+    pub record: Decoded,
+    /// What is in the books.
+    pub old: Old,
+}
+
+/// What the books, the newest delta that mentions it, and the files say of a record.
+#[derive(Debug, Clone)]
+pub struct Old {
+    /// Whose it is there.
+    pub project: ProjectId,
+    /// What became of it. Visible if no delta has an exception.
+    pub outcome: Outcome,
+    /// Its row, if it is visible and the row is at hand. Without it the row is taken to be what the rules at its own
+    /// position make of the record; give it if rules or bytes may have been others when the row was written.
+    pub row: Option<Box<OldRow>>,
+}
+
+/// A row in a file, with its changes of person properties.
+#[derive(Debug, Clone)]
+pub struct OldRow {
+    /// The row.
+    pub event: EventRow,
+    /// Its changes of person properties.
+    pub properties: Vec<PropertyRow>,
+}
+
+/// What deciding a record again changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Which record.
+    pub position: Position,
+    /// When it was received.
+    pub received_at: Millis,
+    /// What the books say.
+    pub was: (ProjectId, Outcome),
+    /// What they are to say. Equal to `was` (visible) if only the row changed.
+    pub now: (ProjectId, Outcome),
+}
+
+/// A visible row that is no more, and what records may have leaned on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Orphaned {
+    /// The row's position: duplicates with this witness are to be decided in the same commit.
+    pub witness: Position,
+    /// Their key.
+    pub key: u64,
 }
 
 /// Everything a commit will say.
@@ -35,10 +97,16 @@ pub struct Rules {
 pub struct Decided {
     /// Rows, per project in order of id.
     pub rows: BTreeMap<ProjectId, ProjectRows>,
-    /// Outcomes, counted.
+    /// Outcomes of the new records, counted.
     pub books: Books,
     /// What state will learn, and the records that became no row.
     pub delta: Delta,
+    /// Records decided again whose outcome or row changed, by position. Their old rows are to be masked, their
+    /// accounts to be restated; the new rows are among `rows`. `delta.restated` covers exactly these.
+    pub changes: Vec<Change>,
+    /// Rows that vanished. Every duplicate of one must have been among the records decided again; if not, add it and
+    /// decide again from the start (design rule 4).
+    pub orphaned: Vec<Orphaned>,
 }
 
 /// One project's rows, in log order.
@@ -51,125 +119,370 @@ pub struct ProjectRows {
 }
 
 /// Decides a whole group.
-pub fn decide(
+pub fn decide(log: LogId, commit: CommitId, records: Vec<Decoded>, state: &State, rules: &Rules) -> Decided {
+    decide_with(log, commit, records, Vec::new(), state, rules)
+}
+
+/// Decides records that are in the books already again, as the only content of a commit.
+pub fn redecide(log: LogId, commit: CommitId, again: Vec<Again>, state: &State, rules: &Rules) -> Decided {
+    decide_with(log, commit, Vec::new(), again, state, rules)
+}
+
+/// Decides a group and, in the same commit, records that are in the books already: mended dead letters.
+///
+/// A row that may stay stays: of two copies the one that is visible now is looked at first. So deciding again by the
+/// same rules changes nothing.
+pub fn decide_with(
     log: LogId,
     commit: CommitId,
-    mut records: Vec<Decoded>,
+    records: Vec<Decoded>,
+    again: Vec<Again>,
     state: &State,
     rules: &Rules,
 ) -> Decided {
-    records.sort_unstable_by_key(Decoded::seq);
-    let mut group = Group { books: Books::new(log), overlay: state.overlay(), visible: BTreeMap::new() };
-    for record in records {
-        group.one(record, rules);
+    let controls = records.iter().filter_map(|r| match &r.content {
+        Content::Control(control) => Some((r.position, control.as_ref())),
+        Content::Event { .. } => None,
+    });
+    let book = RuleBook::new(state, controls, &rules.mode);
+    let mut group = Group {
+        books: Books::new(log),
+        overlay: state.overlay(),
+        book,
+        rules,
+        effects: Vec::with_capacity(records.len()),
+        changes: Vec::new(),
+        orphaned: Vec::new(),
+    };
+    let mut open: Vec<Open> =
+        again.into_iter().map(|a| Open { record: a.record, old: Some(a.old) }).collect();
+    open.iter().for_each(|o| group.withdraw(o));
+    open.extend(records.into_iter().map(|record| Open { record, old: None }));
+    open.sort_by_cached_key(|o| (!o.holds(), o.record.seq()));
+    open.into_iter().for_each(|o| group.one(o));
+    group.finish(commit)
+}
+
+/// A record to decide.
+struct Open {
+    record: Decoded,
+    old: Option<Old>,
+}
+
+impl Open {
+    /// True if it has a row now.
+    fn holds(&self) -> bool {
+        self.old.as_ref().is_some_and(|old| old.outcome == Outcome::Visible)
     }
-    let Group { books, mut overlay, visible } = group;
-    let mut rows = BTreeMap::new();
-    for (project, visible) in visible {
-        let (shaped, stats) = shape::shape(visible);
-        overlay.project(project).stats(&stats);
-        rows.insert(project, shaped);
-    }
-    Decided { rows, books, delta: overlay.finish(commit) }
+}
+
+/// What a decision does to rows and identity; carried out in log order, after all outcomes are known.
+struct Effect {
+    seq: Seq,
+    position: Position,
+    /// Project and event of a row that goes.
+    gone: Option<(ProjectId, Box<Event>)>,
+    /// Project and event of a row that comes.
+    row: Option<(ProjectId, Box<Event>)>,
+}
+
+/// What a record came to.
+struct Verdict {
+    project: ProjectId,
+    outcome: Outcome,
+    key: u64,
+    /// Of visible records.
+    event: Option<Box<Event>>,
+    /// Of dead letters.
+    body: Option<(WireFormat, Bytes)>,
 }
 
 struct Group<'a> {
     books: Books,
     overlay: Overlay<'a>,
-    visible: BTreeMap<ProjectId, Vec<Visible>>,
+    book: RuleBook<'a>,
+    rules: &'a Rules,
+    effects: Vec<Effect>,
+    changes: Vec<Change>,
+    orphaned: Vec<Orphaned>,
 }
 
 impl Group<'_> {
-    fn one(&mut self, record: Decoded, rules: &Rules) {
+    /// Takes the index entry of a row that is decided again out, before anything is looked up.
+    fn withdraw(&mut self, open: &Open) {
+        if let (true, Some(old)) = (open.holds(), &open.old)
+            && let Some(entry) = entry_of(&open.record, old)
+        {
+            self.overlay.gone(entry);
+        }
+    }
+
+    fn one(&mut self, open: Open) {
+        let Open { record, old } = open;
         let (position, seq) = (record.position, record.seq());
-        let (token, wire, body, event) = match record.content {
-            Content::Control => return self.books.count(position, ProjectId::UNKNOWN, &Outcome::Control),
-            Content::Event { token, wire, body, event } => (token, wire, body, event),
+        let content = match record.content {
+            Content::Control(control) => {
+                // A control record among those decided again stays what it is.
+                if old.is_none() {
+                    self.books.count(position, ProjectId::UNKNOWN, &Outcome::Control);
+                    broken(&control).into_iter().for_each(|b| self.overlay.broken(b));
+                    self.overlay.control(position, *control);
+                }
+                return;
+            }
+            content => content,
         };
-        let dead = |reason| Exceptional {
-            seq,
-            position,
+        let was = old.as_ref().and_then(|old| self.gone_event(position, old, &content));
+        let entry = old.as_ref().and_then(|old| match old.outcome {
+            Outcome::Visible => key_of(old, &content),
+            _ => None,
+        });
+        let verdict = self.verdict(position, seq, content);
+        let Some(old) = old else {
+            self.books.count(position, verdict.project, &verdict.outcome);
+            return self.take(position, seq, None, verdict);
+        };
+        let (now, held) = ((verdict.project, verdict.outcome.clone()), old.outcome == Outcome::Visible);
+        let same_row = || match (&verdict.event, &was) {
+            (Some(now), Some(was)) => same_row(now, was, old.row.as_deref()),
+            _ => false,
+        };
+        let stays = (old.project, &old.outcome) == (now.0, &now.1);
+        if stays && (!held || same_row()) {
+            return;
+        }
+        if let Some(key) = entry.filter(|key| now.1 != Outcome::Visible || verdict.key != *key) {
+            self.orphaned.push(Orphaned { witness: position, key });
+        }
+        let change = Change { position, received_at: seq.received_at, was: (old.project, old.outcome), now };
+        self.changes.push(change);
+        let gone = if held { was.map(|event| (old.project, event)) } else { None };
+        self.take(position, seq, gone, verdict);
+    }
+
+    /// The event that the row of a visible record was made from.
+    fn gone_event(&mut self, position: Position, old: &Old, content: &Content) -> Option<Box<Event>> {
+        if old.outcome != Outcome::Visible {
+            return None;
+        }
+        if let Some(row) = &old.row {
+            return Some(Box::new(shape::event_of(row)));
+        }
+        let Content::Event { event: Ok(event), .. } = content else { return None };
+        let mut event = event.clone();
+        self.book.strip_as_of(old.project, position, &mut event);
+        Some(event)
+    }
+
+    fn verdict(&mut self, position: Position, seq: Seq, content: Content) -> Verdict {
+        let Content::Event { token, project, wire, body, event } = content else {
+            return Verdict {
+                project: ProjectId::UNKNOWN,
+                outcome: Outcome::Control,
+                key: 0,
+                event: None,
+                body: None,
+            };
+        };
+        let dead = |project, reason| Verdict {
+            project,
             outcome: Outcome::Dead { reason },
             key: 0,
-            wire,
-            body: body.clone(),
+            event: None,
+            body: Some((wire, body.clone())),
         };
-        let Some(project) = rules.projects.get(&token).copied() else {
+        let Some(project) = project.or_else(|| self.rules.projects.get(&token).copied()) else {
             let reason =
                 DeadReason::new("unknown_project", format!("no project owns the key with the hash {token}"));
-            return self.except(ProjectId::UNKNOWN, dead(reason));
+            return dead(ProjectId::UNKNOWN, reason);
         };
-        let event = match event {
-            Err(reason) => return self.except(project, dead(reason)),
-            Ok(_) if rules.unstorable.contains(&position) => {
-                let reason =
-                    DeadReason::new("unstorable", "a segment cannot hold this event, which is a bug");
-                return self.except(project, dead(reason));
-            }
+        let mut event = match event {
+            Err(reason) => return dead(project, reason),
             Ok(event) => event,
         };
+        let without_row = |outcome, key| Verdict { project, outcome, key, event: None, body: None };
+        if let Some(rule) = self.book.verdict(project, position, seq, &event) {
+            return without_row(Outcome::Filtered { rule }, 0);
+        }
+        if self.rules.unstorable.contains(&position) {
+            let reason = DeadReason::new("unstorable", "a segment cannot hold this event, which is a bug");
+            return dead(project, reason);
+        }
+        let mut key = 0;
         if let Some(insert_id) = &event.insert_id {
-            let (key, day) = (dedup_key(project, who(&event), insert_id), day_of(seq.received_at));
+            let day = day_of(seq.received_at);
+            key = dedup_key(project, who(&event), insert_id);
             if let Some(witness) = self.overlay.witness(key, day, position) {
-                let outcome = Outcome::Duplicate { witness };
-                return self
-                    .except(project, Exceptional { seq, position, outcome, key, wire, body: Bytes::new() });
+                return without_row(Outcome::Duplicate { witness }, key);
             }
             self.overlay.row(DedupEntry { key, position: position.pack(), day });
         }
-        self.keep(project, position, seq, event);
+        self.book.strip(project, position, &mut event);
+        Verdict { project, outcome: Outcome::Visible, key, event: Some(event), body: None }
     }
 
-    fn keep(&mut self, project: ProjectId, position: Position, seq: Seq, event: Box<Event>) {
-        let part = self.overlay.project(project);
-        let mut number = |kind, raw: &Option<String>| {
-            raw.as_deref().map_or(SubjectId::NONE, |raw| part.subject(kind, raw, seq))
-        };
-        let device = number(SubjectKind::Device, &event.device_id);
-        let user = number(SubjectKind::User, &event.user_id);
-        let mut others = |other: &str| match ids::usable(Some(other), 1) {
-            ids::Id::Usable(id) => {
-                (part.mention(SubjectKind::User, &id), part.mention(SubjectKind::Device, &id))
+    fn take(&mut self, position: Position, seq: Seq, gone: Option<(ProjectId, Box<Event>)>, v: Verdict) {
+        let row = v.event.map(|event| (v.project, event));
+        if row.is_none() {
+            let (wire, body) = v.body.map_or((None, Bytes::new()), |(wire, body)| (Some(wire), body));
+            self.overlay.exception(Exception {
+                position,
+                received_at: seq.received_at,
+                project: v.project,
+                outcome: v.outcome,
+                key: v.key,
+                wire,
+                body,
+            });
+        }
+        if row.is_some() || gone.is_some() {
+            self.effects.push(Effect { seq, position, gone, row });
+        }
+    }
+
+    fn finish(mut self, commit: CommitId) -> Decided {
+        let mut visible: BTreeMap<ProjectId, Vec<Visible>> = BTreeMap::new();
+        let mut gone: BTreeMap<ProjectId, StatsBuilder> = BTreeMap::new();
+        self.effects.sort_unstable_by_key(|e| e.seq);
+        // Masked rows cannot speak for their device any more, nor can those that are offered again.
+        let masked: FxHashSet<u64> =
+            self.effects.iter().filter(|e| e.gone.is_some()).map(|e| e.seq.position).collect();
+        for effect in std::mem::take(&mut self.effects) {
+            if let Some((project, event)) = effect.gone {
+                gone.entry(project).or_default().add(&event);
+                self.leave(project, effect.seq, &event, effect.row.as_ref(), &masked);
             }
-            ids::Id::Absent | ids::Id::Garbage => (SubjectId::NONE, SubjectId::NONE),
-        };
-        let op = match &event.action {
-            IdentityAction::None => IdentityOp::of_event(seq, device, user),
-            IdentityAction::Reset => IdentityOp::reset(seq, device, user),
-            IdentityAction::Alias { other } => IdentityOp::alias(seq, (device, user), others(other)),
-            IdentityAction::Merge { other } => IdentityOp::merge(seq, (device, user), others(other)),
-        };
-        part.op(op);
-        let subject = if user.is_none() { device } else { user };
+            if let Some((project, event)) = effect.row {
+                let row = self.keep(project, effect.position, effect.seq, event, &masked);
+                visible.entry(project).or_default().push(row);
+            }
+        }
+        let mut rows = BTreeMap::new();
+        for (project, visible) in visible {
+            let (shaped, stats) = shape::shape(visible);
+            self.overlay.project(project).stats(&stats);
+            rows.insert(project, shaped);
+        }
+        for (project, stats) in gone {
+            self.overlay.project(project).retract_stats(&stats.finish());
+        }
+        self.changes.sort_unstable_by_key(|c| c.position);
+        self.overlay.restate(runs_of(self.changes.iter().map(|c| c.position)));
+        Decided {
+            rows,
+            books: self.books,
+            delta: self.overlay.finish(commit),
+            changes: self.changes,
+            orphaned: self.orphaned,
+        }
+    }
+
+    /// Takes back what a row had added, but for an operation that its successor asks for too.
+    fn leave(
+        &mut self,
+        project: ProjectId,
+        seq: Seq,
+        event: &Event,
+        successor: Option<&(ProjectId, Box<Event>)>,
+        masked: &FxHashSet<u64>,
+    ) {
+        let part = self.overlay.project(project);
+        let (subject, op) = ids_of(part, seq, event);
+        if !subject.is_none() && !is_operation(&event.name) {
+            part.retract_active(subject, event.time);
+        }
+        let Some(recorded) = part.recorded(seq) else { return };
+        let stays =
+            successor.is_some_and(|(to, next)| *to == project && ids_of(part, seq, next).1 == recorded);
+        if !stays {
+            let sights = unmasked(self.rules.sights.of(project, op.device), masked);
+            part.retract_op(recorded, &sights);
+        }
+    }
+
+    fn keep(
+        &mut self,
+        project: ProjectId,
+        position: Position,
+        seq: Seq,
+        event: Box<Event>,
+        masked: &FxHashSet<u64>,
+    ) -> Visible {
+        let part = self.overlay.project(project);
+        let (subject, op) = ids_of(part, seq, &event);
+        if part.recorded(seq) != Some(op) {
+            let sights = self.rules.sights.of(project, op.device);
+            part.op_among(op, || unmasked(sights, masked));
+        }
         if !subject.is_none() && !is_operation(&event.name) {
             part.active(subject, event.time);
         }
-        self.books.count(position, project, &Outcome::Visible);
-        let row = Visible { position, received_at: seq.received_at, subject, event };
-        self.visible.entry(project).or_default().push(row);
-    }
-
-    fn except(&mut self, project: ProjectId, e: Exceptional) {
-        self.books.count(e.position, project, &e.outcome);
-        self.overlay.exception(Exception {
-            position: e.position,
-            received_at: e.seq.received_at,
-            project,
-            key: e.key,
-            wire: matches!(e.outcome, Outcome::Dead { .. }).then_some(e.wire),
-            outcome: e.outcome,
-            body: e.body,
-        });
+        Visible { position, received_at: seq.received_at, subject, event }
     }
 }
 
-struct Exceptional {
-    seq: Seq,
-    position: Position,
-    outcome: Outcome,
-    key: u64,
-    wire: WireFormat,
-    body: Bytes,
+/// Subject and operation of an event, its ids numbered.
+fn ids_of(part: &mut ProjectOverlay<'_>, seq: Seq, event: &Event) -> (SubjectId, IdentityOp) {
+    let mut number = |kind, raw: &Option<String>| {
+        raw.as_deref().map_or(SubjectId::NONE, |raw| part.subject(kind, raw, seq))
+    };
+    let device = number(SubjectKind::Device, &event.device_id);
+    let user = number(SubjectKind::User, &event.user_id);
+    let mut others = |other: &str| match ids::usable(Some(other), 1) {
+        ids::Id::Usable(id) => (part.mention(SubjectKind::User, &id), part.mention(SubjectKind::Device, &id)),
+        ids::Id::Absent | ids::Id::Garbage => (SubjectId::NONE, SubjectId::NONE),
+    };
+    let op = match &event.action {
+        IdentityAction::None => IdentityOp::of_event(seq, device, user),
+        IdentityAction::Reset => IdentityOp::reset(seq, device, user),
+        IdentityAction::Alias { other } => IdentityOp::alias(seq, (device, user), others(other)),
+        IdentityAction::Merge { other } => IdentityOp::merge(seq, (device, user), others(other)),
+    };
+    (if user.is_none() { device } else { user }, op)
+}
+
+fn unmasked<'a>(sights: &'a [Sight], masked: &FxHashSet<u64>) -> Cow<'a, [Sight]> {
+    match masked.is_empty() {
+        true => Cow::Borrowed(sights),
+        false => sights.iter().filter(|s| !masked.contains(&s.seq.position)).copied().collect(),
+    }
+}
+
+/// Runs of neighbouring positions.
+fn runs_of(positions: impl Iterator<Item = Position>) -> Vec<Interval> {
+    let mut runs: Vec<Interval> = Vec::new();
+    for p in positions {
+        match runs.last_mut() {
+            Some(last) if last.shard == p.shard() && last.to == p.offset => last.to += 1,
+            _ => runs.push(Interval::new(p.shard(), p.offset, p.offset + 1)),
+        }
+    }
+    runs
+}
+
+/// The index entry of a row.
+fn entry_of(record: &Decoded, old: &Old) -> Option<DedupEntry> {
+    let key = key_of(old, &record.content)?;
+    Some(DedupEntry { key, position: record.position.pack(), day: day_of(record.received_at) })
+}
+
+/// The dedup key of a row: from the row if it is at hand.
+fn key_of(old: &Old, content: &Content) -> Option<u64> {
+    if let Some(OldRow { event, .. }) = old.row.as_deref() {
+        let who = event.device_id.as_deref().map(|d| (SubjectKind::Device, d));
+        let who = who.or(event.user_id.as_deref().map(|u| (SubjectKind::User, u)));
+        return event.insert_id.as_deref().map(|id| dedup_key(old.project, who, id));
+    }
+    let Content::Event { event: Ok(event), .. } = content else { return None };
+    event.insert_id.as_deref().map(|id| dedup_key(old.project, who(event), id))
+}
+
+/// True if a row would come out as it is.
+fn same_row(now: &Event, was: &Event, row: Option<&OldRow>) -> bool {
+    match row {
+        None => now == was,
+        Some(row) => shape::is_row_of(row, now),
+    }
 }
 
 /// Whose insert ids are compared: the device's, without one the user's (chapter 1.1). Events of nobody are compared
@@ -203,6 +516,7 @@ mod tests {
             received_at,
             content: Content::Event {
                 token: TOKEN,
+                project: None,
                 wire: WireFormat::NativeV1,
                 body: Bytes::from_static(b"{}"),
                 event: Ok(Box::new(event)),

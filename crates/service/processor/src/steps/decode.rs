@@ -5,8 +5,12 @@
 
 use bytes::Bytes;
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use tallymark_model::{DeadReason, Envelope, Event, Millis, Position, ProjectToken, Record, Seq, WireFormat};
+use tallymark_model::{
+    Control, DeadReason, Envelope, Event, Millis, Position, ProjectId, ProjectToken, Record, Redrive, Seq,
+    WireFormat,
+};
 
 /// Turns an envelope into an event; `tallymark_wire::decode` but for tests.
 pub type DecodeFn = fn(&Envelope) -> Result<Event, DeadReason>;
@@ -29,6 +33,8 @@ pub enum Content {
     Event {
         /// Whose.
         token: ProjectToken,
+        /// Whose instead, if an operator said so when mending the bytes.
+        project: Option<ProjectId>,
         /// How to read `body`.
         wire: WireFormat,
         /// The client's bytes, for a dead letter.
@@ -37,7 +43,7 @@ pub enum Content {
         event: Result<Box<Event>, DeadReason>,
     },
     /// A rule or a note.
-    Control,
+    Control(Box<Control>),
 }
 
 impl Decoded {
@@ -50,7 +56,7 @@ impl Decoded {
     pub fn size(&self) -> usize {
         match &self.content {
             Content::Event { body, .. } => body.len(),
-            Content::Control => 0,
+            Content::Control(_) => 0,
         }
     }
 }
@@ -60,11 +66,35 @@ pub fn decode_all(records: Vec<(Position, Record)>, decode: DecodeFn) -> Vec<Dec
     records.into_par_iter().with_min_len(64).map(|(position, record)| one(position, record, decode)).collect()
 }
 
+/// Bytes that operators gave to dead letters, by position, with the position of the record that says so.
+pub type Mended = BTreeMap<Position, (Position, Redrive)>;
+
+/// The same for records that are decided again: dead letters that were mended count with their new bytes.
+pub fn decode_again(records: Vec<(Position, Record)>, mended: &Mended, decode: DecodeFn) -> Vec<Decoded> {
+    let mend = |(position, record): (Position, Record)| match mended.get(&position) {
+        Some((_, redrive)) => decode_mended(position, record, redrive, decode),
+        None => one(position, record, decode),
+    };
+    records.into_par_iter().with_min_len(64).map(mend).collect()
+}
+
+/// A record as it counts once its dead letter was mended. Everything but the bytes and the project stays.
+pub fn decode_mended(position: Position, record: Record, redrive: &Redrive, decode: DecodeFn) -> Decoded {
+    let Record::Event(envelope) = record else { return one(position, record, decode) };
+    let body = Bytes::copy_from_slice(redrive.body.as_bytes());
+    let mut decoded = one(position, Record::Event(Envelope { wire: redrive.wire, body, ..envelope }), decode);
+    if let Content::Event { project, .. } = &mut decoded.content {
+        *project = redrive.project;
+    }
+    decoded
+}
+
 fn one(position: Position, record: Record, decode: DecodeFn) -> Decoded {
     let envelope = match record {
         Record::Event(envelope) => envelope,
         Record::Control { control, .. } => {
-            return Decoded { position, received_at: control.made_at(), content: Content::Control };
+            let received_at = control.made_at();
+            return Decoded { position, received_at, content: Content::Control(Box::new(control)) };
         }
     };
     // The closure only reads the envelope, so nothing half-changed can be seen after a panic.
@@ -74,7 +104,7 @@ fn one(position: Position, record: Record, decode: DecodeFn) -> Decoded {
     Decoded {
         position,
         received_at,
-        content: Content::Event { token, wire, body, event: event.map(Box::new) },
+        content: Content::Event { token, project: None, wire, body, event: event.map(Box::new) },
     }
 }
 
@@ -122,7 +152,7 @@ mod tests {
             .map(|d| match &d.content {
                 Content::Event { event: Ok(e), .. } => e.name.clone(),
                 Content::Event { event: Err(r), body, .. } => format!("{}:{}", r.code, body.len()),
-                Content::Control => "control".into(),
+                Content::Control(_) => "control".into(),
             })
             .collect();
         assert_eq!(shown, ["one", "decoder_panicked:5", "two", "invalid_json:3", "three"]);

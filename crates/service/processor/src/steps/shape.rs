@@ -5,9 +5,9 @@
 //! Deliberately not here: columns and files (`store`). Changes of group properties have no rows yet: until they do,
 //! only the log holds them.
 
-use super::decide::ProjectRows;
+use super::decide::{OldRow, ProjectRows};
 use rayon::prelude::*;
-use tallymark_model::{Event, Millis, Position, SubjectId};
+use tallymark_model::{Event, Millis, Position, PropertyOp, SubjectId, Value};
 use tallymark_state::{ProjectStats, StatsBuilder};
 use tallymark_store::{EventRow, PropertyRow};
 
@@ -39,6 +39,43 @@ pub fn shape(mut visible: Vec<Visible>) -> (ProjectRows, ProjectStats) {
         stats.merge(&counted);
     }
     (rows, stats)
+}
+
+/// The event that a row was made from, as far as the row has it: enough to take back what it counted for.
+pub(super) fn event_of(row: &OldRow) -> Event {
+    let OldRow { event, properties } = row;
+    let op = |p: &PropertyRow| PropertyOp {
+        kind: p.op,
+        name: p.name.clone(),
+        // Written by ourselves; what does not parse any more was null.
+        value: serde_json::from_str(&p.value_json).unwrap_or(Value::Null),
+    };
+    Event {
+        name: event.event.clone(),
+        time: event.time,
+        user_id: event.user_id.clone(),
+        device_id: event.device_id.clone(),
+        insert_id: event.insert_id.clone(),
+        session_id: event.session_id.clone(),
+        properties: event.properties.clone(),
+        person_ops: properties.iter().map(op).collect(),
+        groups: event.groups.clone(),
+        annotations: event.annotations.clone(),
+        ..Event::default()
+    }
+}
+
+/// True if this event would come out as this row.
+pub(super) fn is_row_of(row: &OldRow, event: &Event) -> bool {
+    let OldRow { event: held, properties } = row;
+    let visible = Visible {
+        position: held.position,
+        received_at: held.received_at,
+        subject: held.subject,
+        event: Box::new(event.clone()),
+    };
+    let (rows, _) = shape_chunk(&mut [visible]);
+    rows.events.first() == Some(held) && rows.properties == *properties
 }
 
 fn shape_chunk(chunk: &mut [Visible]) -> (ProjectRows, ProjectStats) {

@@ -25,6 +25,10 @@ CREATE TABLE masks (
 ) STRICT;
 CREATE INDEX masks_shard ON masks (lane, part, from_pos);
 
+-- What is neither decided nor needs a look at every row to be found.
+CREATE INDEX ledger_anomalies ON ledger (lane, part, from_pos)
+    WHERE substr(account, 1, 22) <> '{"account":"accounted"';
+
 CREATE TABLE jobs (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     kind        TEXT NOT NULL,

@@ -82,6 +82,12 @@ pub trait Snapshots: Feed {
     ) -> Result<Vec<RestatedRow>, CatalogError>;
     /// Every skipped interval, by shard and offset.
     async fn skipped(&self) -> Result<Vec<LedgerRow>, CatalogError>;
+    /// Every interval that is not accounted but skipped or lost, by shard and offset.
+    async fn anomalies(&self) -> Result<Vec<LedgerRow>, CatalogError> {
+        let mut rows = self.ledger(None, None, None).await?;
+        rows.retain(|r| !matches!(r.account, tallymark_ledger::Account::Accounted { .. }));
+        Ok(rows)
+    }
     /// The log the catalog belongs to, once it was bound.
     async fn log_id(&self) -> Result<Option<LogId>, CatalogError>;
 }

@@ -113,13 +113,7 @@ impl Snapshots for SqliteCatalog {
     ) -> Result<Books, CatalogError> {
         let mut tx = self.read.begin().await?;
         let rows = ledger_rows(&mut tx, Some(project), from, to).await?;
-        let is_anomaly = |r: &LedgerRow| !matches!(r.account, Account::Accounted { .. });
-        let anomalies = if from.is_none() && to.is_none() {
-            rows.iter().filter(|r| is_anomaly(r)).cloned().collect()
-        } else {
-            let all = ledger_rows(&mut tx, Some(project), None, None).await?;
-            all.into_iter().filter(is_anomaly).collect()
-        };
+        let anomalies = restate::anomalies_in(&mut tx).await?;
         Ok(Books {
             seq: latest(&mut tx).await?,
             cursors: current_cursors(&mut tx).await?,
@@ -145,7 +139,13 @@ impl Snapshots for SqliteCatalog {
     }
 
     async fn skipped(&self) -> Result<Vec<LedgerRow>, CatalogError> {
-        restate::skipped(self).await
+        let mut rows = restate::anomalies(self).await?;
+        rows.retain(|r| matches!(r.account, Account::Skipped { .. }));
+        Ok(rows)
+    }
+
+    async fn anomalies(&self) -> Result<Vec<LedgerRow>, CatalogError> {
+        restate::anomalies(self).await
     }
 
     async fn log_id(&self) -> Result<Option<LogId>, CatalogError> {

@@ -5,7 +5,7 @@
 //! Deliberately not here: what may be restated (`ledger::Restatement::check`).
 
 use super::commit::{LEDGER_ROW_MS, add_part, insert_row};
-use super::{SqliteCatalog, int, uint};
+use super::{SqliteCatalog, int, shard_of, uint};
 use crate::{CatalogError, CommitAnswer, LedgerRow, RestatedRow};
 use sqlx::{Row, SqliteConnection};
 use tallymark_ledger::{Account, Fingerprint, Interval, Part, Restatement, Tally};
@@ -86,11 +86,33 @@ pub(super) async fn history(
         .collect()
 }
 
-/// Every skipped row.
-pub(super) async fn skipped(catalog: &SqliteCatalog) -> Result<Vec<LedgerRow>, CatalogError> {
+/// Every row that is not accounted; found by an index of its own, however long the books are.
+pub(super) async fn anomalies(catalog: &SqliteCatalog) -> Result<Vec<LedgerRow>, CatalogError> {
     let mut connection = catalog.read.acquire().await?;
-    let rows = super::read::ledger_rows(&mut connection, None, None, None).await?;
-    Ok(rows.into_iter().filter(|r| matches!(r.account, Account::Skipped { .. })).collect())
+    anomalies_in(&mut connection).await
+}
+
+/// The same within a transaction.
+pub(super) async fn anomalies_in(connection: &mut SqliteConnection) -> Result<Vec<LedgerRow>, CatalogError> {
+    let rows = sqlx::query(
+        r#"SELECT lane, part, from_pos, to_pos, account, received_from, received_to FROM ledger
+           WHERE substr(account, 1, 22) <> '{"account":"accounted"' ORDER BY lane, part, from_pos"#,
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(LedgerRow {
+                interval: Interval::new(shard_of(row)?, uint(row, "from_pos")?, uint(row, "to_pos")?),
+                account: serde_json::from_str(row.try_get("account")?)
+                    .map_err(CatalogError::corrupt("ledger"))?,
+                received_from: row.try_get("received_from")?,
+                received_to: row.try_get("received_to")?,
+                tally: Tally::default(),
+                visible: Fingerprint::default(),
+            })
+        })
+        .collect()
 }
 
 async fn enclosing(tx: &mut SqliteConnection, interval: Interval) -> Result<Option<Stored>, CatalogError> {

@@ -84,6 +84,9 @@ impl Snapshots for WebCatalog {
     async fn skipped(&self) -> Answer<Vec<LedgerRow>> {
         self.0.skipped().await
     }
+    async fn anomalies(&self) -> Answer<Vec<LedgerRow>> {
+        self.0.anomalies().await
+    }
     async fn log_id(&self) -> Answer<Option<LogId>> {
         self.0.log_id().await
     }

@@ -62,6 +62,19 @@ impl Admission {
         Ok(Place { _request: request, bytes: None })
     }
 
+    /// True if more than half of the places or of the memory is taken.
+    pub fn is_short(&self) -> bool {
+        self.requests.available_permits() * 2 <= self.requests_max
+            || self.blocks.available_permits() * 2 <= self.blocks_max
+    }
+
+    /// What is taken and what there is: requests, then bytes.
+    pub fn usage(&self) -> [usize; 4] {
+        let requests = self.requests_max - self.requests.available_permits();
+        let blocks = self.blocks_max - self.blocks.available_permits();
+        [requests, self.requests_max, blocks * BLOCK_BYTES, self.blocks_max * BLOCK_BYTES]
+    }
+
     /// Makes room for `bytes` more of this request.
     pub fn reserve(&self, place: &mut Place, bytes: usize) -> Result<(), Problem> {
         let blocks = u32::try_from(bytes.div_ceil(BLOCK_BYTES)).unwrap_or(u32::MAX);

@@ -29,8 +29,18 @@ pub struct CollectorConfig {
     pub visible_timeout: Duration,
     /// How often counts of refused events are written to the log.
     pub refused_interval: Duration,
-    /// Believe `X-Forwarded-For` and `X-Forwarded-Proto`: only behind a proxy that sets them.
-    pub trust_forwarded: bool,
+    /// How many hops in front are ours and set `X-Forwarded-For`: the client's address is taken that many places
+    /// from the right. 0: nobody is believed.
+    pub trusted_hops: u8,
+    /// Rules of throttling; without a file the built-in rules hold.
+    pub throttle_rules: Option<PathBuf>,
+    /// Where throttling keeps what a restart must not forgive.
+    pub throttle_state: Option<PathBuf>,
+    /// Socket over which other processes of this machine hand in control records and throttle rules.
+    pub control_socket: Option<PathBuf>,
+    /// How often counts of throttled events are written to the log and the rules file is looked at; the state is
+    /// saved every other time, while somebody is throttled.
+    pub throttle_interval: Duration,
 }
 
 impl Default for CollectorConfig {
@@ -47,7 +57,11 @@ impl Default for CollectorConfig {
             drain_timeout: Duration::from_secs(3),
             visible_timeout: Duration::from_secs(20),
             refused_interval: Duration::from_secs(10),
-            trust_forwarded: false,
+            trusted_hops: 0,
+            throttle_rules: None,
+            throttle_state: None,
+            control_socket: None,
+            throttle_interval: Duration::from_secs(1),
         }
     }
 }

@@ -1,10 +1,11 @@
 //! One ingestion request, from its head to the answer after the log has its events safe.
 //!
-//! Order: method, declared size, state of the log, room, body, unpacking, protocol, append, answer. Whatever is
-//! refused is refused as a whole and in the sender's protocol.
+//! Order: method, declared size, key (where the head has it), throttle, state of the log, room, body, unpacking,
+//! protocol, throttle of devices and users, append, answer. Whatever is refused is refused in the sender's protocol,
+//! and as a whole unless the protocol can name single events.
 
 use crate::route::Collector;
-use crate::{body, cors, names, order, receipt, reply, visibility};
+use crate::{body, cors, names, order, receipt, reply, throttle, visibility};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -12,15 +13,18 @@ use http::header::{self, HeaderMap, HeaderName};
 use http::request::Parts;
 use http::{Method, Request};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 use tallymark_log::AppendError;
-use tallymark_model::Record;
+use tallymark_model::{Lane, Record};
 use tallymark_wire::answer::Problem;
 use tallymark_wire::body::{self as packed, Packing};
-use tallymark_wire::{Call, Dialect, Parsed, Refusal};
+use tallymark_wire::{Answer, Call, Dialect, Parsed, Refusal, Throttled};
 
 /// Larger bodies are unpacked and parsed beside the threads that serve connections.
 const INLINE_BYTES: usize = 64 * 1024;
+/// `Retry-After` of an overload is up to so many seconds longer than it needs to be.
+const SPREAD_S: u32 = 4;
 
 /// Takes one request and answers it.
 pub(crate) async fn handle(collector: Arc<Collector>, call: Call, request: Request<Body>) -> Response {
@@ -36,9 +40,10 @@ pub(crate) async fn handle(collector: Arc<Collector>, call: Call, request: Reque
         Err(refusal) => {
             tracing::debug!(path = parts.uri.path(), problem = %refusal.problem, "refused");
             collector.refused.count(&refusal, collector.clock.now());
-            reply::of_answer(refusal.answer())
+            reply::of_answer(spread(refusal.answer()))
         }
     };
+    collector.totals.answered(response.status());
     let status = response.status().as_str().to_owned();
     metrics::counter!(names::REQUESTS, "protocol" => label(dialect), "status" => status).increment(1);
     metrics::histogram!(names::REQUEST_SECONDS).record(started.elapsed().as_secs_f64());
@@ -61,6 +66,8 @@ async fn accept(
     let limit = call.wire_limit();
     let place = if declared_length(&parts.headers).is_some_and(|length| length > limit) {
         Err(Problem::TooLarge { limit, decoded: false })
+    } else if let Some(throttled) = used_up(collector, call, parts) {
+        Err(Problem::Throttled(Box::new(throttled)))
     } else {
         collector.admission.enter(collector.log.as_ref())
     };
@@ -106,12 +113,41 @@ async fn accept(
         Refusal { dialect: parsed.dialect, ..refuse(problem) }.of(parsed.token, parsed.envelopes.len())
     })?;
     metrics::counter!(names::BODY_BYTES).increment(parsed.payload_bytes as u64);
+    let settlement = collector.throttle.judge(&mut parsed, received_at)?;
+    let retry_after_s = settlement.retry_after_s;
     let accepted = parsed.envelopes.len();
     order::set_apart(&mut parsed.envelopes, &collector.clock);
-    let receipt = append(collector, &mut parsed).await?;
+    let receipt = append(collector, &mut parsed).await;
+    collector.throttle.settle(settlement, receipt.is_ok(), received_at);
+    let receipt = receipt?;
+    collector.totals.accepted(accepted as u64);
     let visible = wait_visible(collector, parts, &parsed, &receipt).await;
     drop(place);
-    Ok(reply::of_answer(parsed.answer(accepted, &receipt, visible, received_at)))
+    let answer = parsed.answer(accepted, &receipt, visible, received_at);
+    Ok(reply::of_answer(Answer { retry_after_s, ..answer }))
+}
+
+/// True if the key has nothing left and there is little room: then not even the body is read. Otherwise it is, so
+/// that what is refused can be counted.
+fn used_up(collector: &Collector, call: Call, parts: &Parts) -> Option<Throttled> {
+    if !collector.admission.is_short() {
+        return None;
+    }
+    let query = parts.uri.query().unwrap_or("");
+    let authorization = text(&parts.headers, header::AUTHORIZATION);
+    let token = tallymark_wire::token_before_body(call, query, authorization.as_deref())?;
+    let is_bulk = call == Call::Native && query.split('&').any(|p| p == "lane=bulk");
+    let lane = if is_bulk { Lane::Bulk } else { call.lane() };
+    collector.throttle.refuse_unread(token, lane, collector.clock.now())
+}
+
+/// Clients that are told to come back are not all told the same second.
+fn spread(answer: Answer) -> Answer {
+    static TURN: AtomicU32 = AtomicU32::new(0);
+    let later = |seconds| seconds + TURN.fetch_add(1, Ordering::Relaxed) % (SPREAD_S + 1);
+    let retry_after_s =
+        if answer.status == 503 { answer.retry_after_s.map(later) } else { answer.retry_after_s };
+    Answer { retry_after_s, ..answer }
 }
 
 /// A refusal before the body was read: the client is allowed to finish sending, so that it sees the answer.
@@ -125,8 +161,9 @@ async fn turn_away(collector: &Collector, parts: &Parts, body: Body, problem: Pr
 /// Appends the events; returns once they are durable, with their receipt.
 async fn append(collector: &Collector, parsed: &mut Parsed) -> Result<String, Refusal> {
     let count = parsed.envelopes.len();
-    if !parsed.rejected.is_empty() {
-        let rejected = parsed.rejected.len() as u64;
+    let rejected =
+        parsed.rejected.iter().filter(|rejected| rejected.code != throttle::REJECTED).count() as u64;
+    if rejected > 0 {
         collector.refused.add(parsed.token, collector.clock.now(), rejected, "invalid_event");
         metrics::counter!(names::REJECTED).increment(rejected);
     }

@@ -2,6 +2,8 @@
 //!
 //! This process owns the public port. It serves ingestion by itself and passes every other path to the web
 //! process over a Unix socket; when that one is down, ingestion goes on and the others get a clear 503.
+//! It is the log's only writer: other processes hand in control records over its control socket. It throttles by
+//! itself, from two small files, so that abuse is kept out while everything else is down.
 //!
 //! Guarantees: a success answer means every event it counts is durable in the log (I1); a refusal means none of
 //! the request was taken, in the words of the vendor's protocol; memory and time per request are bounded.
@@ -15,7 +17,9 @@ mod body;
 mod clock;
 mod config;
 mod connection;
+mod control;
 mod cors;
+mod forwarded;
 mod health;
 mod ingest;
 mod names;
@@ -26,6 +30,9 @@ mod refused;
 mod reply;
 mod route;
 mod serve;
+mod throttle;
+mod throttle_tasks;
+mod totals;
 mod visibility;
 
 pub use config::CollectorConfig;

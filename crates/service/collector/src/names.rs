@@ -15,6 +15,11 @@ pub(crate) const BUFFERED: &str = "tallymark_collector_buffered_bytes";
 pub(crate) const BUFFERED_MAX: &str = "tallymark_collector_buffered_bytes_max";
 pub(crate) const CONNECTIONS: &str = "tallymark_collector_connections";
 pub(crate) const PROXIED: &str = "tallymark_collector_proxied_total";
+pub(crate) const THROTTLED: &str = "tallymark_collector_throttled_events_total";
+pub(crate) const THROTTLED_UNCOUNTED: &str = "tallymark_collector_throttled_uncounted_total";
+pub(crate) const THROTTLE_ROWS: &str = "tallymark_collector_throttle_rows";
+pub(crate) const THROTTLE_EVICTED: &str = "tallymark_collector_throttle_evicted_total";
+pub(crate) const THROTTLE_RULES_STALE: &str = "tallymark_collector_throttle_rules_stale";
 pub(crate) const REFUSED_UNCOUNTED: &str = "tallymark_collector_refused_uncounted_total";
 
 /// Tells the metrics recorder what each name means.
@@ -32,6 +37,14 @@ pub fn describe_metrics() {
     describe_gauge!(BUFFERED_MAX, Unit::Bytes, "At this many bytes in memory, more are refused.");
     describe_gauge!(CONNECTIONS, "Open connections.");
     describe_counter!(PROXIED, "Requests passed to the web process, by status class.");
+    describe_counter!(THROTTLED, "Events that throttling refused, or marked, by rule.");
+    describe_counter!(THROTTLED_UNCOUNTED, "Throttled events that no longer fitted the table of counts.");
+    describe_gauge!(THROTTLE_ROWS, "Senders that throttling counts exactly.");
+    describe_counter!(THROTTLE_EVICTED, "Senders that made place for a heavier one.");
+    describe_gauge!(
+        THROTTLE_RULES_STALE,
+        "1 while the rules file is broken or gone and an older copy is in force."
+    );
     describe_counter!(
         REFUSED_UNCOUNTED,
         "Refused events that no longer fitted the table of counts per token."

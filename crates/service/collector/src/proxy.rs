@@ -4,7 +4,7 @@
 //! client cannot forge unless a proxy in front is trusted; a web process that is down is a clear 503, and
 //! ingestion does not notice.
 
-use crate::{names, reply};
+use crate::{forwarded, names, reply};
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -47,16 +47,16 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 pub(crate) struct Proxy {
     client: Client<Socket, Body>,
     socket: Arc<Path>,
-    trust_forwarded: bool,
+    trusted_hops: u8,
 }
 
 impl Proxy {
-    pub fn new(socket: &Path, trust_forwarded: bool) -> Proxy {
+    pub fn new(socket: &Path, trusted_hops: u8) -> Proxy {
         let socket: Arc<Path> = Arc::from(socket);
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(Duration::from_secs(30))
             .build(Socket { path: Arc::clone(&socket) });
-        Proxy { client, socket, trust_forwarded }
+        Proxy { client, socket, trusted_hops }
     }
 
     /// Passes one request on.
@@ -122,16 +122,12 @@ impl Proxy {
             parts.headers.insert(header::HOST, host.clone());
             parts.headers.insert(FORWARDED_HOST, host);
         }
-        let before = parts.headers.get(FORWARDED_FOR).filter(|_| self.trust_forwarded).cloned();
-        let chain =
-            [before.as_ref().and_then(|v| v.to_str().ok()).map(str::to_owned), peer.map(|ip| ip.to_string())];
-        let chain = chain.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let chain = forwarded::chain(&parts.headers, peer, self.trusted_hops);
+        // Whoever the web process limits and logs.
+        let client = forwarded::client(&parts.headers, peer, self.trusted_hops);
         parts.headers.remove(FORWARDED_FOR);
-        // Whoever the web process limits and logs: the address next to us, or the one a trusted proxy saw last.
-        let seen = before.as_ref().and_then(|v| v.to_str().ok()).and_then(|v| v.rsplit(',').next());
-        let client = seen.map(|v| v.trim().to_owned()).or_else(|| peer.map(|ip| ip.to_string()));
         parts.headers.remove(PEER);
-        if let Some(client) = client.and_then(|c| HeaderValue::from_str(&c).ok()) {
+        if let Some(client) = client.and_then(|ip| HeaderValue::from_str(&ip.to_string()).ok()) {
             parts.headers.insert(PEER, client);
         }
         if let Ok(chain) = HeaderValue::from_str(&chain)
@@ -139,7 +135,7 @@ impl Proxy {
         {
             parts.headers.insert(FORWARDED_FOR, chain);
         }
-        if !self.trust_forwarded {
+        if self.trusted_hops == 0 {
             parts.headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
         }
         Ok(Request::from_parts(parts, body))

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use tallymark_model::{Control, Lane, Millis, ProjectToken, Record, Shard};
 use tallymark_wire::Refusal;
+use tallymark_wire::answer::Problem;
 
 /// Most rows between two writes.
 const ROWS_MAX: usize = 10_000;
@@ -26,7 +27,9 @@ impl Refused {
     pub fn count(&self, refusal: &Refusal, now: Millis) {
         let reason = refusal.problem.label();
         metrics::counter!(names::REFUSED, "reason" => reason).increment(1);
-        if let Some(token) = refusal.token {
+        // What throttling refused it has counted by id already.
+        let is_counted = matches!(refusal.problem, Problem::Throttled(_));
+        if let Some(token) = refusal.token.filter(|_| !is_counted) {
             self.add(token, now, refusal.events.max(1) as u64, reason);
         }
     }

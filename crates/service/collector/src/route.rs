@@ -4,8 +4,11 @@ use crate::admission::Admission;
 use crate::answers::Extra;
 use crate::clock::Clock;
 use crate::config::CollectorConfig;
+use crate::forwarded;
 use crate::proxy::{self, Proxy};
 use crate::refused::{self, Refused};
+use crate::throttle::Throttle;
+use crate::totals::Totals;
 use crate::visibility::VisibilityProbe;
 use crate::{answers, health, ingest};
 use axum::Router;
@@ -27,6 +30,8 @@ pub struct Collector {
     pub(crate) clock: Clock,
     pub(crate) admission: Admission,
     pub(crate) refused: Refused,
+    pub(crate) throttle: Throttle,
+    pub(crate) totals: Totals,
     pub(crate) proxy: Option<Proxy>,
     pub(crate) probe: Option<Arc<dyn VisibilityProbe>>,
 }
@@ -38,11 +43,15 @@ pub(crate) struct Peer(pub IpAddr);
 impl Collector {
     /// A collector that appends to `log`; `?wait=visible` asks the web process.
     pub fn new(log: Arc<dyn LogWriter>, config: CollectorConfig) -> Collector {
-        let proxy = config.web_socket.as_deref().map(|socket| Proxy::new(socket, config.trust_forwarded));
+        let proxy = config.web_socket.as_deref().map(|socket| Proxy::new(socket, config.trusted_hops));
         let probe = proxy.clone().map(|proxy| Arc::new(proxy) as Arc<dyn VisibilityProbe>);
+        let clock = Clock::default();
+        let (rules, state) = (config.throttle_rules.as_deref(), config.throttle_state.as_deref());
         Collector {
             log,
-            clock: Clock::default(),
+            throttle: Throttle::open(rules, state, clock.now()),
+            totals: Totals::default(),
+            clock,
             admission: Admission::new(&config),
             refused: Refused::default(),
             proxy,
@@ -71,12 +80,7 @@ impl Collector {
     /// Address of the client, as far as it can be believed.
     pub(crate) fn client_ip<B>(&self, request: &Request<B>) -> Option<IpAddr> {
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
-        if !self.config.trust_forwarded {
-            return peer;
-        }
-        let forwarded = request.headers().get_all("x-forwarded-for").iter().next_back();
-        let nearest = forwarded.and_then(|v| v.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
-        nearest.or(peer)
+        forwarded::client(request.headers(), peer, self.config.trusted_hops)
     }
 }
 

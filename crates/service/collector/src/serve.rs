@@ -2,20 +2,24 @@
 
 use crate::config::CollectorConfig;
 use crate::connection::{self, Stop};
-use crate::names;
 use crate::route::{Collector, router};
+use crate::{control, names, throttle_tasks};
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tallymark_log::LogWriter;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Pause after the system could not accept (no file descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Requests on the control socket get this time to finish.
+const CONTROL_DRAIN: Duration = Duration::from_secs(2);
 
 /// Serves the public port until `shutdown`; then takes no more connections, lets requests finish, and returns.
 pub async fn serve(
@@ -37,6 +41,8 @@ pub async fn serve_collector(
     let connections = TaskTracker::new();
     let places = Arc::new(Semaphore::new(collector.config.connections_max));
     let writer = tokio::spawn(write_refused_regularly(Arc::clone(&collector), shutdown.clone()));
+    let throttling = tokio::spawn(throttle_tasks::run(Arc::clone(&collector), shutdown.clone()));
+    let controls = control_socket(&collector, stop.close.clone())?;
     let routes = router(Arc::clone(&collector));
     let spawn = |stream: TcpStream, peer: SocketAddr, place: Option<OwnedSemaphorePermit>| {
         let _ = stream.set_nodelay(true);
@@ -75,9 +81,40 @@ pub async fn serve_collector(
     let _ = tokio::time::timeout(collector.config.drain_timeout, connections.wait()).await;
     stop.close.cancel();
     connections.wait().await;
-    let _ = writer.await;
+    if let Some((served, path)) = controls {
+        let _ = served.await;
+        let _ = std::fs::remove_file(path);
+    }
+    let _ = tokio::join!(writer, throttling);
     collector.write_refused().await;
+    throttle_tasks::finish(&collector).await;
     Ok(())
+}
+
+/// Serves the control socket, if there is to be one, until `close`.
+fn control_socket(
+    collector: &Arc<Collector>,
+    close: CancellationToken,
+) -> io::Result<Option<(JoinHandle<()>, PathBuf)>> {
+    let Some(path) = collector.config.control_socket.clone() else { return Ok(None) };
+    let listener = control::bind(&path)?;
+    let routes = control::router(Arc::clone(collector));
+    let served = tokio::spawn(async move {
+        let server = axum::serve(listener, routes).with_graceful_shutdown(close.clone().cancelled_owned());
+        let bound = async {
+            close.cancelled().await;
+            tokio::time::sleep(CONTROL_DRAIN).await;
+        };
+        tokio::select! {
+            ended = server.into_future() => {
+                if let Err(error) = ended {
+                    tracing::warn!(%error, "the control socket ended");
+                }
+            }
+            () = bound => {}
+        }
+    });
+    Ok(Some((served, path)))
 }
 
 async fn write_refused_regularly(collector: Arc<Collector>, shutdown: CancellationToken) {

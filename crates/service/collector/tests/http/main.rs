@@ -3,10 +3,12 @@
 
 mod browsers;
 mod connections;
+mod control;
 mod extras;
 mod ingest;
 mod overload;
 mod packing;
 mod proxying;
 mod support;
+mod throttling;
 mod visible;

@@ -105,8 +105,7 @@ async fn a_trusted_proxy_in_front_tells_the_address() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("web.sock");
     let _web = web(&socket);
-    let running =
-        start(CollectorConfig { web_socket: Some(socket), trust_forwarded: true, ..config() }).await;
+    let running = start(CollectorConfig { web_socket: Some(socket), trusted_hops: 1, ..config() }).await;
     let response =
         running.get("/x").header("x-forwarded-for", "192.0.2.9").header("x-forwarded-proto", "https").send();
     let (_, echo) = json(response.await.unwrap()).await;
@@ -116,6 +115,16 @@ async fn a_trusted_proxy_in_front_tells_the_address() {
         running.post("/api/v1/events").header("x-forwarded-for", "1.1.1.1, 192.0.2.9").body(NATIVE).send();
     assert_eq!(sent.await.unwrap().status(), 200);
     assert_eq!(running.envelopes().await[0].context.ip.as_deref(), Some("192.0.2.9"));
+}
+
+#[tokio::test]
+async fn the_client_is_found_through_as_many_hops_as_are_declared() {
+    for (hops, seen) in [(0, "127.0.0.1"), (1, "10.0.0.7"), (2, "192.0.2.9"), (3, "6.6.6.6")] {
+        let running = start(CollectorConfig { trusted_hops: hops, ..config() }).await;
+        let sent = running.post("/api/v1/events").header("x-forwarded-for", "6.6.6.6, 192.0.2.9, 10.0.0.7");
+        assert_eq!(sent.body(NATIVE).send().await.unwrap().status(), 200);
+        assert_eq!(running.envelopes().await[0].context.ip.as_deref(), Some(seen), "{hops}");
+    }
 }
 
 #[tokio::test]

@@ -32,9 +32,16 @@ pub async fn start(config: CollectorConfig) -> Running {
 }
 
 pub async fn start_with(config: CollectorConfig, change: impl FnOnce(Collector) -> Collector) -> Running {
+    start_with_log(config, MemoryLog::new(4), change).await
+}
+
+pub async fn start_with_log(
+    config: CollectorConfig,
+    log: MemoryLog,
+    change: impl FnOnce(Collector) -> Collector,
+) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let log = MemoryLog::new(4);
     let collector = Arc::new(change(Collector::new(Arc::new(log.clone()), config)));
     let stop = CancellationToken::new();
     let task = tokio::spawn(serve_collector(listener, collector, stop.clone()));

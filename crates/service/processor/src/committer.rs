@@ -96,6 +96,11 @@ impl Committer {
         Ok(Done::Reset)
     }
 
+    /// True if live reading does not know of the fences as they are.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.resume.borrow().fences != self.fences
+    }
+
     /// Notes how far a commit moved the cursors.
     pub(crate) fn moved(&mut self, advances: &[Advance]) {
         for advance in advances {
@@ -180,7 +185,7 @@ impl Committer {
         }
     }
 
-    async fn rules(&mut self, records: &[Decoded]) -> Result<Option<Rules>, ProcessorError> {
+    pub(crate) async fn rules(&mut self, records: &[Decoded]) -> Result<Option<Rules>, ProcessorError> {
         let token =
             |d: &Decoded| if let Content::Event { token, .. } = &d.content { Some(*token) } else { None };
         let mut open: Vec<_> =
@@ -203,7 +208,7 @@ impl Committer {
         }
     }
 
-    async fn decide(
+    pub(crate) async fn decide(
         &mut self,
         id: CommitId,
         records: Vec<Decoded>,

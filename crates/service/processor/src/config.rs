@@ -5,13 +5,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 use tallymark_ledger::GapCause;
+use tallymark_model::Shard;
 
 /// What to do when the log cannot give a range of offsets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnGap {
     /// Book it as lost, with cause and evidence, and go on.
     Record,
-    /// Stop and wait for an operator.
+    /// Stop this shard and wait for an operator, who skips the range or declares it lost; other shards go on.
     Stop,
 }
 
@@ -39,6 +40,25 @@ pub struct ProcessorConfig {
     pub read_bytes: usize,
     /// Records the bulk lane gets per round, over all partitions, even if the live lane is busy.
     pub bulk_floor_records: usize,
+    /// Records that a job decides and commits at a time, at most.
+    pub job_records_max: usize,
+    /// Bytes of bodies that a job decides and commits at a time, about.
+    pub job_bytes_max: usize,
+    /// A job's chunks shrink until one takes no longer than this: live records wait meanwhile.
+    pub job_chunk_time: Duration,
+    /// Share of the time that jobs may take while live records come in, in percent: 1 to 100. It is a floor too:
+    /// a job gets its share unless live processing is behind.
+    pub job_share_percent: u32,
+    /// Live processing counts as behind, and jobs wait, if a live record waits for longer than this…
+    pub job_lag_max: Duration,
+    /// … or if so many live records wait.
+    pub job_backlog_max: u64,
+    /// How often the catalog is asked for jobs.
+    pub job_poll: Duration,
+    /// How often a shard that is blocked by a gap is tried again.
+    pub blocked_retry: Duration,
+    /// Tests only: once, an advance over so many offsets of a shard with a forged account is committed.
+    pub test_skip: Option<(Shard, u64)>,
     /// Commits between checkpoints.
     pub checkpoint_commits: u64,
     /// Days of receipt for which an insert id is remembered.
@@ -73,6 +93,15 @@ impl ProcessorConfig {
             read_records: 5_000,
             read_bytes: 4 << 20,
             bulk_floor_records: 2_000,
+            job_records_max: 25_000,
+            job_bytes_max: 16 << 20,
+            job_chunk_time: Duration::from_millis(700),
+            job_share_percent: 75,
+            job_lag_max: Duration::from_secs(10),
+            job_backlog_max: 150_000,
+            job_poll: Duration::from_secs(1),
+            blocked_retry: Duration::from_secs(5),
+            test_skip: crate::jobs::test_skip_from_env(),
             checkpoint_commits: 300,
             dedup_days: 30,
             on_corrupt: OnGap::Record,

@@ -34,7 +34,7 @@ pub enum ProcessorError {
     Log(#[from] ReadError),
     /// A range of the log is gone, and the settings say to stop.
     #[error(
-        "TM0604: offsets {from} to {to} of the log are gone ({cause:?}: {evidence}); decide: allow recording the loss, or restore the log"
+        "TM0604: offsets {from} to {to} of the log are gone ({cause:?}: {evidence}); decide: restore them, `skip` the range, or declare it lost"
     )]
     Gap {
         /// First offset that is gone.

@@ -5,6 +5,36 @@
 use crate::ProcessorError;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// Which job has a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// Cursors move over records.
+    Skip,
+    /// Skipped records are processed.
+    Replay,
+    /// Accounted records are decided again.
+    Reprocess,
+    /// Segments are derived again.
+    Repair,
+    /// State is folded anew.
+    Rebuild,
+}
+
+impl Verb {
+    /// Every verb.
+    pub const ALL: [Verb; 5] = [Verb::Skip, Verb::Replay, Verb::Reprocess, Verb::Repair, Verb::Rebuild];
+
+    fn name(self) -> &'static str {
+        match self {
+            Verb::Skip => "skip",
+            Verb::Replay => "replay",
+            Verb::Reprocess => "reprocess",
+            Verb::Repair => "repair",
+            Verb::Rebuild => "rebuild",
+        }
+    }
+}
+
 /// Between which two writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {
@@ -22,10 +52,69 @@ pub enum Step {
     AfterApply,
     /// A checkpoint is about to be written.
     Checkpoint,
+    /// The same places within a job's commit: `BeforeSegment` to `AfterApply`.
+    Within(Verb, Place),
+    /// A job's chunk is done, its progress is not said yet.
+    Progress(Verb),
+    /// A job is done, its end is not said yet.
+    End(Verb),
+}
+
+/// Places within a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// Everything is decided, nothing is written.
+    BeforeSegment,
+    /// Segments are stored.
+    AfterSegment,
+    /// The delta is stored too.
+    AfterDelta,
+    /// The catalog has the commit, the answer is not looked at.
+    AfterCommit,
+    /// The answer was looked at, state has not moved.
+    BeforeApply,
+    /// State has moved.
+    AfterApply,
+}
+
+impl Place {
+    /// Every place, in order.
+    pub const ALL: [Place; 6] = [
+        Place::BeforeSegment,
+        Place::AfterSegment,
+        Place::AfterDelta,
+        Place::AfterCommit,
+        Place::BeforeApply,
+        Place::AfterApply,
+    ];
+
+    /// The step at this place of a live commit or of a job's.
+    pub(crate) fn of(self, verb: Option<Verb>) -> Step {
+        match (verb, self) {
+            (Some(verb), place) => Step::Within(verb, place),
+            (None, Place::BeforeSegment) => Step::BeforeSegment,
+            (None, Place::AfterSegment) => Step::AfterSegment,
+            (None, Place::AfterDelta) => Step::AfterDelta,
+            (None, Place::AfterCommit) => Step::AfterCommit,
+            (None, Place::BeforeApply) => Step::BeforeApply,
+            (None, Place::AfterApply) => Step::AfterApply,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Place::BeforeSegment => "before_segment",
+            Place::AfterSegment => "after_segment",
+            Place::AfterDelta => "after_delta",
+            Place::AfterCommit => "after_commit",
+            Place::BeforeApply => "before_apply",
+            Place::AfterApply => "after_apply",
+        }
+    }
 }
 
 impl Step {
-    /// Every step, in order.
+    /// Every step of live processing, in order.
     pub const ALL: [Step; 7] = [
         Step::BeforeSegment,
         Step::AfterSegment,
@@ -36,17 +125,28 @@ impl Step {
         Step::Checkpoint,
     ];
 
-    /// Its name in `TALLYMARK_FAILPOINT`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Step::BeforeSegment => "before_segment",
-            Step::AfterSegment => "after_segment",
-            Step::AfterDelta => "after_delta",
-            Step::AfterCommit => "after_commit",
-            Step::BeforeApply => "before_apply",
-            Step::AfterApply => "after_apply",
-            Step::Checkpoint => "checkpoint",
-        }
+    /// Every step of a job, in order. A skip writes no segment and a repair no delta; those steps are passed all the
+    /// same.
+    pub fn of_job(verb: Verb) -> Vec<Step> {
+        let within = Place::ALL.into_iter().map(|place| Step::Within(verb, place));
+        within.chain([Step::Progress(verb), Step::End(verb)]).collect()
+    }
+
+    /// Its name in `TALLYMARK_FAILPOINT`: `after_delta`, `replay_after_delta`, `replay_progress`, `replay_end`.
+    pub fn name(self) -> String {
+        let place = match self {
+            Step::BeforeSegment => Place::BeforeSegment,
+            Step::AfterSegment => Place::AfterSegment,
+            Step::AfterDelta => Place::AfterDelta,
+            Step::AfterCommit => Place::AfterCommit,
+            Step::BeforeApply => Place::BeforeApply,
+            Step::AfterApply => Place::AfterApply,
+            Step::Checkpoint => return "checkpoint".to_owned(),
+            Step::Within(verb, place) => return format!("{}_{}", verb.name(), place.name()),
+            Step::Progress(verb) => return format!("{}_progress", verb.name()),
+            Step::End(verb) => return format!("{}_end", verb.name()),
+        };
+        place.name().to_owned()
     }
 }
 
@@ -90,7 +190,7 @@ impl EnvFailpoint {
 
     fn is_due(&self, step: Step) -> bool {
         let Some((name, nth)) = &self.target else { return false };
-        name == step.name() && self.seen.fetch_add(1, Ordering::Relaxed) + 1 == *nth
+        *name == step.name() && self.seen.fetch_add(1, Ordering::Relaxed) + 1 == *nth
     }
 }
 
@@ -122,5 +222,16 @@ mod tests {
         assert_eq!(due, [false, false, true, false, false]);
         assert!(!third.is_due(Step::AfterCommit));
         assert!(EnvFailpoint::parse(Some("checkpoint")).is_due(Step::Checkpoint));
+        let replay = EnvFailpoint::parse(Some("replay_after_commit"));
+        assert!(!replay.is_due(Step::AfterCommit));
+        assert!(replay.is_due(Step::Within(Verb::Replay, Place::AfterCommit)));
+    }
+
+    #[test]
+    fn every_step_has_a_name_of_its_own() {
+        let jobs = Verb::ALL.into_iter().flat_map(Step::of_job);
+        let names: Vec<String> = Step::ALL.into_iter().chain(jobs).map(Step::name).collect();
+        let distinct: std::collections::BTreeSet<&String> = names.iter().collect();
+        assert_eq!(distinct.len(), names.len(), "{names:?}");
     }
 }

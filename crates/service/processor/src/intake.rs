@@ -2,7 +2,7 @@
 //!
 //! Guarantees: every offset is handed over exactly once per generation, in order per shard, as records or as a gap;
 //! the bulk lane gets its floor in every round, the live lane is looked at in every round; what is read and not
-//! committed stays below the budget.
+//! committed stays below the budget; a shard that is blocked by a gap, or fenced, waits alone.
 //! Deliberately not here: where reading starts (the committer says so, from the catalog's cursors).
 
 use crate::config::{OnGap, ProcessorConfig};
@@ -32,6 +32,8 @@ pub(crate) struct Resume {
     pub generation: u64,
     /// Next offset and last receive time per shard; shards that are missing start at 0.
     pub cursors: BTreeMap<Shard, (u64, Millis)>,
+    /// Offsets that are not to be read, nor any after them, because a job will move the cursor over them.
+    pub fences: BTreeMap<Shard, u64>,
 }
 
 pub(crate) struct Intake {
@@ -42,6 +44,9 @@ pub(crate) struct Intake {
     pub out: mpsc::Sender<Result<Batch, ProcessorError>>,
     pub budget: Arc<Semaphore>,
     next: BTreeMap<Shard, (u64, Millis)>,
+    fences: BTreeMap<Shard, u64>,
+    /// Shards that stand before a gap that an operator has to decide about, and when to look again.
+    blocked: BTreeMap<Shard, Instant>,
     generation: u64,
     turn: usize,
 }
@@ -72,7 +77,19 @@ impl Intake {
         out: mpsc::Sender<Result<Batch, ProcessorError>>,
     ) -> Intake {
         let budget = budget(&config);
-        Intake { log, config, decode, resume, out, budget, next: BTreeMap::new(), generation: 0, turn: 0 }
+        Intake {
+            log,
+            config,
+            decode,
+            resume,
+            out,
+            budget,
+            next: BTreeMap::new(),
+            fences: BTreeMap::new(),
+            blocked: BTreeMap::new(),
+            generation: 0,
+            turn: 0,
+        }
     }
 
     /// Reads until nobody listens any more, or something is wrong that waiting does not mend.
@@ -98,11 +115,20 @@ impl Intake {
     fn start_over(&mut self) {
         let resume = self.resume.borrow_and_update().clone();
         self.generation = resume.generation;
+        self.fences = resume.fences;
+        self.blocked.clear();
+        telemetry::blocked(0);
         self.next = Lane::ALL
             .into_iter()
             .flat_map(|lane| (0..self.log.partitions()).map(move |partition| Shard { lane, partition }))
             .map(|shard| (shard, resume.cursors.get(&shard).copied().unwrap_or_default()))
             .collect();
+    }
+
+    /// True if nothing of this shard is to be read now.
+    fn is_closed(&self, shard: Shard, offset: u64) -> bool {
+        self.fences.get(&shard).is_some_and(|fence| *fence <= offset)
+            || self.blocked.get(&shard).is_some_and(|again| Instant::now() < *again)
     }
 
     /// One round: read, decode, hand over. False: nobody listens any more.
@@ -134,10 +160,21 @@ impl Intake {
     }
 
     async fn wait(&mut self) -> bool {
-        let at: Vec<Position> =
-            self.next.iter().map(|(shard, (offset, _))| position(*shard, *offset)).collect();
+        let at: Vec<Position> = self
+            .next
+            .iter()
+            .filter(|(shard, (offset, _))| !self.is_closed(**shard, *offset))
+            .map(|(shard, (offset, _))| position(*shard, *offset))
+            .collect();
+        let readable = async {
+            if at.is_empty() {
+                tokio::time::sleep(self.config.idle).await;
+            } else {
+                self.log.wait(&at, self.config.idle).await;
+            }
+        };
         tokio::select! {
-            () = self.log.wait(&at, self.config.idle) => !self.out.is_closed(),
+            () = readable => !self.out.is_closed(),
             changed = self.resume.changed() => {
                 self.resume.mark_changed();
                 changed.is_ok()
@@ -180,23 +217,37 @@ impl Intake {
         round: &mut Round,
     ) -> Result<(), ProcessorError> {
         let (offset, _) = self.next.get(&shard).copied().unwrap_or_default();
+        if self.is_closed(shard, offset) {
+            return Ok(());
+        }
+        let fence = self.fences.get(&shard).copied().unwrap_or(u64::MAX);
+        let records = records.min(usize::try_from(fence - offset).unwrap_or(usize::MAX));
         let limit = ReadLimit { records, bytes: self.config.read_bytes };
         for item in self.read_patiently(position(shard, offset), limit).await? {
             match item {
                 Item::Records(records) => self.take_records(shard, records, round),
                 Item::Gap { from, to, cause, evidence } => {
-                    if self.config.on_gap(cause) == OnGap::Stop {
-                        if !round.runs.is_empty() {
-                            // Hand over what came before; the next round meets the gap again.
-                            return Ok(());
-                        }
-                        return Err(ProcessorError::Gap { from, to, cause, evidence });
+                    if from.offset >= fence {
+                        return Ok(());
                     }
-                    self.take_gap(shard, (from.offset, to), cause, evidence, round);
+                    if self.config.on_gap(cause) == OnGap::Stop {
+                        self.block(shard, ProcessorError::Gap { from, to, cause, evidence });
+                        return Ok(());
+                    }
+                    self.take_gap(shard, (from.offset, to.min(fence)), cause, evidence, round);
                 }
             }
         }
         Ok(())
+    }
+
+    /// The shard waits for an operator, who restores the range, skips it or declares it lost. Other shards go on.
+    fn block(&mut self, shard: Shard, why: ProcessorError) {
+        let again = Instant::now() + self.config.blocked_retry;
+        if self.blocked.insert(shard, again).is_none() {
+            tracing::error!(%shard, "{why}; this shard waits, the others go on");
+        }
+        telemetry::blocked(self.blocked.len());
     }
 
     fn take_records(&mut self, shard: Shard, records: Vec<(Position, Record)>, round: &mut Round) {
@@ -212,6 +263,10 @@ impl Intake {
         next.1 = received().max().unwrap_or(next.1).max(next.1);
         let interval = Interval { shard, from: first.0.offset, to: last.0.offset + 1 };
         next.0 = interval.to;
+        if self.blocked.remove(&shard).is_some() {
+            tracing::info!(%shard, "the shard can be read again");
+            telemetry::blocked(self.blocked.len());
+        }
         round.bytes += records
             .iter()
             .map(|(_, r)| if let Record::Event(e) = r { e.body.len() } else { 0 })

@@ -9,11 +9,12 @@ use crate::error::ProcessorError;
 use crate::failpoint::{Failpoint, NoFailpoint};
 use crate::group::{Gathered, Incoming, gather};
 use crate::intake::Intake;
+use crate::jobs::Runner;
 use crate::recovery::{Backoff, open_state};
 use crate::steps::decode::DecodeFn;
 use crate::{lease, telemetry};
 use std::sync::Arc;
-use tallymark_catalog::{Commits, Leases, Settings, Snapshots};
+use tallymark_catalog::{Commits, Jobs, Leases, Settings, Snapshots};
 use tallymark_log::LogReader;
 use tallymark_model::Epoch;
 use tallymark_store::ObjectStore;
@@ -24,14 +25,16 @@ use tokio_util::sync::CancellationToken;
 const QUEUE: usize = 64;
 
 /// The parts of the catalog that the processor needs.
-pub trait Catalog: Commits + Leases + Snapshots + Settings {}
-impl<T: Commits + Leases + Snapshots + Settings> Catalog for T {}
+pub trait Catalog: Commits + Leases + Snapshots + Settings + Jobs {}
+impl<T: Commits + Leases + Snapshots + Settings + Jobs> Catalog for T {}
 
 /// What the processor works with.
 #[derive(Clone)]
 pub struct Deps {
     /// The log, reading half.
     pub log: Arc<dyn LogReader>,
+    /// Where jobs and rebuilds find what the log has let go; the same positions under the same log id.
+    pub archive: Option<Arc<dyn LogReader>>,
     /// The catalog, already bound to that log.
     pub catalog: Arc<dyn Catalog>,
     /// Where segments and deltas go.
@@ -45,7 +48,8 @@ pub struct Deps {
 impl Deps {
     /// The real thing, never crashing on purpose.
     pub fn new(log: Arc<dyn LogReader>, catalog: Arc<dyn Catalog>, store: ObjectStore) -> Deps {
-        Deps { log, catalog, store, decode: tallymark_wire::decode, failpoint: Arc::new(NoFailpoint) }
+        let decode = tallymark_wire::decode;
+        Deps { log, archive: None, catalog, store, decode, failpoint: Arc::new(NoFailpoint) }
     }
 }
 
@@ -112,17 +116,28 @@ async fn commit_groups(
     config: &ProcessorConfig,
     stop: &CancellationToken,
 ) -> Result<(), ProcessorError> {
+    let mut jobs = Runner::new(config);
+    // Ranges to skip are fenced before the first record is processed.
+    if jobs.step(committer).await? == Done::Stopped {
+        return Ok(());
+    }
     loop {
-        let gathered = tokio::select! {
-            gathered = gather(&mut incoming, committer.generation, config) => gathered,
+        let gathering = gather(&mut incoming, committer.generation, config);
+        let gathered = match with_jobs(gathering, committer, &mut jobs, stop).await? {
+            Turn::Group(gathered) => gathered,
+            Turn::Reset => continue,
             // What was gathered is read again by the next run.
-            () = stop.cancelled() => return Ok(()),
+            Turn::Stopped => return Ok(()),
         };
         let (group, end) = match gathered {
             Gathered::Group(group) => (group, None),
             Gathered::Last(group, error) => (group, Some(error)),
         };
-        let done = if group.is_empty() { Done::Committed } else { committer.commit(group).await? };
+        let mut done = Done::Committed;
+        if !group.is_empty() {
+            done = committer.commit(group).await?;
+            jobs.live_committed();
+        }
         match (done, end) {
             (Done::Stopped, _) => return Ok(()),
             // After a reset the intake starts again; if its trouble is real it will say so again.
@@ -134,6 +149,43 @@ async fn commit_groups(
                     message: "it ended without a word".to_owned(),
                 });
             }
+        }
+        // Live groups that follow each other without a pause must not starve jobs for ever.
+        if jobs.is_owed() && jobs.step(committer).await? == Done::Stopped {
+            return Ok(());
+        }
+    }
+}
+
+/// What comes next.
+enum Turn {
+    /// A live group is gathered.
+    Group(Gathered),
+    /// A job moved a cursor: reading starts again there, and what was gathered is dropped.
+    Reset,
+    /// Asked to stop.
+    Stopped,
+}
+
+/// Waits for the next live group; meanwhile jobs get their chunks.
+async fn with_jobs(
+    gathering: impl Future<Output = Gathered>,
+    committer: &mut Committer,
+    jobs: &mut Runner,
+    stop: &CancellationToken,
+) -> Result<Turn, ProcessorError> {
+    let mut gathering = std::pin::pin!(gathering);
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(Turn::Stopped),
+            gathered = &mut gathering => return Ok(Turn::Group(gathered)),
+            () = jobs.due() => {}
+        }
+        match jobs.step(committer).await? {
+            Done::Committed => {}
+            Done::Reset => return Ok(Turn::Reset),
+            Done::Stopped => return Ok(Turn::Stopped),
         }
     }
 }

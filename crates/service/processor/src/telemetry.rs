@@ -65,6 +65,28 @@ pub(crate) fn retried(what: &'static str) {
     counter!("tallymark_processor_retries_total", "what" => what).increment(1);
 }
 
+/// Shards that wait for an operator because of a gap.
+pub(crate) fn blocked(shards: usize) {
+    gauge!("tallymark_processor_blocked_shards").set(shards as f64);
+}
+
+/// A job's chunk was committed.
+pub(crate) fn job_chunk(kind: &'static str, records: u64, seconds: f64) {
+    counter!("tallymark_processor_job_records_total", "kind" => kind).increment(records);
+    histogram!("tallymark_processor_job_chunk_seconds", "kind" => kind).record(seconds);
+}
+
+/// How long the oldest live record has been waiting, in seconds, and how many wait; as jobs see it.
+pub(crate) fn live_lag(seconds: f64, records: u64) {
+    gauge!("tallymark_processor_live_lag_seconds").set(seconds);
+    gauge!("tallymark_processor_live_backlog_records").set(records as f64);
+}
+
+/// A delta was missing or damaged and was derived again.
+pub(crate) fn delta_rederived() {
+    counter!("tallymark_processor_deltas_rederived_total").increment(1);
+}
+
 /// How much is read and not committed.
 pub(crate) fn in_flight(bytes: usize) {
     gauge!("tallymark_processor_inflight_bytes").set(bytes as f64);

@@ -28,6 +28,7 @@ impl Found {
             (true, None) => "visible",
             (false, Some(Outcome::Duplicate { .. })) => "duplicate",
             (false, Some(Outcome::Dead { .. })) => "dead",
+            (false, Some(Outcome::Filtered { .. })) => "filtered",
             (false, None) => "none",
             (visible, other) => panic!("{position} is visible: {visible} and {other:?}"),
         }
@@ -60,18 +61,23 @@ pub async fn audit_all(rig: &Rig) -> Found {
 
 async fn read_files(rig: &Rig) -> Found {
     let mut found = Found::default();
-    for meta in rig.catalog.live().await.unwrap() {
+    let live = rig.catalog.live().await.unwrap();
+    let ids: Vec<_> = live.iter().map(|m| m.id).collect();
+    let masked: BTreeMap<_, _> = rig.catalog.masked(&ids).await.unwrap().into_iter().collect();
+    for meta in live {
         let reader = SegmentReader::open(&rig.store, &meta).unwrap();
+        let masks = masked.get(&meta.id).map_or(&[][..], Vec::as_slice);
+        let counts = |p: Position| !masks.iter().any(|m| m.interval.contains(p));
         match meta.kind {
             SegmentKind::Events => {
-                for row in reader.events() {
-                    let row = row.unwrap();
+                for row in reader.events().map(Result::unwrap).filter(|r| counts(r.position)) {
                     let twice = found.rows.insert(row.position, (meta.project, row));
                     assert!(twice.is_none(), "a position has two rows: {twice:?}");
                 }
             }
             SegmentKind::Properties => {
-                found.properties.extend(reader.property_rows().map(|r| (meta.project, r.unwrap())));
+                let rows = reader.property_rows().map(Result::unwrap).filter(|r| counts(r.position));
+                found.properties.extend(rows.map(|r| (meta.project, r)));
             }
         }
     }
@@ -80,6 +86,7 @@ async fn read_files(rig: &Rig) -> Found {
         let delta = Delta::decode(&rig.store.get(&key).await.unwrap()).unwrap();
         assert_eq!(delta.commit, record.id);
         found.deltas += 1;
+        found.exceptions.retain(|p, _| !delta.restated.iter().any(|i| i.contains(*p)));
         for e in delta.exceptions {
             let twice = found.exceptions.insert(e.position, e);
             assert!(twice.is_none(), "a position has two outcomes: {twice:?}");
@@ -106,8 +113,8 @@ async fn check_ledger(rig: &Rig, found: &Found) {
                 all.filter(|p| found.outcome(**p) == what).count() as u64
             };
             assert_eq!(
-                (tally.duplicate, tally.dead),
-                (count("duplicate"), count("dead")),
+                (tally.duplicate, tally.dead, tally.filtered),
+                (count("duplicate"), count("dead"), count("filtered")),
                 "{:?}",
                 row.interval
             );

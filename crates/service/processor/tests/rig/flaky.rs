@@ -7,9 +7,11 @@ use std::time::Duration;
 use tallymark_catalog::sqlite::{OpenMode, SqliteCatalog};
 use tallymark_catalog::{
     Books, CatalogError, Commit, CommitAnswer, CommitRecord, Commits, CreatedKey, CreatedProject, Cursor,
-    Feed, KeyInfo, KeyKind, Lease, LeaseAnswer, LeaseName, Leases, LedgerRow, NewKey, NewProject, Project,
-    Settings, Snapshot, Snapshots, Verified,
+    Feed, Job, JobKind, JobProgress, JobState, JobWish, Jobs, KeyInfo, KeyKind, Lease, LeaseAnswer,
+    LeaseName, Leases, LedgerRow, NewJob, NewKey, NewProject, Project, RestatedRow, Settings, Snapshot,
+    Snapshots, Verified,
 };
+use serde_json::Value;
 use tallymark_ledger::Tally;
 use tallymark_model::{CommitId, CommitSeq, LogId, Millis, ProjectId, ProjectToken, Shard};
 use tokio::sync::Notify;
@@ -97,8 +99,11 @@ impl Commits for Flaky {
         }
         let n = self.calls();
         if self.trouble == Trouble::Refused && self.refused.swap(n, Ordering::SeqCst) == 0 {
-            let shard = commit.advances[0].shard;
-            return Ok(CommitAnswer::Behind { shard, cursor: commit.advances[0].to });
+            return Ok(match (commit.advances.first(), commit.restate.first()) {
+                (Some(a), _) => CommitAnswer::Behind { shard: a.shard, cursor: a.to },
+                (None, Some(r)) => CommitAnswer::Mismatch { interval: r.interval },
+                (None, None) => CommitAnswer::Conflict { missing: commit.remove.clone() },
+            });
         }
         self.refused.store(0, Ordering::SeqCst);
         self.call(self.inner.commit(commit)).await
@@ -150,8 +155,44 @@ impl Snapshots for Flaky {
     async fn tally(&self, project: Option<ProjectId>) -> Answer<Tally> {
         self.call(self.inner.tally(project)).await
     }
+    async fn restatements(
+        &self,
+        from: Option<Millis>,
+        to: Option<Millis>,
+        limit: usize,
+    ) -> Answer<Vec<RestatedRow>> {
+        self.call(self.inner.restatements(from, to, limit)).await
+    }
+    async fn skipped(&self) -> Answer<Vec<LedgerRow>> {
+        self.call(self.inner.skipped()).await
+    }
     async fn log_id(&self) -> Answer<Option<LogId>> {
         self.call(self.inner.log_id()).await
+    }
+}
+
+#[async_trait]
+impl Jobs for Flaky {
+    async fn create_job(&self, new: NewJob) -> Answer<Job> {
+        self.inner.create_job(new).await
+    }
+    async fn job(&self, id: i64) -> Answer<Option<Job>> {
+        self.inner.job(id).await
+    }
+    async fn jobs(&self, limit: usize) -> Answer<Vec<Job>> {
+        self.inner.jobs(limit).await
+    }
+    async fn claim_job(&self, kinds: &[JobKind]) -> Answer<Option<Job>> {
+        self.call(self.inner.claim_job(kinds)).await
+    }
+    async fn report_job(&self, id: i64, progress: &JobProgress) -> Answer<JobWish> {
+        self.call(self.inner.report_job(id, progress)).await
+    }
+    async fn end_job(&self, id: i64, state: JobState, report: Value, error: Option<&str>) -> Answer<()> {
+        self.call(self.inner.end_job(id, state, report, error)).await
+    }
+    async fn steer_job(&self, id: i64, wish: JobWish) -> Answer<Option<Job>> {
+        self.inner.steer_job(id, wish).await
     }
 }
 

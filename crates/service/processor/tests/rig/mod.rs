@@ -12,9 +12,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tallymark_catalog::sqlite::{OpenMode, SqliteCatalog};
 use tallymark_catalog::{
-    Commit, CommitAnswer, Commits, Garbage, LeaseAnswer, LeaseName, Leases, NewProject, Origin, SegmentKind,
-    SegmentMeta, Settings, Snapshots, token_of,
+    Commit, CommitAnswer, Commits, Feed, Garbage, Job, JobKind, JobState, Jobs, LeaseAnswer, LeaseName,
+    Leases, NewJob, NewProject, Origin, SegmentKind, SegmentMeta, Settings, Snapshots, token_of,
 };
+use tallymark_ledger::Interval;
 use tallymark_log::memory::MemoryLog;
 use tallymark_log::{LogReader, LogWriter};
 use tallymark_model::{
@@ -169,6 +170,10 @@ impl Rig {
             checkpoint_commits: 3,
             retry_first: Duration::from_millis(1),
             retry_max: Duration::from_millis(20),
+            job_records_max: 7,
+            job_share_percent: 100,
+            job_poll: Duration::from_millis(15),
+            blocked_retry: Duration::from_millis(20),
             idle: Duration::from_millis(5),
             ..ProcessorConfig::new(self.dir.path().join("state"))
         }
@@ -183,11 +188,21 @@ impl Rig {
         self.drain_with(self.config(), self.deps()).await.unwrap();
     }
 
-    /// Runs until everything sent is accounted, or until it fails.
+    /// Runs until everything sent is accounted and no job is left, or until it fails.
     pub async fn drain_with(&self, config: ProcessorConfig, deps: Deps) -> Result<(), ProcessorError> {
+        self.run_until(config, deps, async || self.is_drained().await && !self.has_jobs().await).await
+    }
+
+    /// Runs until this is so, or until it fails.
+    pub async fn run_until(
+        &self,
+        config: ProcessorConfig,
+        deps: Deps,
+        is_so: impl AsyncFn() -> bool,
+    ) -> Result<(), ProcessorError> {
         let stop = CancellationToken::new();
         let watch = async {
-            while !self.is_drained().await {
+            while !is_so().await {
                 tokio::time::sleep(Duration::from_millis(3)).await;
             }
             stop.cancel();
@@ -235,6 +250,50 @@ impl Rig {
         };
         let answer = self.catalog.commit(&commit).await.unwrap();
         assert!(matches!(answer, CommitAnswer::Applied(_)), "{answer:?}");
+    }
+
+    /// Asks for a job.
+    pub async fn ask(&self, kind: JobKind, spec: serde_json::Value) -> i64 {
+        self.ask_for(kind, spec, None, false).await
+    }
+
+    /// Asks what a job would do.
+    pub async fn ask_dry(&self, kind: JobKind, spec: serde_json::Value) -> i64 {
+        self.ask_for(kind, spec, None, true).await
+    }
+
+    pub async fn ask_for(
+        &self,
+        kind: JobKind,
+        spec: serde_json::Value,
+        project: Option<ProjectId>,
+        dry_run: bool,
+    ) -> i64 {
+        let (by, reason) = ("ops@example.com".to_owned(), "test".to_owned());
+        let new = NewJob { kind, project, spec, dry_run, by, reason };
+        self.catalog.create_job(new).await.unwrap().id
+    }
+
+    pub async fn job(&self, id: i64) -> Job {
+        self.catalog.job(id).await.unwrap().unwrap()
+    }
+
+    /// Its report, if it is done.
+    pub async fn report(&self, id: i64) -> serde_json::Value {
+        let job = self.job(id).await;
+        assert_eq!(job.state, JobState::Done, "{job:?}");
+        job.report
+    }
+
+    /// True while a job is queued or running.
+    pub async fn has_jobs(&self) -> bool {
+        let open = |job: &Job| matches!(job.state, JobState::Queued | JobState::Running);
+        self.catalog.jobs(1_000).await.unwrap().iter().any(open)
+    }
+
+    /// The books' rows that say so of a range, ordered.
+    pub async fn skipped(&self) -> Vec<Interval> {
+        self.catalog.skipped().await.unwrap().into_iter().map(|r| r.interval).collect()
     }
 
     pub async fn is_drained(&self) -> bool {

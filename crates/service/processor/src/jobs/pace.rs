@@ -1,0 +1,226 @@
+//! How much a job may do now, so that live records stay fresh.
+//!
+//! Guarantees: while live processing is behind, nothing; otherwise a share of the time, as a ceiling while live
+//! records come in and as a floor always.
+//! Deliberately not here: clocks of the wall. Lag is measured by how long ago the log was seen to be longer than what
+//! is processed, so wrong receive times cannot stall a job.
+
+use crate::config::ProcessorConfig;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+use tallymark_log::ReadLimit;
+use tallymark_model::Shard;
+use tokio::time::Instant;
+
+/// Between two looks at the ends of the log.
+const SAMPLE: Duration = Duration::from_millis(200);
+/// Records of the smallest chunk.
+const RECORDS_MIN: usize = 500;
+/// Live processing counts as idle so long after its last commit.
+const LIVE_IDLE: Duration = Duration::from_secs(2);
+
+/// What a job may do now.
+pub(crate) struct Pace {
+    records: usize,
+    records_max: usize,
+    bytes: usize,
+    chunk_time: Duration,
+    share: f64,
+    lag_max: Duration,
+    backlog_max: u64,
+    next: Instant,
+    live: Option<Instant>,
+    lag: Lag,
+}
+
+impl Pace {
+    pub(crate) fn new(config: &ProcessorConfig) -> Pace {
+        Pace {
+            records: config.job_records_max.clamp(1, 5_000),
+            records_max: config.job_records_max.max(1),
+            bytes: config.job_bytes_max.max(1),
+            chunk_time: config.job_chunk_time,
+            share: f64::from(config.job_share_percent.clamp(1, 100)) / 100.0,
+            lag_max: config.job_lag_max,
+            backlog_max: config.job_backlog_max,
+            next: Instant::now(),
+            live: None,
+            lag: Lag::default(),
+        }
+    }
+
+    /// How much the next chunk may read.
+    pub(crate) fn limit(&self) -> ReadLimit {
+        ReadLimit { records: self.records, bytes: self.bytes }
+    }
+
+    /// When the next chunk may start, if live processing is not behind.
+    pub(crate) fn next(&self) -> Instant {
+        self.next
+    }
+
+    /// Live records were committed.
+    pub(crate) fn live_committed(&mut self) {
+        self.live = Some(Instant::now());
+    }
+
+    /// A chunk was done: the next one is shorter or longer, and waits for its share of the time.
+    pub(crate) fn took(&mut self, elapsed: Duration) {
+        if elapsed > self.chunk_time {
+            self.records = (self.records / 2).max(RECORDS_MIN.min(self.records_max));
+        } else if elapsed * 2 < self.chunk_time {
+            self.records = (self.records * 2).min(self.records_max);
+        }
+        let busy = self.live.is_some_and(|at| at.elapsed() < LIVE_IDLE);
+        let rest = if busy { elapsed.mul_f64((1.0 - self.share) / self.share) } else { Duration::ZERO };
+        self.next = Instant::now() + rest;
+    }
+
+    /// Notes how long the live shards are, if it is time to.
+    pub(crate) fn wants_sample(&self) -> bool {
+        self.lag.last.is_none_or(|at| at.elapsed() >= SAMPLE)
+    }
+
+    /// The ends of the live shards, and how far they are processed.
+    pub(crate) fn sample(&mut self, shards: &[(Shard, u64, u64)]) -> (Duration, u64) {
+        self.lag.sample(Instant::now(), shards);
+        (self.lag.age(Instant::now()), self.lag.backlog)
+    }
+
+    /// True if live processing needs everything for itself.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.lag.backlog > self.backlog_max || self.lag.age(Instant::now()) > self.lag_max
+    }
+}
+
+/// For how long the oldest record that is not processed has been there.
+#[derive(Debug, Default)]
+struct Lag {
+    last: Option<Instant>,
+    /// Per shard: when its end was first seen to be beyond an offset, oldest first.
+    seen: BTreeMap<Shard, VecDeque<(Instant, u64)>>,
+    backlog: u64,
+}
+
+impl Lag {
+    fn sample(&mut self, now: Instant, shards: &[(Shard, u64, u64)]) {
+        self.last = Some(now);
+        self.backlog = 0;
+        for &(shard, end, cursor) in shards {
+            self.backlog += end.saturating_sub(cursor);
+            let seen = self.seen.entry(shard).or_default();
+            while seen.front().is_some_and(|(_, end)| *end <= cursor) {
+                seen.pop_front();
+            }
+            if end > cursor && seen.back().is_none_or(|(_, last)| *last < end) {
+                seen.push_back((now, end));
+            }
+        }
+    }
+
+    fn age(&self, now: Instant) -> Duration {
+        let oldest = self.seen.values().filter_map(|s| s.front()).map(|(at, _)| *at).min();
+        oldest.map_or(Duration::ZERO, |at| now.saturating_duration_since(at))
+    }
+}
+
+/// How fast a backlog shrinks, per shard, over the last while.
+#[derive(Debug, Default)]
+pub(crate) struct Drain {
+    seen: VecDeque<(Instant, BTreeMap<Shard, u64>)>,
+}
+
+impl Drain {
+    /// The rate is measured over this long.
+    const WINDOW: Duration = Duration::from_secs(60);
+
+    /// Notes what is left.
+    pub(crate) fn note(&mut self, now: Instant, left: BTreeMap<Shard, u64>) {
+        self.seen.push_back((now, left));
+        while self.seen.len() > 2 && self.seen.get(1).is_some_and(|(at, _)| now - *at > Self::WINDOW) {
+            self.seen.pop_front();
+        }
+    }
+
+    /// Records per second over all shards.
+    pub(crate) fn rate(&self) -> Option<f64> {
+        let (from, to) = (self.seen.front()?, self.seen.back()?);
+        let seconds = (to.0 - from.0).as_secs_f64();
+        let (before, after): (u64, u64) = (from.1.values().sum(), to.1.values().sum());
+        (seconds > 0.0 && before > after).then(|| (before - after) as f64 / seconds)
+    }
+
+    /// Until the worst shard is done, at the measured rates. A shard whose turn has not come counts with the whole
+    /// rate after all others.
+    pub(crate) fn remaining(&self) -> Option<Duration> {
+        let (from, to) = (self.seen.front()?, self.seen.back()?);
+        let seconds = (to.0 - from.0).as_secs_f64();
+        let rate = self.rate()?;
+        let mut worst = to.1.values().sum::<u64>() as f64 / rate;
+        for (shard, left) in &to.1 {
+            let done = from.1.get(shard).copied().unwrap_or(*left).saturating_sub(*left);
+            if done > 0 {
+                worst = worst.max(*left as f64 * seconds / done as f64);
+            }
+        }
+        Duration::try_from_secs_f64(worst).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tallymark_model::Lane;
+
+    fn shard(partition: u16) -> Shard {
+        Shard { lane: Lane::Live, partition }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lag_is_the_age_of_the_oldest_record_that_waits() {
+        let mut lag = Lag::default();
+        let second = Duration::from_secs(1);
+        let start = Instant::now();
+        lag.sample(start, &[(shard(0), 10, 0), (shard(1), 5, 5)]);
+        lag.sample(start + second, &[(shard(0), 20, 0), (shard(1), 7, 5)]);
+        assert_eq!((lag.age(start + 3 * second), lag.backlog), (3 * second, 22));
+        // The first ten are done: the oldest that waits was first seen a second later.
+        lag.sample(start + 4 * second, &[(shard(0), 20, 10), (shard(1), 7, 7)]);
+        assert_eq!((lag.age(start + 4 * second), lag.backlog), (3 * second, 10));
+        lag.sample(start + 5 * second, &[(shard(0), 20, 20), (shard(1), 7, 7)]);
+        assert_eq!((lag.age(start + 9 * second), lag.backlog), (Duration::ZERO, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn chunks_shrink_and_rest_while_live_records_come_in() {
+        let config = ProcessorConfig { job_records_max: 8_000, ..ProcessorConfig::new("unused") };
+        let mut pace = Pace::new(&config);
+        let first = pace.limit().records;
+        pace.took(Duration::from_secs(2));
+        assert!(pace.limit().records < first);
+        assert!(pace.next() <= Instant::now(), "nobody else needs the time");
+        pace.live_committed();
+        pace.took(Duration::from_millis(300));
+        assert_eq!(pace.next() - Instant::now(), Duration::from_millis(100), "75 % of the time");
+        (0..9).for_each(|_| pace.took(Duration::from_millis(10)));
+        assert_eq!(pace.limit().records, 8_000);
+        pace.sample(&[(shard(0), config.job_backlog_max + 1, 0)]);
+        assert!(pace.is_behind());
+        pace.sample(&[(shard(0), 1, 0)]);
+        assert!(!pace.is_behind());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_worst_shard_says_when_it_ends() {
+        let mut drain = Drain::default();
+        let start = Instant::now();
+        let left = |a, b| BTreeMap::from([(shard(0), a), (shard(1), b)]);
+        drain.note(start, left(1_000, 1_000));
+        assert_eq!(drain.remaining(), None);
+        drain.note(start + Duration::from_secs(10), left(500, 900));
+        assert_eq!(drain.rate(), Some(60.0));
+        assert_eq!(drain.remaining(), Some(Duration::from_secs(90)), "the second shard does 10 a second");
+        drain.note(start + Duration::from_secs(20), left(0, 0));
+        assert_eq!(drain.remaining(), Some(Duration::ZERO));
+    }
+}

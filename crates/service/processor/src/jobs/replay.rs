@@ -1,0 +1,297 @@
+//! Replay: skipped records are processed at last.
+//!
+//! Guarantees: what is to be done is what the books call skipped, asked for anew before each chunk, so whatever a
+//! crash interrupted is done once; a chunk's account, rows and delta become visible together; records are decided by
+//! the rules in force at their own positions.
+//! Deliberately not here: deciding (`steps`), the way to being visible (`land`).
+
+use super::counts::Outcomes;
+use super::spec::{self, ReplaySpec};
+use super::{Left, Stepped};
+use crate::committer::{Committer, aside};
+use crate::config::OnGap;
+use crate::error::ProcessorError;
+use crate::failpoint::Verb;
+use crate::land::{Landed, Work};
+use crate::source::{self, Stock};
+use crate::steps::books::Run;
+use crate::steps::decode::{Decoded, decode_all};
+use crate::telemetry::{self, Laps};
+use serde_json::{Value, json};
+use std::time::Instant;
+use tallymark_catalog::{Advance, Job, LedgerRow, Origin};
+use tallymark_ledger::{Account, Interval, IntervalSet, Restatement, Tally};
+use tallymark_log::ReadLimit;
+use tallymark_model::{CommitId, Position, ProjectId};
+
+/// Refusals in a row until the job gives up.
+const REFUSALS_MAX: u32 = 5;
+
+pub(crate) struct Replay {
+    job: i64,
+    dry_run: bool,
+    /// None: everything that is skipped.
+    asked: Option<IntervalSet>,
+    /// A dry run changes nothing in the books, so it notes itself where it was.
+    looked_at: IntervalSet,
+    left: IntervalSet,
+    total: u64,
+    replayed: u64,
+    outcomes: Outcomes,
+    lost: u64,
+    ranges: IntervalSet,
+    refusals: u32,
+    began: Instant,
+}
+
+/// A part of one skipped row that this chunk covers.
+struct Piece {
+    run: Run,
+    was: Account,
+}
+
+impl Replay {
+    pub(crate) async fn open(
+        committer: &mut Committer,
+        job: &Job,
+    ) -> Result<Result<Replay, String>, ProcessorError> {
+        let partitions = committer.deps.log.partitions();
+        let asked = spec::parse::<ReplaySpec>(&job.spec).and_then(|s| spec::ranges(&s.ranges, partitions));
+        let asked = match asked {
+            Ok(asked) => Some(asked).filter(|a| !a.is_empty()),
+            Err(why) => return Ok(Err(why)),
+        };
+        let mut replay = Replay {
+            job: job.id,
+            dry_run: job.dry_run,
+            asked,
+            looked_at: IntervalSet::new(),
+            left: IntervalSet::new(),
+            total: job.progress.total,
+            replayed: 0,
+            outcomes: Outcomes::default(),
+            lost: 0,
+            ranges: IntervalSet::new(),
+            refusals: 0,
+            began: Instant::now(),
+        };
+        if replay.open_rows(committer).await?.is_some() {
+            replay.total = replay.total.max(replay.left.len());
+        }
+        Ok(Ok(replay))
+    }
+
+    /// The skipped rows that are asked for and not done, oldest first per shard. None: asked to stop.
+    async fn open_rows(
+        &mut self,
+        committer: &mut Committer,
+    ) -> Result<Option<Vec<LedgerRow>>, ProcessorError> {
+        let catalog = committer.deps.catalog.clone();
+        let Some(rows) = committer.patiently("skipped", || catalog.skipped()).await? else { return Ok(None) };
+        let mut open = Vec::new();
+        self.left = IntervalSet::new();
+        for row in rows {
+            let whole = IntervalSet::from_iter([row.interval]);
+            let wanted = self.asked.as_ref().map_or_else(|| whole.clone(), |asked| whole.intersect(asked));
+            for interval in wanted.subtract(&self.looked_at).iter() {
+                self.left.insert(interval);
+                open.push(LedgerRow { interval, ..row.clone() });
+            }
+        }
+        Ok(Some(open))
+    }
+
+    pub(crate) async fn step(
+        &mut self,
+        committer: &mut Committer,
+        limit: ReadLimit,
+    ) -> Result<Stepped, ProcessorError> {
+        let Some(rows) = self.open_rows(committer).await? else { return Ok(Stepped::Stopped) };
+        if rows.is_empty() {
+            return Ok(Stepped::Done);
+        }
+        let (pieces, records) = match self.read(committer, rows, limit).await? {
+            Ok(read) => read,
+            Err(why) => return Ok(Stepped::Failed(why)),
+        };
+        let id = CommitId(uuid::Uuid::now_v7());
+        let Some(rules) = committer.rules(&records).await? else { return Ok(Stepped::Stopped) };
+        let decided = committer.decide(id, records, rules).await?;
+        let runs: Vec<Run> = pieces.iter().map(|p| p.run.clone()).collect();
+        let restate: Vec<Restatement> =
+            decided.books.advances(&runs).into_iter().zip(pieces).map(|(now, p)| restated(now, p.was)).collect();
+        if self.dry_run {
+            return Ok(Stepped::Chunk(self.count(&restate)));
+        }
+        let work = Work {
+            id,
+            origin: Origin::Replay { job: self.job },
+            verb: Some(Verb::Replay),
+            rows: decided.rows,
+            sources: runs.iter().filter(|r| r.lost.is_none()).map(|r| r.interval).collect(),
+            advances: Vec::new(),
+            restate: restate.clone(),
+            masks: Vec::new(),
+            delta: decided.delta,
+        };
+        match committer.land(work, &mut Laps::start()).await? {
+            Landed::Committed(..) => {
+                self.refusals = 0;
+                committer.checkpoint_if_due().await?;
+                Ok(Stepped::Chunk(self.count(&restate)))
+            }
+            Landed::Unstorable(positions) => {
+                committer.unstorable.extend(positions);
+                Ok(Stepped::Chunk(0))
+            }
+            Landed::Refused(answer) if self.refusals < REFUSALS_MAX => {
+                tracing::warn!(?answer, "a chunk of the replay was refused; asking the books again");
+                telemetry::retried("replay refused");
+                self.refusals += 1;
+                Ok(Stepped::Chunk(0))
+            }
+            Landed::Refused(answer) => Ok(Stepped::Failed(format!("the catalog refuses it: {answer:?}"))),
+            Landed::Stopped => Ok(Stepped::Stopped),
+        }
+    }
+
+    /// The next chunk: a share of every shard that has something, so that records meet as they would have.
+    async fn read(
+        &mut self,
+        committer: &Committer,
+        rows: Vec<LedgerRow>,
+        limit: ReadLimit,
+    ) -> Result<Result<(Vec<Piece>, Vec<Decoded>), String>, ProcessorError> {
+        let mut first: Vec<LedgerRow> = Vec::new();
+        for row in rows {
+            if first.iter().all(|r| r.interval.shard != row.interval.shard) {
+                first.push(row);
+            }
+        }
+        let share = ReadLimit {
+            records: (limit.records / first.len()).max(1),
+            bytes: (limit.bytes / first.len()).max(1),
+        };
+        let (mut pieces, mut records) = (Vec::new(), Vec::new());
+        for row in first {
+            let stock = source::read(&committer.deps, row.interval, share).await?;
+            if let Some((gone, cause, evidence)) =
+                stock.gone.iter().find(|(_, cause, _)| committer.config.on_gap(*cause) == OnGap::Stop)
+            {
+                return Ok(Err(format!(
+                    "{gone} cannot be read ({cause:?}: {evidence}); restore the log or the archive, or declare it lost"
+                )));
+            }
+            pieces.extend(cut(&row, &stock));
+            records.extend(stock.records);
+        }
+        let decode = committer.deps.decode;
+        let records = aside("decode", move || decode_all(records, decode)).await?;
+        Ok(Ok((pieces, records)))
+    }
+
+    /// Adds a chunk to what will be reported; the number of its records.
+    fn count(&mut self, restate: &[Restatement]) -> u64 {
+        let mut units = 0;
+        for r in restate {
+            units += r.interval.len();
+            self.left.remove(r.interval);
+            self.ranges.insert(r.interval);
+            if self.dry_run {
+                self.looked_at.insert(r.interval);
+            }
+            match &r.now {
+                Account::Accounted { tally, .. } => {
+                    self.replayed += tally.total();
+                    self.outcomes.add(*tally, &r.now_parts);
+                }
+                Account::Lost { .. } | Account::Skipped { .. } => self.lost += r.interval.len(),
+            }
+        }
+        units
+    }
+
+    pub(crate) fn left(&self) -> Left {
+        let mut left = Left { total: self.total.max(self.left.len()), ..Left::default() };
+        for range in self.left.iter() {
+            *left.by_shard.entry(range.shard).or_default() += range.len();
+        }
+        left
+    }
+
+    pub(crate) fn report(&self) -> Value {
+        let seconds = self.began.elapsed().as_secs_f64();
+        json!({
+            "replayed": self.replayed,
+            "outcomes": self.outcomes.whole,
+            "projects": self.outcomes.projects_json(),
+            "lost": self.lost,
+            "left": self.left.len(),
+            "ranges": self.ranges.iter().collect::<Vec<_>>(),
+            "seconds": seconds,
+            "rate": if seconds > 0.0 { self.replayed as f64 / seconds } else { 0.0 },
+        })
+    }
+}
+
+/// A stretch of a skipped row, cut where the log cannot give records.
+fn cut(row: &LedgerRow, stock: &Stock) -> Vec<Piece> {
+    let shard = row.interval.shard;
+    let whole = Interval { to: stock.to, ..row.interval };
+    let gone: IntervalSet = stock.gone.iter().map(|(interval, ..)| *interval).collect();
+    let mut pieces: Vec<Piece> = Vec::new();
+    for interval in gone.gaps(whole) {
+        let inside = |p: &Position| interval.contains(*p);
+        let received = || stock.records.iter().filter(|(p, _)| inside(p)).map(|(_, r)| source::received_at(r));
+        let run = Run {
+            interval,
+            received_from: received().min().unwrap_or(row.received_from),
+            received_to: received().max().unwrap_or(row.received_to),
+            holes: stock.holes_in(interval),
+            lost: None,
+        };
+        pieces.push(Piece { run, was: row.account.clone() });
+    }
+    for (interval, cause, evidence) in &stock.gone {
+        telemetry::gap(shard, interval.len(), *cause);
+        tracing::error!(range = %interval, ?cause, evidence, "skipped records are gone; booked as lost");
+        let run = Run {
+            interval: *interval,
+            received_from: row.received_from,
+            received_to: row.received_to,
+            holes: 0,
+            lost: Some((*cause, evidence.clone())),
+        };
+        pieces.push(Piece { run, was: row.account.clone() });
+    }
+    pieces
+}
+
+/// What the books will say instead.
+fn restated(now: Advance, was: Account) -> Restatement {
+    let interval = now.interval();
+    let mut now_parts = now.projects;
+    if let Account::Accounted { tally, .. } = &now.account {
+        let given = now_parts.iter().fold(Tally::default(), |sum, (_, part, _)| sum + *part);
+        // Holes belong to nobody; a restatement names every record.
+        let rest = tally.hole - given.hole;
+        if rest > 0 {
+            match now_parts.iter_mut().find(|(project, ..)| *project == ProjectId::UNKNOWN) {
+                Some((_, part, _)) => part.hole += rest,
+                None => {
+                    let part = Tally { hole: rest, ..Tally::default() };
+                    now_parts.push((ProjectId::UNKNOWN, part, Default::default()));
+                }
+            }
+        }
+    }
+    Restatement {
+        interval,
+        was,
+        was_parts: Vec::new(),
+        now: now.account,
+        now_parts,
+        received_from: now.received_from,
+        received_to: now.received_to,
+    }
+}

@@ -78,11 +78,15 @@ pub fn fresh(
             opened => opened.map_err(storage)?,
         };
         let mut left = limit;
+        let hidden = &snapshot.hidden;
         for group in (0..reader.row_groups().len()).rev() {
             let count = reader.row_groups()[group].rows as usize;
             let wanted: Vec<u32> = (count.saturating_sub(left) as u32..count as u32).collect();
             left = left.saturating_sub(count);
-            rows.extend(pick(&reader, group, &wanted)?.into_iter().map(|row| found(&persons, row)));
+            let screen = hidden.in_group(segment, &reader.row_groups()[group]);
+            let shown = |row: &EventRow| screen.is_none_or(|s| !s.hides(row.subject.0, row.position.pack()));
+            let picked = pick(&reader, group, &wanted)?;
+            rows.extend(picked.into_iter().filter(shown).map(|row| found(&persons, row)));
             if left == 0 {
                 break;
             }
@@ -118,8 +122,12 @@ pub fn count_events(
             let Some(rows) = rows_of(&reader, group, &members)? else { continue };
             let batch = reader.read_rows(group, &NARROW, &rows).map_err(storage)?;
             let narrow = Narrow::of(&batch)?;
+            let screen = snapshot.hidden.in_group(segment, info);
             for row in 0..rows.len() {
                 let place = narrow.place(row);
+                if screen.is_some_and(|s| s.hides(narrow.subjects[row], place.2)) {
+                    continue;
+                }
                 let person = resolve.of_row(narrow.subjects[row], place.1, place.2);
                 if persons.contains(&person) && Names::Any.mean(narrow.name(row)) {
                     let count = counts.entry(person).or_insert((0, Millis::MAX, Millis::MIN));
@@ -208,12 +216,16 @@ impl<'a> Finder<'a> {
         let wanted: Vec<bool> =
             narrow.names(|n| self.query.names.as_ref().is_none_or(|names| names.contains(n)));
         let persons = Persons::of(self.snapshot);
+        let screen = self.snapshot.hidden.in_group(reader.meta(), &reader.row_groups()[group]);
         // From the end: files mostly ascend in time, and later rows push out earlier ones.
         for row in (0..batch.num_rows()).rev() {
             let place = narrow.place(row);
             let in_time = self.query.from <= place.0 && place.0 < self.query.to;
             if !in_time || !wanted[narrow.keys[row] as usize] || self.query.before.is_some_and(|b| place >= b)
             {
+                continue;
+            }
+            if screen.is_some_and(|s| s.hides(narrow.subjects[row], place.2)) {
                 continue;
             }
             let person = persons.of_row(narrow.subjects[row], place.1, place.2);

@@ -1,6 +1,6 @@
 //! What a query reads: one project as of one commit (I7).
 
-use crate::{Calendar, QueryError, WeekStart};
+use crate::{Calendar, Hidden, QueryError, WeekStart};
 use std::collections::HashSet;
 use std::sync::Arc;
 use tallymark_identity::View;
@@ -51,6 +51,8 @@ pub struct Snapshot {
     pub identity: Arc<View>,
     /// Raw ids.
     pub names: SubjectNames,
+    /// Rows of the segments that do not count.
+    pub hidden: Arc<Hidden>,
     /// Everything received before this instant is in it; `None` = not known.
     pub complete_through: Option<Millis>,
     /// Where the segments are.
@@ -68,7 +70,16 @@ impl Snapshot {
         store: ObjectStore,
     ) -> Snapshot {
         let segments = Arc::new(segments);
-        Snapshot { project, seq, segments, identity, names, complete_through: None, store }
+        Snapshot {
+            project,
+            seq,
+            segments,
+            identity,
+            names,
+            hidden: Arc::default(),
+            complete_through: None,
+            store,
+        }
     }
 
     /// Live segments of one kind.

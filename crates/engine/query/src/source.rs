@@ -1,6 +1,6 @@
 //! Snapshots of a running instance: catalog and fold pinned to one commit.
 
-use crate::{ProjectInfo, QueryError, Snapshot, Source, StateFollower, WeekStart};
+use crate::{Hidden, ProjectInfo, QueryError, Snapshot, Source, StateFollower, WeekStart};
 use std::collections::HashSet;
 use std::sync::Arc;
 use tallymark_catalog::{CatalogError, Settings, Snapshots};
@@ -89,6 +89,7 @@ impl Source for CatalogSource {
                 self.store.clone(),
             );
             snapshot.complete_through = complete_through;
+            snapshot.hidden = Arc::new(Hidden::new(&live.masked, Vec::new()));
             Ok(snapshot)
         })
     }

@@ -167,7 +167,11 @@ pub fn properties_of_many(
                 continue;
             }
             let batch = Batch::read(&reader, group)?;
+            let screen = snapshot.hidden.in_group(segment, info);
             for row in 0..batch.rows {
+                if screen.is_some_and(|s| s.hides(batch.subject(row), batch.positions[row])) {
+                    continue;
+                }
                 if batch.time(row) > as_of || subjects.binary_search(&batch.subject(row)).is_err() {
                     continue;
                 }
@@ -234,7 +238,11 @@ fn read(
             let mut codes: Vec<Option<u32>> = vec![None; batch.values.len()];
             let before = operations.len();
             let mut text_bytes = 0u64;
+            let screen = snapshot.hidden.in_group(segment, info);
             for row in 0..batch.rows {
+                if screen.is_some_and(|s| s.hides(batch.subject(row), batch.positions[row])) {
+                    continue;
+                }
                 let name_key = batch.name_keys[row] as usize;
                 if !wanted[name_key] || batch.time(row) > as_of {
                     continue;

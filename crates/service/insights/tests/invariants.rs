@@ -21,7 +21,7 @@ fn worlds() -> impl Strategy<Value = World> {
 }
 
 fn ask(world: &World, query: &Value) -> Value {
-    run(&engine(world, Layout { commit: 9, compacted: true, late: false }), query).unwrap()
+    run(&engine(world, Layout { commit: 9, compacted: true, late: false, ..Layout::FRESH }), query).unwrap()
 }
 
 fn whole(kind: &str, more: Value) -> Value {
@@ -113,8 +113,8 @@ proptest! {
 
     #[test]
     fn how_the_log_is_cut_changes_nothing(world in worlds(), query in streams::query(), cut in 1usize..70) {
-        let one = run(&engine(&world, Layout { commit: 1000, compacted: false, late: false }), &query).unwrap();
-        let many = run(&engine(&world, Layout { commit: cut, compacted: cut % 2 == 0, late: true }), &query).unwrap();
+        let one = run(&engine(&world, Layout { commit: 1000, compacted: false, late: false, ..Layout::FRESH }), &query).unwrap();
+        let many = run(&engine(&world, Layout { commit: cut, compacted: cut % 2 == 0, late: true, ..Layout::FRESH }), &query).unwrap();
         let strip = |mut v: Value| {
             v.as_object_mut().unwrap().remove("identity_version");
             v.to_string()

@@ -44,8 +44,8 @@ fn answers_are_the_same_bytes_on_any_number_of_threads_and_in_any_files() {
     for query in queries() {
         let mut answers = Vec::new();
         for layout in [
-            Layout { commit: 97, compacted: false, late: false },
-            Layout { commit: 97, compacted: true, late: false },
+            Layout { commit: 97, compacted: false, late: false, ..Layout::FRESH },
+            Layout { commit: 97, compacted: true, late: false, ..Layout::FRESH },
         ] {
             let source = Arc::new(source(&world, layout));
             for threads in [1, 2, 5] {
@@ -60,7 +60,8 @@ fn answers_are_the_same_bytes_on_any_number_of_threads_and_in_any_files() {
 
 #[test]
 fn a_query_that_needs_too_much_memory_ends_with_an_error_and_gives_it_back() {
-    let engine = support::engine(&big(), Layout { commit: 500, compacted: true, late: false });
+    let engine =
+        support::engine(&big(), Layout { commit: 500, compacted: true, late: false, ..Layout::FRESH });
     for query in queries() {
         let whole = Context { budget: Budget::of(1 << 30), ..Context::default() };
         engine.run(PROJECT, &query, &whole).unwrap();
@@ -81,7 +82,8 @@ fn a_query_that_needs_too_much_memory_ends_with_an_error_and_gives_it_back() {
 
 #[test]
 fn an_answer_that_would_be_too_large_is_refused_before_it_is_built() {
-    let engine = support::engine(&big(), Layout { commit: 500, compacted: false, late: false });
+    let engine =
+        support::engine(&big(), Layout { commit: 500, compacted: false, late: false, ..Layout::FRESH });
     let context = Context { budget: Budget::of(64 << 20), ..Context::default() };
     let huge = [
         json!({"type": "retention", "start": {"event": "*"}, "return": {"event": "*"}, "interval": "hour", "periods": 1000,
@@ -99,7 +101,8 @@ fn an_answer_that_would_be_too_large_is_refused_before_it_is_built() {
 
 #[test]
 fn a_cancelled_query_stops_and_a_late_one_says_so() {
-    let engine = support::engine(&big(), Layout { commit: 500, compacted: false, late: false });
+    let engine =
+        support::engine(&big(), Layout { commit: 500, compacted: false, late: false, ..Layout::FRESH });
     for query in queries() {
         let context = QueryContext::default();
         context.cancel.cancel();
@@ -112,7 +115,8 @@ fn a_cancelled_query_stops_and_a_late_one_says_so() {
 
 #[test]
 fn progress_ends_with_everything_that_was_announced() {
-    let engine = support::engine(&big(), Layout { commit: 500, compacted: false, late: false });
+    let engine =
+        support::engine(&big(), Layout { commit: 500, compacted: false, late: false, ..Layout::FRESH });
     let context = QueryContext::default();
     engine.run(PROJECT, &queries()[1], &context).unwrap();
     let progress = context.progress.read();
@@ -122,7 +126,8 @@ fn progress_ends_with_everything_that_was_announced() {
 
 #[test]
 fn explain_reads_only_what_can_matter() {
-    let engine = support::engine(&big(), Layout { commit: 100, compacted: true, late: false });
+    let engine =
+        support::engine(&big(), Layout { commit: 100, compacted: true, late: false, ..Layout::FRESH });
     let mut query = queries().swap_remove(0);
     let whole = engine.explain(PROJECT, &query, &QueryContext::default()).unwrap();
     query["range"] = json!({"from": "2025-10-24", "to": "2025-10-24"});

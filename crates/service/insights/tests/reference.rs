@@ -5,7 +5,7 @@ mod support;
 
 use proptest::prelude::*;
 use serde_json::Value;
-use support::Layout;
+use support::{Clutter, Layout};
 use tallymark_model::IdentityAction;
 use tallymark_testkit::reference;
 use tallymark_testkit::streams::{self, WorldShape};
@@ -56,11 +56,9 @@ fn worlds() -> impl Strategy<Value = reference::World> {
 }
 
 fn layouts() -> impl Strategy<Value = Layout> {
-    (1usize..40, any::<bool>(), any::<bool>()).prop_map(|(commit, compacted, late)| Layout {
-        commit,
-        compacted,
-        late,
-    })
+    let clutter = prop_oneof![Just(Clutter::None), Just(Clutter::Masked), Just(Clutter::Erased)];
+    (1usize..40, any::<bool>(), any::<bool>(), clutter)
+        .prop_map(|(commit, compacted, late, clutter)| Layout { commit, compacted, late, clutter })
 }
 
 /// Soak runs set `TALLYMARK_CASES`.

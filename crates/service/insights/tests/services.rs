@@ -19,7 +19,7 @@ fn world() -> World {
 }
 
 fn engine(world: &World) -> Engine {
-    support::engine(world, Layout { commit: 37, compacted: true, late: false })
+    support::engine(world, Layout { commit: 37, compacted: true, late: false, ..Layout::FRESH })
 }
 
 fn all_pages(engine: &Engine, mut request: EventsRequest) -> Vec<Value> {

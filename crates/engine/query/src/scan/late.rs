@@ -3,7 +3,7 @@
 use super::{Scan, column, mistyped, storage};
 use crate::{Context, QueryError, Snapshot};
 use arrow::array::{Array, AsArray};
-use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::datatypes::{Int32Type, Int64Type, UInt32Type, UInt64Type};
 use tallymark_model::Millis;
 use tallymark_store::Column;
 
@@ -25,8 +25,18 @@ impl Scan {
             if first.is_none_or(|end| task.reader.meta().received_max < end) {
                 continue;
             }
-            let columns = [Column::Event, Column::Time, Column::ReceivedAt];
+            let screen = snapshot.hidden.in_group(task.reader.meta(), info);
+            let mut columns = vec![Column::Event, Column::Time, Column::ReceivedAt];
+            columns.extend(
+                screen.is_some().then_some([Column::Subject, Column::Position]).into_iter().flatten(),
+            );
             let batch = task.reader.read(task.group, &columns).map_err(storage)?;
+            let shown = match screen {
+                None => None,
+                Some(screen) => {
+                    Some(screen.shown(&column::<UInt32Type>(&batch, 3)?, &column::<UInt64Type>(&batch, 4)?))
+                }
+            };
             let events = batch.column(0).as_dictionary_opt::<Int32Type>().ok_or_else(mistyped)?;
             let names = events.values().as_string_opt::<i32>().ok_or_else(mistyped)?;
             let meant: Vec<bool> = (0..names.len())
@@ -36,6 +46,7 @@ impl Scan {
             let late = |row: usize| {
                 let inside = self.from <= times[row] && times[row] < self.to;
                 inside
+                    && shown.as_ref().is_none_or(|shown| shown[row])
                     && meant[events.keys().value(row) as usize]
                     && closing(times[row]).is_some_and(|end| received[row] >= end)
             };

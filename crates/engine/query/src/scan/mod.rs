@@ -17,7 +17,7 @@ use crate::values::Rows;
 use crate::{Actor, Context, PropertyTimeline, QueryError, Selector, Snapshot, ValueColumn};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::buffer::ScalarBuffer;
-use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::datatypes::{Int32Type, Int64Type, UInt32Type, UInt64Type};
 use loaded::Loaded;
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -254,21 +254,33 @@ impl Prepared<'_> {
             Some([only]) => Some(self.mask_of(only)),
             _ => None,
         };
+        let screen = self.snapshot.hidden.in_group(task.reader.meta(), info);
         let mut first = vec![Column::Subject, Column::Time];
         first.extend(one_name.is_none().then_some(Column::Event));
+        first.extend(screen.is_some().then_some(Column::Position));
         let batch = task.reader.read(task.group, &first).map_err(storage)?;
         let times = column::<Int64Type>(&batch, 1)?;
         let in_time = self.scan.from <= info.time_min && info.time_max < self.scan.to;
-        let wanted = |time: Millis| in_time || (self.scan.from <= time && time < self.scan.to);
+        let shown = match screen {
+            None => None,
+            Some(screen) => Some(screen.shown(
+                &column::<UInt32Type>(&batch, 0)?,
+                &column::<UInt64Type>(&batch, batch.num_columns() - 1)?,
+            )),
+        };
+        let wanted = |row: usize| {
+            (in_time || (self.scan.from <= times[row] && times[row] < self.scan.to))
+                && shown.as_ref().is_none_or(|shown| shown[row])
+        };
         let (rows, masks) = match one_name {
             Some(0) => return Ok(None),
-            Some(mask) if in_time => (Rows::All(times.len()), vec![mask; times.len()]),
+            Some(mask) if in_time && shown.is_none() => (Rows::All(times.len()), vec![mask; times.len()]),
             Some(mask) => {
-                let rows: Vec<u32> = (0..times.len() as u32).filter(|r| wanted(times[*r as usize])).collect();
+                let rows: Vec<u32> = (0..times.len() as u32).filter(|r| wanted(*r as usize)).collect();
                 let masks = vec![mask; rows.len()];
                 (Rows::Some(rows), masks)
             }
-            None => self.choose_rows(&batch, &times, wanted)?,
+            None => self.choose_rows(&batch, wanted)?,
         };
         if rows.len() == 0 {
             return Ok(None);
@@ -282,8 +294,7 @@ impl Prepared<'_> {
     fn choose_rows(
         &self,
         batch: &RecordBatch,
-        times: &[Millis],
-        wanted: impl Fn(Millis) -> bool,
+        wanted: impl Fn(usize) -> bool,
     ) -> Result<(Rows, Vec<u32>), QueryError> {
         let events = batch.column(2).as_dictionary_opt::<Int32Type>().ok_or_else(mistyped)?;
         let names = events.values().as_string_opt::<i32>().ok_or_else(mistyped)?;
@@ -293,12 +304,12 @@ impl Prepared<'_> {
         let (mut rows, mut masks) = (Vec::new(), Vec::new());
         for (row, key) in events.keys().values().iter().enumerate() {
             let mask = by_key[*key as usize];
-            if mask != 0 && wanted(times[row]) {
+            if mask != 0 && wanted(row) {
                 rows.push(row as u32);
                 masks.push(mask);
             }
         }
-        let rows = if rows.len() == times.len() { Rows::All(times.len()) } else { Rows::Some(rows) };
+        let rows = if rows.len() == batch.num_rows() { Rows::All(rows.len()) } else { Rows::Some(rows) };
         Ok((rows, masks))
     }
 

@@ -5,12 +5,12 @@
 use std::sync::Arc;
 use tallymark_identity::IdentityOp;
 use tallymark_insights::{Engine, Error, QueryContext};
-use tallymark_ledger::{SegmentKind, SegmentMeta};
+use tallymark_ledger::{Interval, SegmentKind, SegmentMeta};
 use tallymark_model::{
-    CommitId, CommitSeq, Epoch, IdentityAction, LogId, Millis, Position, ProjectId, SubjectId, SubjectKind,
-    is_operation,
+    CommitId, CommitSeq, Epoch, IdentityAction, Lane, LogId, Millis, Position, ProjectId, Shard, SubjectId,
+    SubjectKind, is_operation,
 };
-use tallymark_query::{Activity, ProjectInfo, QueryError, Snapshot, Source, WeekStart};
+use tallymark_query::{Activity, Erased, Hidden, ProjectInfo, QueryError, Snapshot, Source, WeekStart};
 use tallymark_state::{Delta, ProjectStats, State, StateConfig, StateReader, StatsBuilder};
 use tallymark_store::{EventRow, ObjectStore, PropertyRow, SegmentSpec, encode_events, encode_properties};
 use tallymark_testkit::reference::{RefEvent, World};
@@ -26,11 +26,26 @@ pub struct Layout {
     pub compacted: bool,
     /// Commits arrive in another order than that of the log.
     pub late: bool,
+    /// Rows that do not count lie among the others.
+    pub clutter: Clutter,
 }
 
+/// Rows in the files that no query may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clutter {
+    None,
+    /// Because their positions are masked.
+    Masked,
+    /// Because their subjects are erased up to there.
+    Erased,
+}
+
+/// Where the clutter comes from: no event of a world does.
+pub const CLUTTERED: Shard = Shard { lane: Lane::Bulk, partition: 7 };
+
 impl Layout {
-    pub const FRESH: Layout = Layout { commit: 7, compacted: false, late: false };
-    pub const MIXED: Layout = Layout { commit: 5, compacted: true, late: true };
+    pub const FRESH: Layout = Layout { commit: 7, compacted: false, late: false, clutter: Clutter::None };
+    pub const MIXED: Layout = Layout { commit: 5, compacted: true, late: true, clutter: Clutter::Masked };
 }
 
 /// One commit's rows and delta.
@@ -48,6 +63,7 @@ pub struct MemorySource {
     pub store: ObjectStore,
     pub state: StateReader,
     pub complete_through: Option<Millis>,
+    pub hidden: Arc<Hidden>,
 }
 
 impl Source for MemorySource {
@@ -60,6 +76,7 @@ impl Source for MemorySource {
         let mut snapshot =
             Snapshot::new(info, state.seq, self.segments.clone(), state.identity, state.names, store);
         snapshot.complete_through = self.complete_through;
+        snapshot.hidden = Arc::clone(&self.hidden);
         Ok(snapshot)
     }
     fn added(
@@ -100,19 +117,57 @@ pub fn source(world: &World, layout: Layout) -> MemorySource {
     let half = if layout.compacted { commits.len() / 2 } else { 0 };
     let (old, fresh) = commits.split_at(half);
     for commit in fresh {
-        segments.extend(write(&store, 0, &commit.events, &commit.properties));
+        let (events, properties) = cluttered(&commit.events, &commit.properties, layout.clutter);
+        segments.extend(write(&store, 0, &events, &properties));
     }
-    let mut events: Vec<EventRow> = old.iter().flat_map(|c| c.events.clone()).collect();
+    let events: Vec<EventRow> = old.iter().flat_map(|c| c.events.clone()).collect();
+    let properties: Vec<PropertyRow> = old.iter().flat_map(|c| c.properties.clone()).collect();
+    let (mut events, mut properties) = cluttered(&events, &properties, layout.clutter);
     events.sort_by(|a, b| {
         (&a.event, a.subject, a.time, a.position).cmp(&(&b.event, b.subject, b.time, b.position))
     });
-    let mut properties: Vec<PropertyRow> = old.iter().flat_map(|c| c.properties.clone()).collect();
     properties.sort_by(|a, b| {
         let key = |r: &PropertyRow| (r.name.clone(), r.subject, r.time, r.position, r.index);
         key(a).cmp(&key(b))
     });
     segments.extend(write(&store, 2, &events, &properties));
-    MemorySource { project: project(world), segments, store, state, complete_through: None }
+    let hidden = Arc::new(hidden(&segments, layout.clutter));
+    MemorySource { project: project(world), segments, store, state, complete_through: None, hidden }
+}
+
+/// The rows with others among them, of the same people at about the same times.
+fn cluttered(
+    events: &[EventRow],
+    properties: &[PropertyRow],
+    clutter: Clutter,
+) -> (Vec<EventRow>, Vec<PropertyRow>) {
+    let (mut events, mut properties) = (events.to_vec(), properties.to_vec());
+    if clutter == Clutter::None {
+        return (events, properties);
+    }
+    let foreign =
+        |position: Position| Position { lane: CLUTTERED.lane, partition: CLUTTERED.partition, ..position };
+    for i in (0..events.len()).rev().step_by(2) {
+        let row = EventRow { position: foreign(events[i].position), ..events[i].clone() };
+        events.insert(i, row);
+    }
+    for i in (0..properties.len()).rev().step_by(2) {
+        let position = foreign(properties[i].position);
+        let row = PropertyRow { position, value_json: "\"no\"".to_owned(), ..properties[i].clone() };
+        properties.insert(i, row);
+    }
+    (events, properties)
+}
+
+fn hidden(segments: &[SegmentMeta], clutter: Clutter) -> Hidden {
+    let all = Interval::new(CLUTTERED, 0, u64::from(u32::MAX));
+    let masked = segments.iter().map(|s| (s.id, vec![all])).collect();
+    let erased = |subject| Erased { subject, upto: [(CLUTTERED, all.to)].into() };
+    match clutter {
+        Clutter::None => Hidden::default(),
+        Clutter::Masked => Hidden::new(&masked, Vec::new()),
+        Clutter::Erased => Hidden::new(&Default::default(), (0..1000).map(erased).collect()),
+    }
 }
 
 /// An engine over a world.

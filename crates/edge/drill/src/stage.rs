@@ -3,10 +3,13 @@
 use crate::error::Result;
 use crate::figure::Figure;
 use crate::instance::Instance;
+use crate::judge::ask_all;
+use crate::judge::differences;
 use crate::judge::{Judgement, judge, wait_visible};
 use crate::load::{Load, Profile};
 use crate::record::{Acceptance, Record, now_ms};
 use crate::timeline::Timeline;
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -153,6 +156,26 @@ impl Stage {
         }
         self.figures(judgement.figures());
         Ok(judgement)
+    }
+
+    /// Asks every chart again and keeps the figure of how many differ from the answers of before.
+    pub async fn compare_with(
+        &mut self,
+        instance: &Instance,
+        before: &[(&'static str, Value)],
+    ) -> Result<()> {
+        let after = ask_all(instance).await?;
+        let different = differences(before, &after);
+        if let Some(name) = different.first() {
+            self.note(format!("charts that differ: {}", different.join(", ")));
+            let of = |answers: &[(&'static str, Value)]| {
+                answers.iter().find(|(n, _)| n == name).map(|(_, a)| a.to_string()).unwrap_or_default()
+            };
+            self.note(format!("`{name}` was {:.300} and is {:.300}", of(before), of(&after)));
+        }
+        self.figure(Figure::count("charts compared with before", after.len()));
+        self.figure(Figure::count("charts that differ from before", different.len()).exactly(0.0));
+        Ok(())
     }
 
     /// Proves the books from the files with the binary's own `verify`; keeps the figure of R40.

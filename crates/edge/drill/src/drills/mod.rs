@@ -3,19 +3,24 @@
 //! Deliberately not here: what the drills have in common (`stage`).
 
 mod backlog;
+mod catalog_deleted;
 mod collect_alone;
 mod elsewhere;
 mod failpoints;
 mod freshness;
 mod hole;
 mod identify_accepted;
+mod identity_rebuilt;
 mod kill_anything;
 mod no_flapping;
 mod properties_as_of;
 mod replay_beside_live;
 mod replay_twice;
+mod restore;
+mod segments_rebuilt;
 mod skip_alarm;
 mod verify_planted;
+mod wrong_environment;
 
 pub use elsewhere::{ELSEWHERE, Elsewhere, Where};
 
@@ -56,6 +61,11 @@ pub static DRILLS: &[Drill] = &[
     replay_beside_live::DRILL,
     replay_twice::DRILL,
     properties_as_of::DRILL,
+    wrong_environment::DRILL,
+    catalog_deleted::DRILL,
+    identity_rebuilt::DRILL,
+    segments_rebuilt::DRILL,
+    restore::DRILL,
 ];
 
 /// The drill of that name.

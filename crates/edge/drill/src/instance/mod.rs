@@ -23,7 +23,8 @@ pub const PROJECT: &str = "shop";
 /// Its write key.
 pub const WRITE_KEY: &str = "wk_drill_0123456789abcdef";
 const SECRET_KEY: &str = "sk_drill_0123456789abcdef";
-const ADMIN_KEY: &str = "ak_drill_0123456789abcdef";
+/// The admin key.
+pub const ADMIN_KEY: &str = "ak_drill_0123456789abcdef";
 
 /// How long a start may take.
 const START_LIMIT: Duration = Duration::from_secs(60);

@@ -41,6 +41,7 @@ impl Load {
                 let client = Client {
                     target: Target::of(instance),
                     script: Script::new(seed, run, connection, profile),
+                    ago_ms: profile.ago_ms,
                     pause: Duration::from_secs_f64(
                         profile.batch as f64 * profile.connections as f64 / profile.rate.max(1.0),
                     ),
@@ -79,6 +80,7 @@ impl Drop for Load {
 struct Client {
     target: Target,
     script: Script,
+    ago_ms: i64,
     pause: Duration,
     record: Record,
     stop: Arc<AtomicBool>,
@@ -89,7 +91,7 @@ impl Client {
         let began = Instant::now();
         let mut sent = 0u32;
         while !self.stop.load(Ordering::Relaxed) {
-            let batch = self.script.batch(now_ms());
+            let batch = self.script.batch(now_ms() - self.ago_ms);
             self.target.deliver(&batch, &self.record, PATIENCE).await;
             sent += 1;
             let due = self.pause * sent;

@@ -29,11 +29,20 @@ pub struct Profile {
     pub identify: u32,
     /// Share of events that belong to one device, for hot partitions; 0 = none.
     pub hot: f64,
+    /// How long ago the events happened, milliseconds: two months ago they are outside the charts that are compared.
+    pub ago_ms: i64,
 }
 
 impl Default for Profile {
     fn default() -> Profile {
-        Profile { rate: 1000.0, batch: 20, connections: 4, people: 100, vendors: 20, identify: 3, hot: 0.0 }
+        Profile { rate: 1000.0, batch: 20, connections: 4, people: 100, vendors: 20, identify: 3, hot: 0.0, ago_ms: 0 }
+    }
+}
+
+impl Profile {
+    /// The same, outside the span that the compared charts show.
+    pub fn outside_charts(self) -> Profile {
+        Profile { ago_ms: 60 * 86_400_000, ..self }
     }
 }
 

@@ -157,6 +157,8 @@ monitors! {
     Canary => "canary",
     /// What is in force differs from what was set, or a test-only setting is on.
     Settings => "settings",
+    /// Something cannot be observed.
+    BlindSpot => "blind-spot",
     /// Alerts do not reach their receivers.
     AlertDelivery => "alert-delivery",
 }
@@ -222,6 +224,7 @@ impl Finding {
             Monitor::AuditorFindings => "books",
             Monitor::DiskDaysLeft | Monitor::FiniteResources | Monitor::RetentionAgainstLag => "capacity",
             Monitor::Settings => "settings",
+            Monitor::BlindSpot => "blind-spot",
             _ => match self.component {
                 Component::Collection => "collection",
                 Component::Processing | Component::Lane(_) => "processing",

@@ -11,7 +11,10 @@ const PAUSE_MAX: Millis = 5 * 60_000;
 
 /// When attempt number `attempts + 1` is made; `None` = given up.
 pub fn next_attempt(created_at: Millis, attempts: u32, now: Millis, give_up_after: Millis) -> Option<Millis> {
-    let pause = PAUSE_FIRST.checked_shl(attempts.saturating_sub(1)).unwrap_or(PAUSE_MAX).clamp(PAUSE_FIRST, PAUSE_MAX);
+    let pause = PAUSE_FIRST
+        .checked_shl(attempts.saturating_sub(1))
+        .unwrap_or(PAUSE_MAX)
+        .clamp(PAUSE_FIRST, PAUSE_MAX);
     let next = now + pause;
     (next - created_at <= give_up_after).then_some(next)
 }

@@ -112,11 +112,13 @@ async fn send_all(
         match dispatcher.send(channel, &delivery.id, &delivery.notice, now).await {
             Ok(()) => {
                 store.record_sent(&delivery.id, now).await?;
-                metrics::counter!("tallymark_alerts_sent_total", "channel" => channel.name.clone()).increment(1);
+                metrics::counter!("tallymark_alerts_sent_total", "channel" => channel.name.clone())
+                    .increment(1);
                 arrived += 1;
             }
             Err(error) => {
-                metrics::counter!("tallymark_alerts_failed_total", "channel" => channel.name.clone()).increment(1);
+                metrics::counter!("tallymark_alerts_failed_total", "channel" => channel.name.clone())
+                    .increment(1);
                 tracing::warn!(channel = channel.name, %error, "an alert did not arrive");
                 let give_up = (dispatcher.config.give_up_hours * HOUR as f64) as Millis;
                 let next = next_attempt(delivery.created_at, delivery.attempts + 1, now, give_up);

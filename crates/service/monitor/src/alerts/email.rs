@@ -36,8 +36,7 @@ pub async fn send(
 }
 
 fn tls(target: &EmailTarget) -> Result<Tls, SendError> {
-    let parameters =
-        || TlsParameters::new(target.host.clone()).map_err(|e| SendError::Mail(e.to_string()));
+    let parameters = || TlsParameters::new(target.host.clone()).map_err(|e| SendError::Mail(e.to_string()));
     Ok(match target.tls {
         EmailTls::None => Tls::None,
         EmailTls::Starttls => Tls::Required(parameters()?),

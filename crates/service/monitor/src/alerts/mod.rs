@@ -16,6 +16,6 @@ mod webhook;
 pub use backoff::next_attempt;
 pub use dispatch::Dispatcher;
 pub use notice::{Notice, NoticeKind};
-pub use plan::{Planned, Told, plan};
 pub(crate) use plan::escalates;
+pub use plan::{Planned, Told, plan};
 pub use signature::{SignatureError, SigningKey, TOLERANCE, sign, verify};

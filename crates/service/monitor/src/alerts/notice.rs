@@ -134,7 +134,11 @@ impl Notice {
             projects: if operators { incident.projects() } else { Vec::new() },
             findings: findings.collect(),
             link: link(format!("/status/incidents/{}", incident.id)),
-            acknowledge: if operators { link(format!("/operate/incidents/{}", incident.id)) } else { String::new() },
+            acknowledge: if operators {
+                link(format!("/operate/incidents/{}", incident.id))
+            } else {
+                String::new()
+            },
         }
     }
 
@@ -175,7 +179,12 @@ impl Notice {
         lines.push(format!("State: {}, since {}.", self.state.name(), time_text(self.opened_at)));
         for finding in &self.findings {
             lines.push(String::new());
-            lines.push(format!("{} ({}, since {})", finding.title, finding.severity.name(), time_text(finding.since)));
+            lines.push(format!(
+                "{} ({}, since {})",
+                finding.title,
+                finding.severity.name(),
+                time_text(finding.since)
+            ));
             lines.push(finding.detail.clone());
             lines.push(format!("What to do: {}", finding.runbook));
         }

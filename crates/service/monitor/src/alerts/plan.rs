@@ -87,7 +87,8 @@ fn for_operators(
     if let Some(every) = config.reminder_every().filter(|_| waits) {
         let number = (now - incident.opened_at) / every;
         if number > 0 {
-            let text = format!("Nobody has acknowledged this for {} minutes.", (now - incident.opened_at) / 60_000);
+            let text =
+                format!("Nobody has acknowledged this for {} minutes.", (now - incident.opened_at) / 60_000);
             due.push((format!("reminder:{number}"), NoticeKind::Reminder, text));
         }
     }

@@ -126,7 +126,10 @@ mod tests {
             assert_eq!(verify(&receiver, "msg_1", "1700000000", &signature, b"{}", now), Ok(()));
         }
         let other = [key("somebody else's key")];
-        assert_eq!(verify(&other, "msg_1", "1700000000", &signature, b"{}", now), Err(SignatureError::Mismatch));
+        assert_eq!(
+            verify(&other, "msg_1", "1700000000", &signature, b"{}", now),
+            Err(SignatureError::Mismatch)
+        );
     }
 
     #[test]

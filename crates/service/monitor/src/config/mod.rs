@@ -99,6 +99,11 @@ pub struct IncidentConfig {
 
 impl Default for IncidentConfig {
     fn default() -> IncidentConfig {
-        IncidentConfig { quiet_minutes: 2.0, quiet_factor: 3.0, quiet_minutes_max: 30.0, reopen_minutes: 60.0 }
+        IncidentConfig {
+            quiet_minutes: 2.0,
+            quiet_factor: 3.0,
+            quiet_minutes_max: 30.0,
+            reopen_minutes: 60.0,
+        }
     }
 }

@@ -11,7 +11,7 @@ mod resources;
 
 pub use books::{AuditFinding, AuditKind, LossStatement};
 pub use care::{AgeFacts, BackupFacts, CopyFacts, JobFacts, RehearsalFacts, SettingFact};
-pub use flow::{ProjectFacts, Share, ShardFacts};
+pub use flow::{ProjectFacts, ShardFacts, Share};
 pub use health::{CanaryFacts, ChannelFacts, RateFacts, RoleFacts, RoleState};
 pub use resources::{DiskFacts, Growth, ResourceFacts, ResourceKind};
 

@@ -173,7 +173,8 @@ impl Outbound {
         for address in self.addresses(&url.host, url.port).await? {
             match TcpStream::connect(address).await {
                 Ok(stream) if url.tls => {
-                    let name = ServerName::try_from(url.host.clone()).map_err(|e| unreachable(e.to_string()))?;
+                    let name =
+                        ServerName::try_from(url.host.clone()).map_err(|e| unreachable(e.to_string()))?;
                     let connector = tls::connector().map_err(unreachable)?;
                     let stream =
                         connector.connect(name, stream).await.map_err(|e| unreachable(e.to_string()))?;

@@ -19,7 +19,9 @@ fn make() -> Result<TlsConnector, String> {
     let found = rustls_native_certs::load_native_certs();
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
-        return Err("this machine has no trusted certificates; install its `ca-certificates` package".to_owned());
+        return Err(
+            "this machine has no trusted certificates; install its `ca-certificates` package".to_owned()
+        );
     }
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()

@@ -57,14 +57,19 @@ mod tests {
     #[test]
     fn addresses_are_read() {
         let url = Url::parse("https://hooks.example.org/a/b?c=d").unwrap();
-        assert_eq!((url.tls, url.host.as_str(), url.port, url.path.as_str()), (true, "hooks.example.org", 443, "/a/b?c=d"));
+        assert_eq!(
+            (url.tls, url.host.as_str(), url.port, url.path.as_str()),
+            (true, "hooks.example.org", 443, "/a/b?c=d")
+        );
         let url = Url::parse("http://[::1]:8080").unwrap();
         assert_eq!((url.host.as_str(), url.port, url.host_header().as_str()), ("::1", 8080, "[::1]:8080"));
     }
 
     #[test]
     fn what_is_no_receiver_is_refused() {
-        for wrong in ["ftp://x/", "/relative", "http://user@host/", "http://good.example:80@127.0.0.1/", "", "http://"] {
+        for wrong in
+            ["ftp://x/", "/relative", "http://user@host/", "http://good.example:80@127.0.0.1/", "", "http://"]
+        {
             assert!(Url::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -56,7 +56,8 @@ impl ComponentState {
         maintenance: &[Maintenance],
         now: Millis,
     ) -> ComponentState {
-        let concerned = findings.iter().filter(|f| f.component == component || f.component.root() == component);
+        let concerned =
+            findings.iter().filter(|f| f.component == component || f.component.root() == component);
         let impact = concerned.map(|f| f.impact).max().unwrap_or(Impact::None);
         let state = match impact {
             Impact::None => ComponentState::Operational,
@@ -64,7 +65,11 @@ impl ComponentState {
             Impact::Major => ComponentState::PartialOutage,
             Impact::Critical => ComponentState::MajorOutage,
         };
-        if maintenance.iter().any(|m| m.covers(component, now)) { ComponentState::UnderMaintenance } else { state }
+        if maintenance.iter().any(|m| m.covers(component, now)) {
+            ComponentState::UnderMaintenance
+        } else {
+            state
+        }
     }
 }
 

@@ -85,7 +85,8 @@ fn items(page: &StatusPage) -> Vec<Item> {
 }
 
 fn incident(page: &StatusPage, incident: &IncidentView) -> Item {
-    let said = incident.updates.iter().map(|u| format!("{} - {}: {}", time_text(u.at), u.state.name(), u.text));
+    let said =
+        incident.updates.iter().map(|u| format!("{} - {}: {}", time_text(u.at), u.state.name(), u.text));
     Item {
         id: format!("urn:uuid:{}", incident.id),
         title: incident.title.clone(),

@@ -86,10 +86,9 @@ impl LossAnswer {
             ),
             LossAnswer::Lost { events: Some(events) } if show_counts => format!("{events} events were lost."),
             LossAnswer::Lost { .. } => "Events were lost.".to_owned(),
-            LossAnswer::Unknown { why, oldest_unaccounted: Some(at) } => format!(
-                "Whether data was lost is unknown: {why}, the oldest since {}.",
-                time_text(*at)
-            ),
+            LossAnswer::Unknown { why, oldest_unaccounted: Some(at) } => {
+                format!("Whether data was lost is unknown: {why}, the oldest since {}.", time_text(*at))
+            }
             LossAnswer::Unknown { why, .. } => format!("Whether data was lost is unknown: {why}."),
         }
     }
@@ -145,7 +144,8 @@ mod tests {
 
     #[test]
     fn counts_are_told_only_where_they_may_be() {
-        let answer = judge(Some(&LossStatement { acknowledged: 12_345, accounted: 12_345, ..good() }), &[], NOW);
+        let answer =
+            judge(Some(&LossStatement { acknowledged: 12_345, accounted: 12_345, ..good() }), &[], NOW);
         assert!(answer.sentence(true).contains("12345"));
         assert!(!answer.sentence(false).contains("12345"));
         assert_eq!(LossAnswer::Lost { events: Some(9) }.sentence(false), "Events were lost.");

@@ -19,7 +19,8 @@ pub use feeds::{atom, rss};
 pub use loss::{LossAnswer, judge};
 pub use page::{ComponentView, IncidentView, STALE_AFTER, StatusPage, UpdateView};
 pub use statuspage::{
-    components, incidents, maintenances, maintenances_active, maintenances_upcoming, status, summary, unresolved,
+    components, incidents, maintenances, maintenances_active, maintenances_upcoming, status, summary,
+    unresolved,
 };
 pub use time::{day, duration_text, rfc2822, rfc3339, time_text};
 pub use uptime::{DAYS_SHOWN, Uptime, uptime};

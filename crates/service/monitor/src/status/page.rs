@@ -4,8 +4,8 @@
 //! Deliberately not here: forms (`statuspage`, `feeds`).
 
 use super::component::shown;
-use super::loss::{LossAnswer, judge};
 use super::estimates::{EtaRunView, EtaView};
+use super::loss::{LossAnswer, judge};
 use super::{ComponentState, DAYS_SHOWN, Indicator, Uptime, day, duration_text, uptime};
 use crate::config::{DAY, PublicConfig};
 use crate::incident::{Incident, IncidentState};
@@ -186,7 +186,9 @@ fn describe(indicator: Indicator, watched_at: Option<Millis>, stale: bool, now: 
     match (stale, watched_at) {
         (false, _) => indicator.description().to_owned(),
         (true, None) => "Status Unknown: nothing has been watched yet".to_owned(),
-        (true, Some(at)) => format!("Status Unknown: the watch has been silent for {}", duration_text(now - at)),
+        (true, Some(at)) => {
+            format!("Status Unknown: the watch has been silent for {}", duration_text(now - at))
+        }
     }
 }
 
@@ -199,7 +201,12 @@ fn view(incident: &Incident, config: &PublicConfig) -> IncidentView {
     let components = incident.components().into_iter().map(Component::slug);
     let public = incident.updates.iter().filter_map(|u| Some((u, u.public.clone()?)));
     let mut updates: Vec<UpdateView> = public
-        .map(|(u, text)| UpdateView { id: format!("{}-{}", incident.id, u.seq), at: u.at, state: u.state, text })
+        .map(|(u, text)| UpdateView {
+            id: format!("{}-{}", incident.id, u.seq),
+            at: u.at,
+            state: u.state,
+            text,
+        })
         .collect();
     updates.reverse();
     IncidentView {

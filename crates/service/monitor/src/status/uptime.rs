@@ -62,9 +62,13 @@ mod tests {
     #[test]
     fn outages_count_by_weight_and_unwatched_time_does_not() {
         let now = 1_795_240_800_000;
-        let states = |list: &[(ComponentState, Millis)]| DayStates(list.iter().copied().collect::<BTreeMap<_, _>>());
+        let states =
+            |list: &[(ComponentState, Millis)]| DayStates(list.iter().copied().collect::<BTreeMap<_, _>>());
         let history = DayHistory::from([
-            ("2026-11-21".into(), states(&[(ComponentState::Operational, 900), (ComponentState::MajorOutage, 100)])),
+            (
+                "2026-11-21".into(),
+                states(&[(ComponentState::Operational, 900), (ComponentState::MajorOutage, 100)]),
+            ),
             ("2026-11-20".into(), states(&[(ComponentState::PartialOutage, 1_000)])),
         ]);
         let found = uptime(&history, now);

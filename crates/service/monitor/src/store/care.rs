@@ -66,12 +66,13 @@ impl WatchStore {
 
     /// Newest first.
     pub async fn care(&self, kind: CareKind, limit: u32) -> Result<Vec<CareResult>, MonitorError> {
-        let rows =
-            sqlx::query("SELECT at, ok, body FROM care_result WHERE kind = ? ORDER BY at DESC, id DESC LIMIT ?")
-                .bind(kind.name())
-                .bind(limit)
-                .fetch_all(&self.read)
-                .await?;
+        let rows = sqlx::query(
+            "SELECT at, ok, body FROM care_result WHERE kind = ? ORDER BY at DESC, id DESC LIMIT ?",
+        )
+        .bind(kind.name())
+        .bind(limit)
+        .fetch_all(&self.read)
+        .await?;
         rows.iter()
             .map(|r| {
                 let report = value(r.get("body"), "care result")?;

@@ -82,8 +82,10 @@ impl WatchStore {
         .bind(POINTS_PER_RUN_MAX)
         .execute(&mut *tx)
         .await?;
-        let body: Option<String> =
-            sqlx::query_scalar("SELECT body FROM eta_run WHERE id = ?").bind(run).fetch_optional(&mut *tx).await?;
+        let body: Option<String> = sqlx::query_scalar("SELECT body FROM eta_run WHERE id = ?")
+            .bind(run)
+            .fetch_optional(&mut *tx)
+            .await?;
         if let Some(body) = body {
             let stored = EtaRun { shrinking_since, ..value(&body, "run of estimates")? };
             sqlx::query("UPDATE eta_run SET body = ? WHERE id = ?")
@@ -98,8 +100,10 @@ impl WatchStore {
     /// Ends a run: every point gets its error, the run its score.
     pub async fn close_eta_run(&self, run: &str, drained_at: Millis) -> Result<EtaRun, MonitorError> {
         let mut tx = self.begin().await?;
-        let row = sqlx::query("SELECT body FROM eta_run WHERE id = ?").bind(run).fetch_optional(&mut *tx).await?;
-        let row = row.ok_or_else(|| MonitorError::NotFound { what: "run of estimates", id: run.to_owned() })?;
+        let row =
+            sqlx::query("SELECT body FROM eta_run WHERE id = ?").bind(run).fetch_optional(&mut *tx).await?;
+        let row =
+            row.ok_or_else(|| MonitorError::NotFound { what: "run of estimates", id: run.to_owned() })?;
         let mut found: EtaRun = value(row.get("body"), "run of estimates")?;
         let rows = sqlx::query("SELECT body FROM eta_point WHERE run = ? ORDER BY at")
             .bind(run)

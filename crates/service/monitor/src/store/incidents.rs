@@ -127,10 +127,11 @@ impl WatchStore {
         let mut found = Vec::with_capacity(rows.len());
         for row in rows {
             let mut incident = read(&row)?;
-            let updates = sqlx::query("SELECT seq, body FROM incident_update WHERE incident = ? ORDER BY seq")
-                .bind(&incident.id)
-                .fetch_all(&self.read)
-                .await?;
+            let updates =
+                sqlx::query("SELECT seq, body FROM incident_update WHERE incident = ? ORDER BY seq")
+                    .bind(&incident.id)
+                    .fetch_all(&self.read)
+                    .await?;
             for row in updates {
                 let update: IncidentUpdate = value(row.get("body"), "incident update")?;
                 incident.updates.push(IncidentUpdate { seq: row.get("seq"), ..update });

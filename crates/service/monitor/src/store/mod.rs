@@ -22,7 +22,9 @@ pub use maintenance::{Maintenance, MaintenanceState};
 pub use snapshot::{ComponentNow, WatchSnapshot};
 
 use crate::MonitorError;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 use sqlx::{Sqlite, Transaction};
 use std::path::Path;
 use std::time::Duration;

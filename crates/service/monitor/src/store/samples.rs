@@ -22,8 +22,11 @@ impl WatchStore {
     pub async fn add_samples(&self, at: Millis, values: &[(String, f64)]) -> Result<(), MonitorError> {
         let minute = at - at.rem_euclid(MINUTE);
         let mut tx = self.begin().await?;
-        let mut known: BTreeSet<String> =
-            sqlx::query_scalar("SELECT DISTINCT series FROM sample").fetch_all(&mut *tx).await?.into_iter().collect();
+        let mut known: BTreeSet<String> = sqlx::query_scalar("SELECT DISTINCT series FROM sample")
+            .fetch_all(&mut *tx)
+            .await?
+            .into_iter()
+            .collect();
         for (series, value) in values {
             if !known.contains(series) {
                 if known.len() >= SERIES_MAX {

@@ -33,7 +33,11 @@ impl Backlogs {
     }
 
     /// The estimates of every lane that has a backlog.
-    pub async fn observe(&mut self, store: &WatchStore, facts: &mut Facts) -> Result<Vec<EtaNow>, MonitorError> {
+    pub async fn observe(
+        &mut self,
+        store: &WatchStore,
+        facts: &mut Facts,
+    ) -> Result<Vec<EtaNow>, MonitorError> {
         let mut shown = Vec::new();
         for step in self.tracker.observe(facts) {
             match step {

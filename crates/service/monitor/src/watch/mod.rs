@@ -53,7 +53,10 @@ impl WatchDeps {
 
 impl std::fmt::Debug for WatchDeps {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WatchDeps").field("store", &self.store).field("clock", &self.clock).finish_non_exhaustive()
+        f.debug_struct("WatchDeps")
+            .field("store", &self.store)
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
     }
 }
 

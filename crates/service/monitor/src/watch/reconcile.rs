@@ -9,12 +9,16 @@ use super::AUTHOR;
 use crate::alerts::escalates;
 use crate::config::{MINUTE, WatchConfig};
 use crate::incident::{Incident, IncidentFinding, IncidentState, IncidentUpdate};
-use crate::{Finding, Impact, Severity};
+use crate::{Finding, Impact, Monitor, Severity};
 use std::collections::BTreeMap;
 use tallymark_model::Millis;
 
 /// Detail of at most so many findings is told in one update.
 const TOLD_MAX: usize = 8;
+/// A pause shorter than this is not worth a word.
+const PAUSE_MIN: Millis = 30_000;
+/// Groups whose end depends on the ledger: something acknowledged without an outcome means it is not over.
+const NEEDS_THE_LEDGER: [&str; 4] = ["collection", "processing", "books", "auditor"];
 
 /// A changed incident and what is said about the change.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,17 +95,20 @@ fn go_on(known: &Incident, found: &[&Finding], config: &WatchConfig, now: Millis
     let mut incident = known.clone();
     let mut updates = Vec::new();
     let was_public = incident.is_public();
-    let returned = incident.quiet_since.take().is_some() || incident.resolved_at.take().is_some();
+    let returned = incident.state >= IncidentState::Monitoring;
+    let paused = incident.quiet_since.take().is_some();
+    incident.resolved_at = None;
     incident.state = match incident.acknowledged {
         Some(_) => IncidentState::Identified,
         None => IncidentState::Investigating,
     };
-    incident.wrong_ms += if returned { 0 } else { elapsed };
+    incident.wrong_ms += if paused { 0 } else { elapsed };
     let news: Vec<&Finding> = found.iter().copied().filter(|f| is_news(known, f)).collect();
     merge(&mut incident, found, now);
-    incident.severity = incident.severity.max(found.iter().map(|f| f.severity).max().unwrap_or(Severity::Info));
+    incident.severity =
+        incident.severity.max(found.iter().map(|f| f.severity).max().unwrap_or(Severity::Info));
     incident.impact = incident.impact.max(found.iter().map(|f| f.impact).max().unwrap_or(Impact::None));
-    if let Some(worst) = worst(found).filter(|f| severity_of(known, f) < Some(f.severity)) {
+    if let Some(worst) = worst(found).filter(|f| f.severity > known.severity) {
         incident.title.clone_from(&worst.title);
     }
     if incident.paged_at.is_none() && escalates(incident.severity, &config.alerts) {
@@ -127,13 +134,16 @@ fn quiet(known: &Incident, settled: bool, config: &WatchConfig, now: Millis) -> 
     let since = *incident.quiet_since.get_or_insert(now);
     let needed = quiet_needed(&incident, config);
     if incident.state < IncidentState::Monitoring {
+        if now - since < PAUSE_MIN {
+            return Change { incident, updates };
+        }
         incident.state = IncidentState::Monitoring;
         let text = "Nothing is wrong any more; waiting until that is certain.".to_owned();
         let mut update = say(&incident, text.clone(), incident.is_public().then_some(text), now);
         // Told on the page only: whoever is woken by this would be woken again by a relapse.
         update.alert = false;
         updates.push(update);
-    } else if now - since >= needed && settled {
+    } else if now - since >= needed && (settled || !NEEDS_THE_LEDGER.contains(&incident.group.as_str())) {
         incident.state = IncidentState::Resolved;
         incident.resolved_at = Some(now);
         let text = format!(
@@ -163,7 +173,8 @@ fn merge(incident: &mut Incident, found: &[&Finding], now: Millis) {
         known.active = false;
     }
     for finding in found {
-        let same = |k: &&mut IncidentFinding| k.finding.monitor == finding.monitor && k.finding.key == finding.key;
+        let same =
+            |k: &&mut IncidentFinding| k.finding.monitor == finding.monitor && k.finding.key == finding.key;
         match incident.findings.iter_mut().find(same) {
             Some(known) => {
                 known.finding = (*finding).clone();
@@ -175,15 +186,15 @@ fn merge(incident: &mut Incident, found: &[&Finding], now: Millis) {
     }
 }
 
-/// Worth telling: it was not there before, or has become more severe than it ever was.
+/// Worth telling by itself: a monitor that had not spoken yet, something worse than before, or anything about the
+/// books. A hundred projects that become late one after the other are one message, not a hundred.
 fn is_news(known: &Incident, finding: &Finding) -> bool {
-    let before = known.findings.iter().find(|f| f.finding.id() == finding.id());
-    before.is_none_or(|b| b.finding.severity < finding.severity && known.severity < finding.severity)
-}
-
-/// The most severe this incident ever was for the finding's monitor; `None` = never seen.
-fn severity_of(known: &Incident, _finding: &Finding) -> Option<Severity> {
-    Some(known.severity)
+    let before =
+        |same: fn(&Finding, &Finding) -> bool| known.findings.iter().any(|f| same(&f.finding, finding));
+    match finding.monitor {
+        Monitor::AuditorFindings => !before(|a, b| a.key == b.key),
+        _ => finding.severity > known.severity || !before(|a, b| a.monitor == b.monitor),
+    }
 }
 
 fn worst<'a>(found: &[&'a Finding]) -> Option<&'a Finding> {
@@ -211,5 +222,13 @@ fn public(found: &[&Finding]) -> Option<String> {
 }
 
 fn say(incident: &Incident, text: String, public: Option<String>, now: Millis) -> IncidentUpdate {
-    IncidentUpdate { seq: 0, at: now, state: incident.state, text, public, by: AUTHOR.to_owned(), alert: true }
+    IncidentUpdate {
+        seq: 0,
+        at: now,
+        state: incident.state,
+        text,
+        public,
+        by: AUTHOR.to_owned(),
+        alert: true,
+    }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 /// DIR/catalog.db           what is committed, projects, keys
 /// DIR/objects/             segments and deltas
 /// DIR/state/               checkpoints of the fold (disposable)
+/// DIR/throttle.json        rules of throttling (optional), its last good copy, and throttle.state
 /// DIR/run/                 sockets, status, connection details for the CLI (not data)
 /// ```
 #[derive(Debug, Clone)]
@@ -57,6 +58,18 @@ impl Layout {
     /// The processor's socket, which says nothing but that it is there.
     pub fn process_socket(&self) -> PathBuf {
         self.run().join("process.sock")
+    }
+    /// The collector's socket for control records and throttle rules.
+    pub fn control_socket(&self) -> PathBuf {
+        self.run().join("control.sock")
+    }
+    /// Rules of throttling, for the operator to edit; its last good copy is kept beside it.
+    pub fn throttle_rules(&self) -> PathBuf {
+        self.root.join("throttle.json")
+    }
+    /// What throttling must not forget over a restart.
+    pub fn throttle_state(&self) -> PathBuf {
+        self.root.join("throttle.state")
     }
     /// What the supervisor knows of its children.
     pub fn components(&self) -> PathBuf {

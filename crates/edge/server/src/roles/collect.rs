@@ -26,6 +26,10 @@ pub async fn run(layout: &Layout, config: &RoleConfig, stop: CancellationToken) 
     let collector = tallymark_collector::CollectorConfig {
         web_socket: Some(layout.web_socket()),
         process_socket: Some(layout.process_socket()),
+        throttle_rules: Some(layout.throttle_rules()),
+        throttle_state: Some(layout.throttle_state()),
+        control_socket: Some(layout.control_socket()),
+        trusted_hops: trusted_hops()?,
         ..Default::default()
     };
     let writer: Arc<dyn LogWriter> = Arc::new(writer);
@@ -39,6 +43,15 @@ pub async fn run(layout: &Layout, config: &RoleConfig, stop: CancellationToken) 
         }
         _ => Ok(()),
     }
+}
+
+/// How many proxies in front are the operator's own: `TALLYMARK_TRUSTED_HOPS`.
+fn trusted_hops() -> Result<u8, ServerError> {
+    let Ok(text) = std::env::var("TALLYMARK_TRUSTED_HOPS") else { return Ok(0) };
+    text.trim().parse().map_err(|_| ServerError::Role {
+        role: "collect",
+        why: format!("TALLYMARK_TRUSTED_HOPS must be the number of proxies in front, not '{text}'"),
+    })
 }
 
 /// A writer whose disk failed it never acknowledges again (R5): the process ends, and its successor opens and

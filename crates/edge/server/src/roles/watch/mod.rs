@@ -1,13 +1,171 @@
-//! `watch`: monitors, alerts, the status page's history, scheduled backups and rehearsals.
+//! `watch`: monitors, alerts, the status page's history.
 //!
-//! Guarantees: needs nothing of the others; what it cannot observe it reports as unobserved.
+//! Guarantees: needs nothing of the others; what it cannot observe it names instead of leaving it out.
 //! Deliberately not here: what to think of what is observed (`monitor`).
 
+mod backends;
+mod care;
+mod flow;
+mod machine;
+mod rates;
+mod roles;
+
+use super::measure;
 use crate::{Layout, ServerError};
+use async_trait::async_trait;
+use backends::Backends;
+use flow::Flow;
+use rates::Rates;
+use roles::Roles;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tallymark_catalog::{Instance, Snapshots};
+use tallymark_model::Millis;
+use tallymark_monitor::{FactSource, Facts, WatchConfig, WatchDeps, WatchStore};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+/// How often the configuration is looked at.
+const RECONFIGURE: Duration = Duration::from_secs(5);
+
 /// Watches until told to stop.
-pub async fn run(_layout: &Layout, stop: CancellationToken) -> Result<(), ServerError> {
-    stop.cancelled().await;
+pub async fn run(layout: &Layout, stop: CancellationToken) -> Result<(), ServerError> {
+    measure::publish(layout, "watch", stop.clone());
+    let failed = |e: tallymark_monitor::MonitorError| ServerError::Role { role: "watch", why: e.to_string() };
+    let store = WatchStore::open(&layout.watch()).await.map_err(failed)?;
+    let source = Arc::new(Observer::new(layout.clone(), store.clone()));
+    while !stop.is_cancelled() {
+        let config = source.config().await;
+        let round = stop.child_token();
+        let watching = tallymark_monitor::run(
+            WatchDeps::new(store.clone(), source.clone()),
+            config.clone(),
+            round.clone(),
+        );
+        tokio::pin!(watching);
+        loop {
+            tokio::select! {
+                done = &mut watching => {
+                    done.map_err(failed)?;
+                    break;
+                }
+                () = tokio::time::sleep(RECONFIGURE) => {
+                    // The next round of this loop starts with the new configuration.
+                    if source.config().await != config {
+                        round.cancel();
+                    }
+                }
+            }
+        }
+    }
     Ok(())
+}
+
+/// Observes the whole instance from outside its processes.
+struct Observer {
+    layout: Layout,
+    backends: Backends,
+    store: WatchStore,
+    memory: Mutex<Memory>,
+}
+
+/// What comparing two observations needs.
+#[derive(Default)]
+struct Memory {
+    flow: Flow,
+    rates: Rates,
+    roles: Roles,
+}
+
+impl Observer {
+    fn new(layout: Layout, store: WatchStore) -> Observer {
+        Observer { backends: Backends::new(layout.clone()), layout, store, memory: Mutex::default() }
+    }
+
+    /// The file `watch.toml` of the data folder, with the instance's settings over it. A configuration that cannot be
+    /// used is said loudly and the default takes its place: watching goes on.
+    async fn config(&self) -> WatchConfig {
+        let mut config = match std::fs::read_to_string(self.layout.root().join("watch.toml")) {
+            Ok(text) => WatchConfig::from_toml(&text).unwrap_or_else(|error| {
+                tracing::error!(%error, "watch.toml cannot be used; watching with the defaults");
+                WatchConfig::default()
+            }),
+            Err(_) => WatchConfig::default(),
+        };
+        let Ok(catalog) = self.backends.catalog().await else { return config };
+        if let Ok(Some(alerts)) = catalog.setting("alerts").await {
+            take(&mut config.alerts, alerts, "alerts");
+        }
+        if let Ok(Some(public)) = catalog.setting("status_page").await {
+            take(&mut config.public, public, "status_page");
+        }
+        config
+    }
+}
+
+/// Settings that cannot be used leave what was there.
+fn take<T: serde::de::DeserializeOwned>(slot: &mut T, value: serde_json::Value, name: &str) {
+    match serde_json::from_value(value) {
+        Ok(value) => *slot = value,
+        Err(error) => tracing::error!(%error, name, "the settings cannot be used"),
+    }
+}
+
+#[async_trait]
+impl FactSource for Observer {
+    async fn facts(&self) -> Facts {
+        let now = now();
+        let mut facts = Facts { at: now, environment: "development".to_owned(), ..Facts::default() };
+        let mut memory = self.memory.lock().await;
+        let log = self.note(&mut facts, "log", self.backends.log());
+        let catalog = self.backends.catalog().await;
+        let catalog = self.note(&mut facts, "catalog", catalog);
+        if let Some(catalog) = &catalog
+            && let Ok(Some(name)) = catalog.setting("environment").await
+        {
+            facts.environment = name.as_str().unwrap_or("development").to_owned();
+        }
+        let cursors = match &catalog {
+            Some(catalog) => {
+                let read = catalog.cursors().await.map_err(|e| e.to_string());
+                self.note(&mut facts, "cursors", read)
+            }
+            None => None,
+        };
+        if let Some(log) = &log {
+            let seen = memory.flow.observe(log.as_ref(), cursors.as_deref(), catalog.as_ref(), now).await;
+            match seen {
+                Ok(seen) => {
+                    facts.shards = seen.shards;
+                    facts.projects = seen.projects;
+                    facts.loss = seen.loss;
+                    facts.disks = machine::disks(&self.layout, seen.log_bytes_per_s);
+                }
+                Err(error) => facts.unavailable.push(("flow".to_owned(), error)),
+            }
+        }
+        if facts.disks.is_empty() {
+            facts.disks = machine::disks(&self.layout, None);
+        }
+        facts.roles = memory.roles.observe(&self.layout, now);
+        facts.resources = machine::resources(&self.layout, &facts.shards);
+        if let Some(catalog) = &catalog {
+            facts.rates = memory.rates.observe(catalog, &self.layout, now).await;
+            care::observe(&mut facts, catalog, &self.store, &self.layout, now).await;
+        }
+        facts.settings.extend(machine::test_switches());
+        facts
+    }
+}
+
+impl Observer {
+    fn note<T>(&self, facts: &mut Facts, what: &str, got: Result<T, String>) -> Option<T> {
+        got.map_err(|error| facts.unavailable.push((what.to_owned(), error))).ok()
+    }
+}
+
+fn now() -> Millis {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| Millis::try_from(d.as_millis()).unwrap_or(Millis::MAX))
 }

@@ -70,6 +70,8 @@ codes! {
         "Nothing was accepted: send again later. The operator sees the cause in /health/ready.";
     UNCERTAIN = "TM0113", 500, "Events may or may not have been stored",
         "Send again with the same insert ids: what is already stored counts once.";
+    THROTTLED = "TM0114", 429, "A device, a user or a key sends more events than it may",
+        "Send again after the time in `Retry-After`, and look why so much is sent. The operator finds the limits in `throttle.json`.";
 
     BAD_URL = "TM0120", 400, "The request's URL is not valid",
         "Check the URL, in particular what is percent-encoded.";
@@ -195,6 +197,35 @@ codes! {
         "Stop the server on the other host, or wait until its lease has run out: at most a minute.";
     CATALOG_FUTURE = "TM0708", 400, "A commit was asked for that does not exist yet",
         "Ask for the newest one, or wait.";
+
+    CONFIRM_NEEDED = "TM0801", 428, "The environment is protected and the request does not name it",
+        "If this is meant, send the environment's name as `confirm` (command line: `--environment NAME`).";
+    WRONG_ENVIRONMENT = "TM0802", 409, "The request was meant for another environment",
+        "Nothing was done. Check which server the key and the URL belong to.";
+    NO_JOB = "TM0803", 404, "There is no such job",
+        "List the jobs first.";
+    JOB_OVER = "TM0804", 409, "The job is over",
+        "What it did stays done; start another one if more is to be done.";
+    BAD_JOB = "TM0805", 400, "The job cannot be started like this",
+        "The message names the place and what is accepted there.";
+    NO_RULE = "TM0806", 404, "There is no such rule in this project",
+        "List the rules first.";
+    BAD_RULE = "TM0807", 400, "The rule cannot be used",
+        "The message names the place and what is accepted there.";
+    NO_ERASURE = "TM0808", 404, "There is no such erasure in this project",
+        "List the erasures first.";
+    UNDO_GONE = "TM0809", 410, "It is too late to take this back",
+        "The time to undo is over. A backup from before may still hold the data.";
+    NO_RECORD = "TM0810", 404, "There is no such record in this project",
+        "A position is written as live/0@123. Records that the log no longer holds are shown to operators only.";
+    BAD_MAPPING = "TM0811", 400, "The mapping cannot be used",
+        "The message names the field. Expressions are CEL and see the letter's fields as `row`.";
+    NO_ALERT = "TM0812", 404, "There is no such open alert",
+        "List the alerts first; a resolved one needs no acknowledgement.";
+    NO_MAINTENANCE = "TM0813", 404, "There is no such maintenance window",
+        "List the windows first.";
+    NOT_CONFIRMED = "TM0814", 0, "A destructive command was not confirmed",
+        "Nothing was done. Type the environment's name when asked, or give `--environment NAME`; `--yes` alone is not enough.";
 }
 
 /// The row of a code.

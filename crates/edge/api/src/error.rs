@@ -66,6 +66,11 @@ impl ApiError {
         self.code == code
     }
 
+    /// What is wrong and where.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The error as JSON.
     pub fn body(&self) -> Value {
         let code = self.code.code;

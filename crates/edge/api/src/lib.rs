@@ -13,10 +13,12 @@ mod asking;
 pub mod codes;
 mod csv;
 mod docs;
+mod environment;
 mod error;
 mod extract;
 mod handlers;
 mod headers;
+mod mending;
 mod openapi;
 mod ports;
 mod router;
@@ -31,8 +33,10 @@ pub use access::Action;
 pub use error::ApiError;
 pub use openapi::document as openapi_document;
 pub use ports::{
-    Backlog, BacklogReading, Catalog, Component, ComponentStatus, Components, DeadLetter, DeadPage, Outcomes,
-    PortError, Questions, ShardBounds,
+    AffectedBody, AlertBody, Backlog, BacklogReading, Catalog, Component, ComponentStatus, Components,
+    ControlDoor, ControlOrder, DeadLetter, DeadPage, DeliveryBody, EstimateBody, FindingBody, HeldBack,
+    InForce, Maintenance, MaintenanceBody, Outcomes, PortError, Questions, RecordHead, Records, RuleInForce,
+    SenderRow, Senders, ShardBounds, StatusDocument, Verdict, Watch,
 };
 pub use router::router;
 pub use routes::{RouteInfo, route_table};

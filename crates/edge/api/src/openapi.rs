@@ -5,7 +5,10 @@
 //! Deliberately not here: the vendors' ingestion paths, whose descriptions the vendors publish.
 
 use crate::access::Action;
-use crate::handlers::{books, events, keys, operations, people, persons, projects, query, receipts};
+use crate::handlers::{
+    books, erasures, events, jobs, keys, letters, loss, operations, outcomes, people, persons, projects,
+    query, receipts, rules, settings, status, watch,
+};
 use crate::routes::route_table;
 use crate::schemas::{AcceptedBody, ErrorBody, EventBody, NewEventsBody};
 use crate::{codes, docs};
@@ -31,7 +34,16 @@ use utoipa::{Modify, OpenApi};
         keys::list, keys::create, keys::revoke, keys::list_admin, keys::create_admin, keys::revoke_admin,
         events::list, events::schema, persons::list, persons::get, persons::timeline,
         query::run, query::run_link, query::explain,
-        books::ledger, books::dead_letters, receipts::get,
+        projects::delete, projects::restore,
+        books::ledger, letters::list, letters::redrive, outcomes::get, loss::accounting, receipts::get,
+        rules::list, rules::create, rules::preview, rules::update, rules::versions,
+        erasures::list, erasures::undo, erasures::erase, erasures::export,
+        watch::summary, watch::findings, watch::alerts, watch::acknowledge, watch::estimates, watch::backups,
+        watch::maintenances, watch::announce, watch::reschedule, watch::call_off,
+        loss::report, settings::get, settings::change, settings::throttle, settings::set_throttle,
+        jobs::list, jobs::create, jobs::scope, jobs::get, jobs::pause, jobs::resume, jobs::cancel,
+        status::summary, status::status, status::components, status::incidents, status::unresolved,
+        status::maintenances, status::upcoming, status::active, status::page, status::rss, status::atom,
         operations::audit, operations::status, operations::metrics, operations::live, operations::ready,
         docs::openapi, docs::browse, docs::errors, docs::error, append,
     ),
@@ -73,6 +85,7 @@ impl Modify for Common {
             let slot = match method(route.method) {
                 HttpMethod::Get => &mut item.get,
                 HttpMethod::Post => &mut item.post,
+                HttpMethod::Put => &mut item.put,
                 _ => &mut item.delete,
             };
             if let Some(operation) = slot {
@@ -86,6 +99,7 @@ fn method(name: &str) -> HttpMethod {
     match name {
         "GET" => HttpMethod::Get,
         "POST" => HttpMethod::Post,
+        "PUT" => HttpMethod::Put,
         _ => HttpMethod::Delete,
     }
 }

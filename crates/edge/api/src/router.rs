@@ -40,7 +40,11 @@ async fn method_not_allowed(request: Request) -> ApiError {
 
 async fn fallback(request: Request) -> Response {
     let path = request.uri().path();
-    if path == "/api" || path.starts_with("/api/") || path.starts_with("/health/") {
+    if path == "/api"
+        || path.starts_with("/api/")
+        || path.starts_with("/health/")
+        || path.starts_with("/status/")
+    {
         return ApiError::new(&codes::NOT_FOUND, format!("there is nothing at {path}")).into_response();
     }
     static_files::serve(&request)

@@ -3,9 +3,12 @@
 //! Guarantees: cheap to clone; holds no backend, only ports.
 //! Deliberately not here: opening anything.
 
+use crate::access::Access;
 use crate::access::LoginLimits;
 use crate::admission::Admission;
-use crate::{Backlog, Catalog, Components, Outcomes, Questions};
+use crate::{
+    ApiError, Backlog, Catalog, Components, ControlDoor, InForce, Outcomes, Questions, Records, Watch,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tallymark_query::{Budget, Cancel, Context, Progress};
@@ -64,6 +67,14 @@ pub struct ApiParts {
     pub backlog: Arc<dyn Backlog>,
     /// What became of single records.
     pub outcomes: Arc<dyn Outcomes>,
+    /// What single records are.
+    pub records: Arc<dyn Records>,
+    /// The way into the log for control records.
+    pub control: Arc<dyn ControlDoor>,
+    /// What control records brought about.
+    pub in_force: Arc<dyn InForce>,
+    /// What the watch knows.
+    pub watch: Arc<dyn Watch>,
     /// Health of the instance.
     pub components: Arc<dyn Components>,
     /// Prometheus text of everything measured.
@@ -106,6 +117,11 @@ impl ApiState {
             budget: Budget::of(limits.query_memory_bytes),
             parts,
         }))
+    }
+
+    /// Writes a line of the audit trail.
+    pub(crate) async fn audit(&self, access: &Access, action: &str, subject: &str) -> Result<(), ApiError> {
+        Ok(self.parts.catalog.audit(&access.principal.actor(), action, subject).await?)
     }
 
     /// A context for one query: own cancellation and time, shared memory.

@@ -90,7 +90,7 @@ async fn admit(state: &ApiState, action: Action, parts: &mut Parts) -> Result<Ac
     if decide(&principal, action, None, peer.is_this_machine()) == Decision::Unknown {
         return Err(ApiError::new(&codes::NOT_SIGNED_IN, "the request carries no credential"));
     }
-    let project = if action.needs_project() { named_project(state, parts).await? } else { None };
+    let project = if action.needs_project() { named_project(state, action, parts).await? } else { None };
     match decide(&principal, action, project.as_ref().map(|p| p.id), peer.is_this_machine()) {
         Decision::Allow => {}
         Decision::Unknown => {
@@ -110,12 +110,22 @@ async fn admit(state: &ApiState, action: Action, parts: &mut Parts) -> Result<Ac
     Ok(Access { principal, peer, project })
 }
 
-async fn named_project(state: &ApiState, parts: &mut Parts) -> Result<Option<Project>, ApiError> {
+async fn named_project(
+    state: &ApiState,
+    action: Action,
+    parts: &mut Parts,
+) -> Result<Option<Project>, ApiError> {
     let params = RawPathParams::from_request_parts(parts, &())
         .await
         .map_err(|_| ApiError::new(&codes::BAD_PARAMETER, "the path is not valid UTF-8"))?;
     let named = params.iter().find(|(name, _)| *name == "project").map(|(_, value)| value.to_owned());
     match named {
+        Some(name) if action.is_about_a_deleted_project() => {
+            let deleted = state.parts.catalog.deleted_projects().await?;
+            // The latest of that name: names are free again after a deletion.
+            let fits = |p: &Project| p.id.to_string() == name || p.name == name;
+            Ok(deleted.into_iter().map(|(project, _)| project).rfind(fits))
+        }
         Some(name) => Ok(state.parts.catalog.project(&name).await?),
         None => Err(ApiError::internal("a project route without a project in its path")),
     }

@@ -34,6 +34,20 @@ pub enum Action {
     Administer,
     /// Reads health and figures of the instance.
     ReadOperations,
+    /// Changes the instance: jobs, settings, maintenance, alerts.
+    Operate,
+    /// Reads and changes a project's rules.
+    ManageRules,
+    /// Redrives a project's dead letters.
+    MendBooks,
+    /// Asks that a person be forgotten, or takes it back.
+    ErasePersons,
+    /// Takes away everything that belongs to one person.
+    ExportPerson,
+    /// Deletes a project.
+    DeleteProject,
+    /// Brings a deleted project back.
+    RestoreProject,
     /// Reads metrics; also allowed from the machine itself.
     ReadMetrics,
 }
@@ -41,7 +55,28 @@ pub enum Action {
 impl Action {
     /// True if the action is on one project, named in the path.
     pub fn needs_project(self) -> bool {
-        matches!(self, Action::ReadProject | Action::ReadData | Action::ReadBooks | Action::ManageKeys)
+        use Action::*;
+        matches!(
+            self,
+            ReadProject
+                | ReadData
+                | ReadBooks
+                | ManageKeys
+                | ManageRules
+                | MendBooks
+                | ErasePersons
+                | ExportPerson
+                | DeleteProject
+                | RestoreProject
+        )
+    }
+    /// True if the project in the path is a deleted one.
+    pub(crate) fn is_about_a_deleted_project(self) -> bool {
+        self == Action::RestoreProject
+    }
+    /// True if it takes somebody who answers for the instance, although it is about one project.
+    fn is_for_operators(self) -> bool {
+        matches!(self, Action::DeleteProject | Action::RestoreProject)
     }
     /// True if nobody needs to be known.
     pub fn is_public(self) -> bool {
@@ -93,6 +128,7 @@ fn exists(action: Action, project: Option<ProjectId>) -> Decision {
 fn secret(action: Action, own: ProjectId, project: Option<ProjectId>) -> Decision {
     match action {
         Action::ListProjects | Action::ReadReceipt => Decision::Allow,
+        _ if action.is_for_operators() && project == Some(own) => Decision::Forbidden,
         _ if action.needs_project() && project == Some(own) => Decision::Allow,
         _ if action.needs_project() => Decision::Hidden,
         _ => Decision::Forbidden,

@@ -1,26 +1,28 @@
-//! The ledger page and dead letters.
+//! The ledger page.
 //!
 //! Guarantees: the identity is computed from sums of one commit sequence and the log's own ends, so `balanced` is
 //! a statement about the files, not about this code's arithmetic.
 //! Deliberately not here: the rules (`ledger`).
 
-use super::{Page, limit};
+use super::outcomes::{cause_name, job_of, origin_name};
 use crate::access::Access;
 use crate::extract::Params;
 use crate::schemas::{
-    DeadLetterBody, DeadLettersBody, GapBody, IdentityBody, IntervalBody, LaneBody, LedgerBody, ReasonBody,
-    TallyBody,
+    GapBody, HeldBackBody, HeldBackRowBody, IdentityBody, IntervalBody, LaneBody, LedgerBody,
+    RestatementBody, SkippedBody, TallyBody,
 };
-use crate::{ApiError, ApiState, BacklogReading, ShardBounds, time};
+use crate::{ApiError, ApiState, BacklogReading, HeldBack, ShardBounds, time};
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use tallymark_catalog::{Books, Cursor, LedgerRow};
-use tallymark_ledger::{Account, GapCause, Tally};
+use tallymark_catalog::{Books, Cursor, LedgerRow, RestatedRow};
+use tallymark_ledger::{Account, GapCause, Interval, Part, Tally};
 use tallymark_model::{Millis, ProjectId, Shard};
 
 const INTERVALS_MAX: usize = 2_000;
+const RESTATEMENTS_MAX: usize = 200;
+const HOUR: Millis = 3_600_000;
 
 /// Which span of receive time.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -47,10 +49,18 @@ pub(crate) async fn ledger(
     let log = state.parts.catalog.log_id().await?;
     let books = state.parts.catalog.books(project.id, from, to).await?;
     let cursors: Vec<(Shard, u64)> = books.cursors.iter().map(|c| (c.shard, c.position)).collect();
-    let backlog = state.parts.backlog.read(&cursors).await?;
+    let skipped: Vec<Interval> = books
+        .anomalies
+        .iter()
+        .filter(|r| matches!(r.account, Account::Skipped { .. }))
+        .map(|r| r.interval)
+        .collect();
+    let backlog = state.parts.backlog.read(&cursors, &skipped).await?;
+    let restated = state.parts.catalog.restatements(from, to, RESTATEMENTS_MAX).await?;
+    let held_back = state.parts.in_force.held_back(project.id).await?;
     let as_of = time::now();
     let lanes = lanes(&books.cursors, &backlog.bounds, as_of);
-    let instance = instance_identity(&books, &backlog);
+    let instance = instance_identity(books.instance, &cursors, &books.anomalies, &backlog.bounds);
     let asked_for_span = from.is_some() || to.is_some();
     let left_out = if asked_for_span { 0 } else { books.rows.len().saturating_sub(INTERVALS_MAX) };
     // Rows come by shard; leaving out means leaving out the oldest.
@@ -66,33 +76,11 @@ pub(crate) async fn ledger(
         intervals: rows.into_iter().skip(left_out).map(interval_body).collect(),
         intervals_left_out: left_out as u64,
         gaps: books.anomalies.iter().filter_map(gap_body).collect(),
+        skipped: books.anomalies.iter().filter_map(skipped_body).collect(),
+        restatements: restated.iter().filter_map(|row| restatement_body(project.id, row)).collect(),
+        held_back: held_back_body(held_back, from, to),
         instance: access.principal.sees_instance().then_some(instance),
     }))
-}
-
-/// Records that could not be stored, newest first, with the bytes that were sent.
-#[utoipa::path(get, path = "/api/v1/projects/{project}/dead-letters", tag = "books", params(Page), responses(
-    (status = 200, body = DeadLettersBody)))]
-pub(crate) async fn dead_letters(
-    State(state): State<ApiState>,
-    access: Access,
-    Params(page): Params<Page>,
-) -> Result<Json<DeadLettersBody>, ApiError> {
-    let (id, limit) = (access.project()?.id, limit(page.limit)?);
-    let found = state.parts.outcomes.dead_letters(id, limit, page.cursor.as_deref()).await?;
-    let dead = found
-        .dead
-        .into_iter()
-        .map(|letter| DeadLetterBody {
-            lane: letter.position.lane.to_string(),
-            partition: letter.position.partition,
-            offset: letter.position.offset,
-            received_at: time::iso(letter.received_at),
-            reason: ReasonBody { code: letter.reason.code, message: letter.reason.message },
-            body: String::from_utf8_lossy(&letter.body).into_owned(),
-        })
-        .collect();
-    Ok(Json(DeadLettersBody { dead, next: found.next }))
 }
 
 /// Each shard with the instant through which it is complete (`None`: nothing of it is processed yet).
@@ -120,17 +108,21 @@ fn lanes(cursors: &[Cursor], bounds: &[ShardBounds], as_of: Millis) -> Vec<(Lane
 }
 
 /// Over all projects: the log's ends say how much was acknowledged, the books say what became of it.
-fn instance_identity(books: &Books, backlog: &BacklogReading) -> IdentityBody {
-    let known: BTreeMap<Shard, u64> = books.cursors.iter().map(|c| (c.shard, c.position)).collect();
-    let ends: u64 = backlog.bounds.iter().map(|b| b.end).sum();
+pub(crate) fn instance_identity(
+    t: Tally,
+    cursors: &[(Shard, u64)],
+    anomalies: &[LedgerRow],
+    bounds: &[ShardBounds],
+) -> IdentityBody {
+    let known: BTreeMap<Shard, u64> = cursors.iter().copied().collect();
+    let ends: u64 = bounds.iter().map(|b| b.end).sum();
     let beyond: u64 =
-        backlog.bounds.iter().map(|b| b.end.saturating_sub(known.get(&b.shard).copied().unwrap_or(0))).sum();
+        bounds.iter().map(|b| b.end.saturating_sub(known.get(&b.shard).copied().unwrap_or(0))).sum();
     let length = |wanted: fn(&Account) -> bool| -> u64 {
-        books.anomalies.iter().filter(|r| wanted(&r.account)).map(|r| r.interval.len()).sum()
+        anomalies.iter().filter(|r| wanted(&r.account)).map(|r| r.interval.len()).sum()
     };
     let skipped = length(|a| matches!(a, Account::Skipped { .. }));
     let never_written = length(|a| matches!(a, Account::Lost { cause: GapCause::Hole, .. }));
-    let t = books.instance;
     let acknowledged = ends.saturating_sub(t.control + t.hole + never_written);
     let pending = beyond + skipped;
     let balanced = acknowledged == t.visible + t.duplicate + t.filtered + t.dead + pending;
@@ -166,7 +158,6 @@ fn interval_body(row: &LedgerRow) -> IntervalBody {
         Account::Skipped { by, reason } => ("skipped", Some(format!("{by}: {reason}"))),
         Account::Lost { cause, evidence } => ("lost", Some(format!("{}: {evidence}", cause_name(*cause)))),
     };
-    let t = row.tally;
     IntervalBody {
         lane: row.interval.shard.lane.to_string(),
         partition: row.interval.shard.partition,
@@ -175,20 +166,13 @@ fn interval_body(row: &LedgerRow) -> IntervalBody {
         received_from: time::iso(row.received_from),
         received_to: time::iso(row.received_to),
         status: status.to_owned(),
-        tally: TallyBody {
-            visible: t.visible,
-            duplicate: t.duplicate,
-            filtered: t.filtered,
-            dead: t.dead,
-            control: t.control,
-            hole: t.hole,
-        },
+        tally: TallyBody::from(row.tally),
         fingerprint: row.visible.to_string(),
         reason,
     }
 }
 
-fn gap_body(row: &LedgerRow) -> Option<GapBody> {
+pub(crate) fn gap_body(row: &LedgerRow) -> Option<GapBody> {
     let Account::Lost { cause, evidence } = &row.account else { return None };
     Some(GapBody {
         lane: row.interval.shard.lane.to_string(),
@@ -200,11 +184,60 @@ fn gap_body(row: &LedgerRow) -> Option<GapBody> {
     })
 }
 
-fn cause_name(cause: GapCause) -> &'static str {
-    match cause {
-        GapCause::Trimmed => "trimmed",
-        GapCause::Corrupt => "corrupt",
-        GapCause::Missing => "missing",
-        GapCause::Hole => "hole",
+pub(crate) fn skipped_body(row: &LedgerRow) -> Option<SkippedBody> {
+    let Account::Skipped { by, reason } = &row.account else { return None };
+    Some(SkippedBody {
+        lane: row.interval.shard.lane.to_string(),
+        partition: row.interval.shard.partition,
+        from: row.interval.from,
+        to: row.interval.to,
+        received_from: time::iso(row.received_from),
+        received_to: time::iso(row.received_to),
+        by: by.clone(),
+        reason: reason.clone(),
+    })
+}
+
+/// The project's part of a replaced account; `None` if it has none.
+fn restatement_body(project: ProjectId, row: &RestatedRow) -> Option<RestatementBody> {
+    let r = &row.restatement;
+    let part = |parts: &[Part]| parts.iter().find(|(p, ..)| *p == project).map(|(_, tally, _)| *tally);
+    let (was, now) = (part(&r.was_parts), part(&r.now_parts));
+    if was.is_none() && now.is_none() {
+        return None;
     }
+    let records = now.or(was).map_or(0, |t| t.total());
+    let was_accounted = matches!(r.was, Account::Accounted { .. });
+    Some(RestatementBody {
+        commit: row.seq.0,
+        at: time::iso(row.at),
+        origin: origin_name(&row.origin).to_owned(),
+        job: job_of(&row.origin),
+        lane: r.interval.shard.lane.to_string(),
+        partition: r.interval.shard.partition,
+        from: r.interval.from,
+        to: r.interval.to,
+        records,
+        was: was_accounted.then(|| was.unwrap_or_default().into()),
+        now: now.unwrap_or_default().into(),
+    })
+}
+
+fn held_back_body(rows: Vec<HeldBack>, from: Option<Millis>, to: Option<Millis>) -> HeldBackBody {
+    let mut body = HeldBackBody::default();
+    for row in rows {
+        if from.is_some_and(|from| row.hour + HOUR <= from) || to.is_some_and(|to| row.hour >= to) {
+            continue;
+        }
+        let (kind, sum) =
+            if row.throttled { ("throttled", &mut body.throttled) } else { ("refused", &mut body.refused) };
+        *sum += row.count;
+        body.rows.push(HeldBackRowBody {
+            hour: time::iso(row.hour),
+            kind: kind.to_owned(),
+            reason: row.reason,
+            count: row.count,
+        });
+    }
+    body
 }

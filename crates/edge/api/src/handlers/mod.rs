@@ -4,14 +4,24 @@
 //! Deliberately not here: permission, paths (`routes`).
 
 pub(crate) mod books;
+pub(crate) mod erasures;
 pub(crate) mod events;
+mod job_spec;
+pub(crate) mod jobs;
 pub(crate) mod keys;
+pub(crate) mod letters;
+pub(crate) mod loss;
 pub(crate) mod operations;
+pub(crate) mod outcomes;
 pub(crate) mod people;
 pub(crate) mod persons;
 pub(crate) mod projects;
 pub(crate) mod query;
 pub(crate) mod receipts;
+pub(crate) mod rules;
+pub(crate) mod settings;
+pub(crate) mod status;
+pub(crate) mod watch;
 
 use crate::ApiError;
 use serde::Deserialize;

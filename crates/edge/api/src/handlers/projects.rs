@@ -1,11 +1,13 @@
 //! Projects.
 //!
-//! Guarantees: a secret key sees its own project and no other; a new project's secret key is shown once.
+//! Guarantees: deleting can be taken back for seven days; a secret key sees its own project and no other; a new project's secret key is shown once.
 //! Deliberately not here: keys (`keys`), data.
 
 use crate::access::Access;
-use crate::extract::Body;
-use crate::schemas::{ErrorBody, ProjectBody, ProjectsBody};
+use crate::environment::Environment;
+use crate::extract::{Body, Params};
+use crate::handlers::erasures::UNDO_WITHIN;
+use crate::schemas::{DeletedProjectBody, ErrorBody, ProjectBody, ProjectsBody};
 use crate::{ApiError, ApiState, codes, time};
 use axum::Json;
 use axum::extract::State;
@@ -104,6 +106,58 @@ pub(crate) async fn create(
 #[utoipa::path(get, path = "/api/v1/projects/{project}", tag = "projects", responses((status = 200, body = ProjectBody)))]
 pub(crate) async fn get(access: Access) -> Result<Json<ProjectBody>, ApiError> {
     Ok(Json(body_of(access.project()?.clone())))
+}
+
+/// What a deletion says about itself.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DeleteParams {
+    /// The environment's name; needed where the environment is protected.
+    confirm: Option<String>,
+    /// Why, for the audit trail.
+    reason: Option<String>,
+}
+
+/// Deletes a project: nobody sees it or sends to it any more; for seven days it can be restored whole.
+#[utoipa::path(delete, path = "/api/v1/projects/{project}", tag = "projects", params(DeleteParams), responses(
+    (status = 200, body = DeletedProjectBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
+    (status = 428, body = ErrorBody)))]
+pub(crate) async fn delete(
+    State(state): State<ApiState>,
+    access: Access,
+    Params(params): Params<DeleteParams>,
+) -> Result<Json<DeletedProjectBody>, ApiError> {
+    Environment::read(&state).await?.confirm(params.confirm.as_deref())?;
+    let project = access.project()?;
+    let undo_until = time::now() + UNDO_WITHIN;
+    if !state.parts.catalog.delete_project(project.id, undo_until).await? {
+        return Err(ApiError::new(&codes::NO_PROJECT, "there is no such project"));
+    }
+    let subject = format!("{} {}: {}", project.id, project.name, params.reason.unwrap_or_default());
+    state.audit(&access, "project.delete", &subject).await?;
+    Ok(Json(DeletedProjectBody {
+        id: project.id.to_string(),
+        name: project.name.clone(),
+        undo_until: time::iso(undo_until),
+    }))
+}
+
+/// Brings a deleted project back, by id or name, within seven days.
+#[utoipa::path(post, path = "/api/v1/projects/{project}/restore", tag = "projects", responses(
+    (status = 200, body = ProjectBody), (status = 404, body = ErrorBody), (status = 410, body = ErrorBody)))]
+pub(crate) async fn restore(
+    State(state): State<ApiState>,
+    access: Access,
+) -> Result<Json<ProjectBody>, ApiError> {
+    let deleted = access.project()?;
+    if !state.parts.catalog.undelete_project(deleted.id).await? {
+        let why = format!("project {} can no longer be restored", deleted.name);
+        return Err(ApiError::new(&codes::UNDO_GONE, why));
+    }
+    state.audit(&access, "project.restore", &format!("{} {}", deleted.id, deleted.name)).await?;
+    let restored = state.parts.catalog.project(&deleted.id.to_string()).await?;
+    restored.map(|p| Json(body_of(p))).ok_or_else(|| ApiError::internal("a restored project is not there"))
 }
 
 pub(crate) fn body_of_created(created: CreatedProject) -> ProjectBody {

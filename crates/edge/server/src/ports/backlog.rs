@@ -1,46 +1,45 @@
 //! What is acknowledged but not yet processed: the log beyond the cursors.
 
+use super::log_handle::{LogHandle, port};
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tallymark_api::{Backlog, BacklogReading, PortError, ShardBounds};
 use tallymark_catalog::Settings;
+use tallymark_ledger::Interval;
 use tallymark_log::{Item, LogReader, ReadError, ReadLimit};
 use tallymark_model::{Lane, Position, ProjectId, ProjectToken, Record, Shard};
-use tokio::sync::OnceCell;
 
 /// Most records that are read to split the backlog by project; beyond it the split is a lower bound.
 const EXACT_MAX: u64 = 200_000;
 
-/// Opens the log's reader; fails as long as the collector has not made the log.
-pub type OpenLog = dyn Fn() -> Result<Arc<dyn LogReader>, PortError> + Send + Sync;
-
 /// Reads the backlog from the log itself.
 pub struct LogBacklog {
-    open: Box<OpenLog>,
-    log: OnceCell<Arc<dyn LogReader>>,
+    log: Arc<LogHandle>,
     settings: Arc<dyn Settings>,
 }
 
 impl LogBacklog {
     /// A backlog over a log that may not exist yet.
-    pub fn new(open: Box<OpenLog>, settings: Arc<dyn Settings>) -> LogBacklog {
-        LogBacklog { open, log: OnceCell::new(), settings }
+    pub fn new(log: Arc<LogHandle>, settings: Arc<dyn Settings>) -> LogBacklog {
+        LogBacklog { log, settings }
     }
 }
 
 #[async_trait]
 impl Backlog for LogBacklog {
     async fn bounds(&self) -> Result<Vec<ShardBounds>, PortError> {
-        let log = self.log.get_or_try_init(|| async { (self.open)() }).await?;
-        bounds(log.as_ref()).await.map_err(|e| port("reading the log", e))
+        bounds(self.log.get().await?).await.map_err(|e| port("reading the log", e))
     }
 
-    async fn read(&self, cursors: &[(Shard, u64)]) -> Result<BacklogReading, PortError> {
-        let log = self.log.get_or_try_init(|| async { (self.open)() }).await?;
+    async fn read(
+        &self,
+        cursors: &[(Shard, u64)],
+        skipped: &[Interval],
+    ) -> Result<BacklogReading, PortError> {
         let cursors: HashMap<Shard, u64> = cursors.iter().copied().collect();
         let (bounds, by_token, exact) =
-            count(log.as_ref(), &cursors).await.map_err(|e| port("reading the log", e))?;
+            count(self.log.get().await?, &cursors, skipped).await.map_err(|e| port("reading the log", e))?;
         let mut by_project: HashMap<ProjectId, u64> = HashMap::new();
         for (token, events) in by_token {
             let owner = self.settings.resolve(token).await.map_err(|e| port("resolving a key", e))?;
@@ -53,19 +52,29 @@ impl Backlog for LogBacklog {
 
 type Counted = (Vec<ShardBounds>, HashMap<ProjectToken, u64>, bool);
 
-async fn count(log: &dyn LogReader, cursors: &HashMap<Shard, u64>) -> Result<Counted, ReadError> {
+async fn count(
+    log: &dyn LogReader,
+    cursors: &HashMap<Shard, u64>,
+    skipped: &[Interval],
+) -> Result<Counted, ReadError> {
     let (all, mut by_token, mut read) = (bounds(log).await?, HashMap::new(), 0);
     let mut exact = true;
-    for ShardBounds { shard, start, end } in &all {
-        let mut at = cursors.get(shard).copied().unwrap_or(0).max(*start);
-        while at < *end {
+    let mut waiting: Vec<Interval> = skipped.to_vec();
+    for ShardBounds { shard, end, .. } in &all {
+        waiting.push(Interval::new(*shard, cursors.get(shard).copied().unwrap_or(0), *end));
+    }
+    for Interval { shard, from, to } in waiting {
+        let start = all.iter().find(|b| b.shard == shard).map_or(from, |b| b.start);
+        let mut at = from.max(start);
+        exact &= at == from;
+        while at < to {
             if read >= EXACT_MAX {
                 exact = false;
                 break;
             }
             let position = Position { lane: shard.lane, partition: shard.partition, offset: at };
             let items = log.read(position, ReadLimit::default()).await?;
-            let Some(next) = tally(&items, *end, &mut by_token) else { break };
+            let Some(next) = tally(&items, to, &mut by_token) else { break };
             read += next - at;
             at = next;
         }
@@ -102,8 +111,4 @@ fn tally(items: &[Item], end: u64, by_token: &mut HashMap<ProjectToken, u64>) ->
         }
     }
     next
-}
-
-fn port(what: &'static str, error: impl std::fmt::Display) -> PortError {
-    PortError { what, detail: error.to_string() }
 }

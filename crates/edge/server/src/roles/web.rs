@@ -1,7 +1,10 @@
 //! `web`: answers questions and serves the app, over a Unix socket that the collector passes requests on to.
 
 use super::{measure, open};
-use crate::ports::{DeltaOutcomes, LogBacklog, SupervisedComponents};
+use crate::ports::{
+    ControlSocket, DeltaOutcomes, FoldedControls, LogBacklog, LogHandle, LogRecords, SupervisedComponents,
+    WatchNotes, publish,
+};
 use crate::{Layout, ServerError, limits};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -11,6 +14,8 @@ use tallymark_catalog::Snapshots;
 use tallymark_catalog::sqlite::{OpenMode, SqliteCatalog, WebCatalog};
 use tallymark_log::LogReader;
 use tallymark_model::{Lane, Millis, Shard};
+use tallymark_monitor::WatchConfig;
+use tallymark_monitor::config::PublicConfig;
 use tallymark_query::{CatalogSource, StateFollower, Watermark};
 use tokio_util::sync::CancellationToken;
 
@@ -44,8 +49,9 @@ async fn api_state(
     let follower = StateFollower::open(catalog.clone(), store.clone(), Some(layout.state())).await;
     let follower = Arc::new(follower.map_err(|e| ServerError::Role { role: "web", why: e.to_string() })?);
     let runtime = tokio::runtime::Handle::current();
-    let source = CatalogSource::new(catalog.clone(), catalog.clone(), follower, store.clone(), runtime)
-        .with_watermark(watermark(layout, catalog.clone(), stop.clone()));
+    let source =
+        CatalogSource::new(catalog.clone(), catalog.clone(), follower.clone(), store.clone(), runtime)
+            .with_watermark(watermark(layout, catalog.clone(), stop.clone()));
     let engine = tallymark_insights::Engine::new(Arc::new(source), limits::query_threads());
     let log_at = layout.clone();
     let open_log = move || {
@@ -53,17 +59,30 @@ async fn api_state(
             open::log(&log_at).map_err(|e| PortError { what: "opening the log", detail: e.to_string() })?;
         Ok(opened as Arc<dyn LogReader>)
     };
+    let log = Arc::new(LogHandle::new(Box::new(open_log)));
+    let door = Arc::new(ControlSocket { path: layout.run().join("control.sock") });
+    tokio::spawn(publish(catalog.clone(), door.clone(), stop.clone()));
     let demo = tallymark_catalog::Settings::project(catalog.as_ref(), DEMO_PROJECT).await?.is_some();
     Ok(ApiState::new(ApiParts {
         catalog: catalog.clone(),
         questions: Arc::new(engine),
-        backlog: Arc::new(LogBacklog::new(Box::new(open_log), catalog.clone())),
-        outcomes: Arc::new(DeltaOutcomes::new(catalog, store)),
+        backlog: Arc::new(LogBacklog::new(log.clone(), catalog.clone())),
+        outcomes: Arc::new(DeltaOutcomes::new(catalog.clone(), store)),
+        records: Arc::new(LogRecords { log, settings: catalog.clone() }),
+        control: door,
+        in_force: Arc::new(FoldedControls { follower, settings: catalog.clone() }),
+        watch: Arc::new(WatchNotes::new(layout.root().join("watch.db"), configured_page(layout), catalog)),
         components: Arc::new(SupervisedComponents { path: layout.components() }),
         metrics: Arc::new(measure::page(layout, own)),
         demo,
         limits: api_limits(),
     }))
+}
+
+/// What `watch.toml` says about the public page. A file that cannot be read is the watch role's to complain about.
+fn configured_page(layout: &Layout) -> PublicConfig {
+    let text = std::fs::read_to_string(layout.root().join("watch.toml")).unwrap_or_default();
+    WatchConfig::from_toml(&text).map(|c| c.public).unwrap_or_default()
 }
 
 fn api_limits() -> Limits {

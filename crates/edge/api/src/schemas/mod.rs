@@ -5,6 +5,14 @@
 //! Deliberately not here: query objects (their language is described in the documents).
 #![allow(missing_docs, reason = "the fields are the wire format; meanings stand in the type's comment")]
 
+mod books;
+mod operations;
+mod rules;
+
+pub(crate) use books::*;
+pub(crate) use operations::*;
+pub(crate) use rules::*;
+
 use serde::{Deserialize, Serialize};
 use tallymark_model::Properties;
 use utoipa::ToSchema;
@@ -162,112 +170,6 @@ pub(crate) struct SchemaPropertyBody {
     pub count: u64,
     pub examples: Vec<serde_json::Value>,
     pub events: Vec<String>,
-}
-
-/// What was acknowledged and what became of it:
-/// `acknowledged = visible + duplicate + filtered + dead + pending`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub(crate) struct IdentityBody {
-    pub acknowledged: u64,
-    pub visible: u64,
-    pub duplicate: u64,
-    pub filtered: u64,
-    pub dead: u64,
-    pub pending: u64,
-    /// False if the books of the instance do not add up to its log.
-    pub balanced: bool,
-    /// False if the backlog was too long to be read, so that `pending` of one project is a lower bound.
-    pub pending_exact: bool,
-}
-
-/// One partition of one lane. `watermark`: everything received up to then is processed.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub(crate) struct LaneBody {
-    pub lane: String,
-    pub partition: u16,
-    pub start: u64,
-    pub end: u64,
-    pub cursor: u64,
-    pub pending: u64,
-    pub watermark: Option<String>,
-}
-
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub(crate) struct TallyBody {
-    pub visible: u64,
-    pub duplicate: u64,
-    pub filtered: u64,
-    pub dead: u64,
-    pub control: u64,
-    pub hole: u64,
-}
-
-/// A row of the ledger; the tally is the project's part. `status`: `accounted`, `skipped`, `lost`.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub(crate) struct IntervalBody {
-    pub lane: String,
-    pub partition: u16,
-    pub from: u64,
-    pub to: u64,
-    pub received_from: String,
-    pub received_to: String,
-    pub status: String,
-    pub tally: TallyBody,
-    pub fingerprint: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-/// A range of the log that could not be read.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub(crate) struct GapBody {
-    pub lane: String,
-    pub partition: u16,
-    pub from: u64,
-    pub to: u64,
-    pub cause: String,
-    pub evidence: String,
-}
-
-/// The books of a project. `complete_through`: everything received up to then is counted.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub(crate) struct LedgerBody {
-    pub log: Option<String>,
-    pub commit: u64,
-    pub as_of: String,
-    pub complete_through: Option<String>,
-    pub identity: IdentityBody,
-    pub lanes: Vec<LaneBody>,
-    /// Newest rows at the end; at most 2,000 unless a span is given.
-    pub intervals: Vec<IntervalBody>,
-    pub intervals_left_out: u64,
-    pub gaps: Vec<GapBody>,
-    /// The same over all projects; for people and admin keys.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub instance: Option<IdentityBody>,
-}
-
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub(crate) struct ReasonBody {
-    pub code: String,
-    pub message: String,
-}
-
-/// A record that could not be stored, with the bytes that were sent.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub(crate) struct DeadLetterBody {
-    pub lane: String,
-    pub partition: u16,
-    pub offset: u64,
-    pub received_at: String,
-    pub reason: ReasonBody,
-    pub body: String,
-}
-
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub(crate) struct DeadLettersBody {
-    pub dead: Vec<DeadLetterBody>,
-    pub next: Option<String>,
 }
 
 /// What became of the events of one request.

@@ -1,0 +1,153 @@
+//! What the watch knows: findings, alerts, estimates, maintenance, and the public status documents.
+//!
+//! Guarantees: plain data; everything here can be answered while catalog and log are gone.
+//! Deliberately not here: watching (`monitor`), storage.
+#![allow(missing_docs, reason = "the fields are the wire format; meanings stand in the type's comment")]
+
+use super::PortError;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The public documents of the status page, in the shape of Statuspage v2, and its feeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StatusDocument {
+    Summary,
+    Status,
+    Components,
+    Incidents,
+    UnresolvedIncidents,
+    Maintenances,
+    UpcomingMaintenances,
+    ActiveMaintenances,
+    Rss,
+    Atom,
+    /// Everything on the page, in one document of our own.
+    Page,
+}
+
+/// Where in the log, and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AffectedBody {
+    pub lane: Option<String>,
+    pub partition: Option<u16>,
+    pub from: Option<u64>,
+    pub to: Option<u64>,
+    pub received_from: Option<String>,
+    pub received_to: Option<String>,
+    pub count: Option<u64>,
+}
+
+/// One thing that is not as it should be. `severity`: `info`, `warning`, `critical`; `impact` is what users notice:
+/// `none`, `minor`, `major`, `critical`; `runbook` is a page of the documents.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FindingBody {
+    pub id: String,
+    pub monitor: String,
+    pub severity: String,
+    pub impact: String,
+    pub title: String,
+    pub detail: String,
+    pub component: String,
+    pub projects: Vec<String>,
+    pub affected: Vec<AffectedBody>,
+    pub since: String,
+    pub runbook: String,
+}
+
+/// An incident as operators see it, with the alerts that went out for it. `status`: `investigating`, `identified`,
+/// `monitoring`, `resolved`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AlertBody {
+    pub id: String,
+    pub title: String,
+    pub severity: String,
+    pub impact: String,
+    pub status: String,
+    pub opened_at: String,
+    pub resolved_at: Option<String>,
+    pub acknowledged_at: Option<String>,
+    pub acknowledged_by: Option<String>,
+    /// Monitors that speak of it.
+    pub findings: Vec<FindingBody>,
+    pub deliveries: Vec<DeliveryBody>,
+}
+
+/// One message to one receiver. `state`: `waiting`, `delivered`, `failed`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DeliveryBody {
+    pub channel: String,
+    /// What it told: `opened`, `update:7`, `reminder:2`, `escalated:1`.
+    pub reason: String,
+    pub at: String,
+    pub state: String,
+    pub error: Option<String>,
+}
+
+/// When a backlog will be worked off: the middle estimate with its range. `actual` and `error` are told once it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct EstimateBody {
+    pub lane: Option<String>,
+    pub partition: Option<u16>,
+    pub at: String,
+    pub backlog: u64,
+    /// Events per second.
+    pub drain_rate: Option<f64>,
+    pub eta: Option<String>,
+    pub earliest: Option<String>,
+    pub latest: Option<String>,
+    pub actual: Option<String>,
+    /// (eta - actual) / (actual - at), once known.
+    pub error: Option<f64>,
+}
+
+/// A planned interruption. `status`: `scheduled`, `in_progress`, `completed`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MaintenanceBody {
+    pub id: String,
+    pub name: String,
+    pub message: String,
+    pub components: Vec<String>,
+    pub starts_at: String,
+    pub ends_at: String,
+    pub status: String,
+}
+
+/// A maintenance window to announce or change. Components are slugs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Maintenance {
+    pub name: String,
+    pub message: String,
+    /// Components by slug; none means all.
+    pub components: Vec<String>,
+    pub starts_at: tallymark_model::Millis,
+    pub ends_at: tallymark_model::Millis,
+}
+
+/// What the watch knows.
+#[async_trait]
+pub trait Watch: Send + Sync {
+    /// A public document, as text.
+    async fn document(&self, document: StatusDocument) -> Result<String, PortError>;
+    /// Whether the watch can use this setting (`alerts`, `status_page`); `Err` of the inner result says why not.
+    fn check(&self, setting: &str, value: &serde_json::Value) -> Result<(), String>;
+    /// What is wrong now.
+    async fn findings(&self) -> Result<Vec<FindingBody>, PortError>;
+    /// The newest incidents, newest first.
+    async fn alerts(&self, limit: usize) -> Result<Vec<AlertBody>, PortError>;
+    /// Somebody looks after an incident; nobody else is told. False: there is no such open incident.
+    async fn acknowledge(&self, id: &str, by: &str) -> Result<bool, PortError>;
+    /// The newest estimates, newest first, with what became of them.
+    async fn estimates(&self, limit: usize) -> Result<Vec<EstimateBody>, PortError>;
+    /// Maintenance windows, latest first.
+    async fn maintenances(&self) -> Result<Vec<MaintenanceBody>, PortError>;
+    /// Announces a window, or changes one. `None`: there is no such window.
+    async fn put_maintenance(
+        &self,
+        id: Option<&str>,
+        window: &Maintenance,
+        by: &str,
+    ) -> Result<Option<MaintenanceBody>, PortError>;
+    /// Takes a window back. False: there is none.
+    async fn drop_maintenance(&self, id: &str) -> Result<bool, PortError>;
+}

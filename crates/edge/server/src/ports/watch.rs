@@ -1,0 +1,277 @@
+//! What the watch knows, from its own database.
+//!
+//! Guarantees: opened when it is first needed, and independent of catalog and log; the public documents are those
+//! that the monitor crate makes, with the settings that the operator gave.
+//! Deliberately not here: watching.
+
+use super::log_handle::port;
+use async_trait::async_trait;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use tallymark_api::{
+    AffectedBody, AlertBody, DeliveryBody, EstimateBody, FindingBody, Maintenance, MaintenanceBody,
+    PortError, StatusDocument, Watch,
+};
+use tallymark_catalog::Instance;
+use tallymark_model::Millis;
+use tallymark_monitor::config::{AlertConfig, PublicConfig};
+use tallymark_monitor::status::{self, StatusPage};
+use tallymark_monitor::store::{Delivery, DeliveryState, EtaRun, MaintenanceState};
+use tallymark_monitor::{Component, Finding, Incident, MonitorError, WatchConfig, WatchStore};
+use tokio::sync::OnceCell;
+
+const WHAT: &str = "the watch";
+/// Windows that ended longer ago are not listed.
+const MAINTENANCE_KEPT: Millis = 90 * 86_400_000;
+
+/// Reads and writes `watch.db`.
+pub struct WatchNotes {
+    path: PathBuf,
+    store: OnceCell<WatchStore>,
+    settings: Arc<dyn Instance>,
+    /// The last good public settings: the page must not depend on the catalog.
+    public: Mutex<PublicConfig>,
+}
+
+impl WatchNotes {
+    /// Over this file, which may not exist yet; `configured` is what `watch.toml` says.
+    pub fn new(path: PathBuf, configured: PublicConfig, settings: Arc<dyn Instance>) -> WatchNotes {
+        WatchNotes { path, store: OnceCell::new(), settings, public: Mutex::new(configured) }
+    }
+
+    async fn store(&self) -> Result<&WatchStore, PortError> {
+        self.store
+            .get_or_try_init(|| async { WatchStore::open(&self.path).await })
+            .await
+            .map_err(|e| port(WHAT, e))
+    }
+
+    async fn public(&self) -> PublicConfig {
+        if let Ok(Some(value)) = self.settings.setting("status_page").await
+            && let Ok(config) = serde_json::from_value::<PublicConfig>(value)
+        {
+            *self.public.lock().unwrap_or_else(PoisonError::into_inner) = config;
+        }
+        self.public.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[async_trait]
+impl Watch for WatchNotes {
+    async fn document(&self, document: StatusDocument) -> Result<String, PortError> {
+        let config = self.public().await;
+        let page = StatusPage::load(self.store().await?, &config, now()).await.map_err(|e| port(WHAT, e))?;
+        let json = |value: Value| Ok(value.to_string());
+        match document {
+            StatusDocument::Summary => json(status::summary(&page)),
+            StatusDocument::Status => json(status::status(&page)),
+            StatusDocument::Components => json(status::components(&page)),
+            StatusDocument::Incidents => json(status::incidents(&page)),
+            StatusDocument::UnresolvedIncidents => json(status::unresolved(&page)),
+            StatusDocument::Maintenances => json(status::maintenances(&page)),
+            StatusDocument::UpcomingMaintenances => json(status::maintenances_upcoming(&page)),
+            StatusDocument::ActiveMaintenances => json(status::maintenances_active(&page)),
+            StatusDocument::Rss => Ok(status::rss(&page)),
+            StatusDocument::Atom => Ok(status::atom(&page)),
+            StatusDocument::Page => serde_json::to_string(&page).map_err(|e| port(WHAT, e)),
+        }
+    }
+
+    fn check(&self, setting: &str, value: &Value) -> Result<(), String> {
+        let mut config = WatchConfig::default();
+        match setting {
+            "alerts" => {
+                config.alerts =
+                    serde_json::from_value::<AlertConfig>(value.clone()).map_err(|e| e.to_string())?;
+            }
+            "status_page" => {
+                config.public =
+                    serde_json::from_value::<PublicConfig>(value.clone()).map_err(|e| e.to_string())?;
+            }
+            _ => return Ok(()),
+        }
+        config.check().map_err(|e| e.to_string())
+    }
+
+    async fn findings(&self) -> Result<Vec<FindingBody>, PortError> {
+        let found = self.store().await?.findings().await.map_err(|e| port(WHAT, e))?;
+        Ok(found.into_iter().map(|(finding, _)| finding_body(&finding)).collect())
+    }
+
+    async fn alerts(&self, limit: usize) -> Result<Vec<AlertBody>, PortError> {
+        let store = self.store().await?;
+        let incidents = store.incidents(limit as u32).await.map_err(|e| port(WHAT, e))?;
+        let mut alerts = Vec::with_capacity(incidents.len());
+        for incident in incidents {
+            let deliveries = store.deliveries(&incident.id).await.map_err(|e| port(WHAT, e))?;
+            alerts.push(alert_body(incident, deliveries));
+        }
+        Ok(alerts)
+    }
+
+    async fn acknowledge(&self, id: &str, by: &str) -> Result<bool, PortError> {
+        let store = self.store().await?;
+        match store.incident(id).await.map_err(|e| port(WHAT, e))? {
+            Some(incident) if incident.is_open() => {}
+            _ => return Ok(false),
+        }
+        match store.acknowledge(id, by, "", now()).await {
+            Ok(()) => Ok(true),
+            Err(MonitorError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(port(WHAT, error)),
+        }
+    }
+
+    async fn estimates(&self, limit: usize) -> Result<Vec<EstimateBody>, PortError> {
+        let store = self.store().await?;
+        let runs = store.eta_runs(limit.min(200) as u32).await.map_err(|e| port(WHAT, e))?;
+        let mut all: Vec<(Millis, EstimateBody)> = runs.iter().flat_map(estimates_of).collect();
+        all.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        all.truncate(limit);
+        Ok(all.into_iter().map(|(_, body)| body).collect())
+    }
+
+    async fn maintenances(&self) -> Result<Vec<MaintenanceBody>, PortError> {
+        let since = now() - MAINTENANCE_KEPT;
+        let mut windows = self.store().await?.maintenance(since).await.map_err(|e| port(WHAT, e))?;
+        windows.sort_by_key(|w| std::cmp::Reverse(w.starts_at));
+        Ok(windows.into_iter().map(maintenance_body).collect())
+    }
+
+    async fn put_maintenance(
+        &self,
+        id: Option<&str>,
+        window: &Maintenance,
+        by: &str,
+    ) -> Result<Option<MaintenanceBody>, PortError> {
+        let store = self.store().await?;
+        let known = store.maintenance(Millis::MIN).await.map_err(|e| port(WHAT, e))?;
+        let before = id.and_then(|id| known.iter().find(|w| w.id == id));
+        if id.is_some() && before.is_none() {
+            return Ok(None);
+        }
+        let mut components: Vec<Component> =
+            window.components.iter().filter_map(|slug| Component::from_slug(slug)).collect();
+        if window.components.is_empty() {
+            components = Component::all();
+        }
+        let mut announced = tallymark_monitor::store::Maintenance {
+            id: id.unwrap_or_default().to_owned(),
+            title: window.name.clone(),
+            text: window.message.clone(),
+            components,
+            starts_at: window.starts_at,
+            ends_at: window.ends_at,
+            by: by.to_owned(),
+            created_at: before.map_or_else(now, |b| b.created_at),
+        };
+        announced.id = store.put_maintenance(&announced).await.map_err(|e| port(WHAT, e))?;
+        Ok(Some(maintenance_body(announced)))
+    }
+
+    async fn drop_maintenance(&self, id: &str) -> Result<bool, PortError> {
+        self.store().await?.delete_maintenance(id).await.map_err(|e| port(WHAT, e))
+    }
+}
+
+fn now() -> Millis {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+fn iso(at: Millis) -> String {
+    status::rfc3339(at)
+}
+
+/// Enumerations are shown under the names they have in JSON.
+fn name(value: impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn finding_body(finding: &Finding) -> FindingBody {
+    let affected = finding.affected.iter().map(|a| AffectedBody {
+        lane: a.interval.map(|i| i.shard.lane.to_string()),
+        partition: a.interval.map(|i| i.shard.partition),
+        from: a.interval.map(|i| i.from),
+        to: a.interval.map(|i| i.to),
+        received_from: a.received.map(|r| iso(r.0)),
+        received_to: a.received.map(|r| iso(r.1)),
+        count: a.count,
+    });
+    FindingBody {
+        id: finding.id(),
+        monitor: finding.monitor.slug().to_owned(),
+        severity: name(finding.severity),
+        impact: name(finding.impact),
+        title: finding.title.clone(),
+        detail: finding.detail.clone(),
+        component: finding.component.slug(),
+        projects: finding.projects.iter().map(ToString::to_string).collect(),
+        affected: affected.collect(),
+        since: iso(finding.since),
+        runbook: format!("runbooks/{}.md", finding.runbook()),
+    }
+}
+
+fn alert_body(incident: Incident, deliveries: Vec<Delivery>) -> AlertBody {
+    let delivery = |d: Delivery| DeliveryBody {
+        state: match d.state() {
+            DeliveryState::Waiting => "waiting",
+            DeliveryState::Sent => "delivered",
+            DeliveryState::Failed => "failed",
+        }
+        .to_owned(),
+        channel: d.channel,
+        reason: d.reason,
+        at: iso(d.sent_at.unwrap_or(d.created_at)),
+        error: d.error,
+    };
+    AlertBody {
+        title: incident.title.clone(),
+        severity: name(incident.severity),
+        impact: name(incident.impact),
+        status: name(incident.state),
+        opened_at: iso(incident.opened_at),
+        resolved_at: incident.resolved_at.map(iso),
+        acknowledged_at: incident.acknowledged.as_ref().map(|a| iso(a.at)),
+        acknowledged_by: incident.acknowledged.as_ref().map(|a| a.by.clone()),
+        findings: incident.findings.iter().map(|f| finding_body(&f.finding)).collect(),
+        deliveries: deliveries.into_iter().map(delivery).collect(),
+        id: incident.id,
+    }
+}
+
+fn estimates_of(run: &EtaRun) -> impl Iterator<Item = (Millis, EstimateBody)> {
+    run.points.iter().map(|point| {
+        let body = EstimateBody {
+            lane: Some(run.lane.to_string()),
+            partition: Some(point.worst.partition),
+            at: iso(point.at),
+            backlog: point.backlog,
+            drain_rate: Some(point.drain_per_s),
+            eta: point.ends_at.map(|e| iso(e.1)),
+            earliest: point.ends_at.map(|e| iso(e.0)),
+            latest: point.ends_at.map(|e| iso(e.2)),
+            actual: run.drained_at.map(iso),
+            error: point.error,
+        };
+        (point.at, body)
+    })
+}
+
+fn maintenance_body(window: tallymark_monitor::store::Maintenance) -> MaintenanceBody {
+    let status = match window.state(now()) {
+        MaintenanceState::Scheduled => "scheduled",
+        MaintenanceState::InProgress => "in_progress",
+        MaintenanceState::Completed => "completed",
+    };
+    MaintenanceBody {
+        id: window.id,
+        name: window.title,
+        message: window.text,
+        components: window.components.iter().map(|c| c.slug()).collect(),
+        starts_at: iso(window.starts_at),
+        ends_at: iso(window.ends_at),
+        status: status.to_owned(),
+    }
+}

@@ -35,6 +35,12 @@ impl Layout {
     pub fn catalog(&self) -> PathBuf {
         self.root.join("catalog.db")
     }
+    /// True if commits were copied but their catalog is not there: it must be rebuilt, not made anew.
+    pub fn catalog_is_lost(&self) -> bool {
+        let commits = self.objects().join("commits");
+        !self.catalog().exists() && std::fs::read_dir(commits).is_ok_and(|mut files| files.next().is_some())
+    }
+
     /// The object store.
     pub fn objects(&self) -> PathBuf {
         self.root.join("objects")

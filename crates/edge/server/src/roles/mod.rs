@@ -7,6 +7,7 @@ mod collect;
 mod measure;
 mod open;
 mod process;
+mod protect;
 mod watch;
 mod web;
 

@@ -29,3 +29,13 @@ pub fn greet(layout: &Layout, address: SocketAddr, admin: &Admin) {
 pub fn stopping() {
     println!("  Stopping: finishing what was accepted …");
 }
+
+/// Says that there is work to do before anything but collecting goes on.
+pub fn catalog_lost(layout: &Layout) {
+    println!(
+        "\n  The catalog {} is not there, but what it said was copied.\n  Events are collected; nothing is processed or \
+         shown until it is back:\n  stop the server and run `tallymark rebuild catalog --data {}`\n",
+        layout.catalog().display(),
+        layout.root().display()
+    );
+}

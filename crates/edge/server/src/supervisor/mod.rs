@@ -56,7 +56,13 @@ pub async fn serve(config: ServeConfig) -> Result<(), ServerError> {
     };
     // Collecting never waits for anything else to come up.
     let collect = start(Role::Collect);
-    let admin = bootstrap::instance(&layout, &keys, config.demo.is_some(), address).await?;
+    let admin = if layout.catalog_is_lost() {
+        // Collecting goes on; nobody may make an empty catalog in its place.
+        console::catalog_lost(&layout);
+        bootstrap::Admin::default()
+    } else {
+        bootstrap::instance(&layout, &keys, config.demo.is_some(), address).await?
+    };
     let process = start(Role::Process);
     let web = start(Role::Web);
     let audit = start(Role::Audit);

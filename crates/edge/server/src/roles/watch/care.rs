@@ -1,10 +1,11 @@
 //! What protects the data: checkpoints, jobs, backups and rehearsals, copies.
 
+use super::schedule::Plan;
 use crate::Layout;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 use tallymark_catalog::sqlite::SqliteCatalog;
-use tallymark_catalog::{Feed, Instance, JobState, Jobs};
+use tallymark_catalog::{Feed, JobState, Jobs};
 use tallymark_model::Millis;
 use tallymark_monitor::WatchStore;
 use tallymark_monitor::facts::{AgeFacts, BackupFacts, CopyFacts, Facts, JobFacts, RehearsalFacts};
@@ -14,7 +15,6 @@ use tallymark_monitor::store::CareKind;
 const JOBS: usize = 100;
 /// A failed job is worth mentioning for so long.
 const FAILED_MS: Millis = 86_400_000;
-const MINUTE: Millis = 60_000;
 
 /// Adds what can be found out.
 pub async fn observe(
@@ -32,14 +32,16 @@ pub async fn observe(
         facts.checkpoint =
             Some(AgeFacts { newest: checkpoint, due_since: made, behind: latest.saturating_sub(covered) });
     }
-    let (_, copied) = newest(&layout.objects().join("commits"), "json");
-    if copied > 0 {
-        let waiting = latest.saturating_sub(copied);
-        let oldest = match catalog.feed(tallymark_model::CommitSeq(copied), 1).await {
-            Ok(records) => records.first().map(|r| r.created_at),
-            Err(_) => None,
-        };
-        facts.commit_copy = Some(CopyFacts { waiting, oldest_waiting: oldest, last_error: None });
+    let page = std::fs::read_to_string(layout.run().join("metrics-process.prom")).unwrap_or_default();
+    if let (Some(waiting), Some(lag)) =
+        (gauge(&page, "tallymark_commit_copies_waiting"), gauge(&page, "tallymark_commit_copy_lag_seconds"))
+    {
+        let oldest_waiting = (waiting > 0.0).then(|| now - (lag * 1000.0) as Millis);
+        facts.commit_copy = Some(CopyFacts { waiting: waiting as u64, oldest_waiting, last_error: None });
+    }
+    if let Some(failing) = gauge(&page, "tallymark_archive_failing") {
+        let last_error = (failing > 0.0).then(|| "see the log of the process role".to_owned());
+        facts.archive = Some(CopyFacts { waiting: 0, oldest_waiting: None, last_error });
     }
     if let Ok(jobs) = catalog.jobs(JOBS).await {
         let shown = jobs.into_iter().filter(|j| {
@@ -63,9 +65,8 @@ pub async fn observe(
 }
 
 async fn backups(facts: &mut Facts, catalog: &SqliteCatalog, store: &WatchStore, made: Millis) {
-    let Ok(Some(plan)) = catalog.setting("backup").await else { return };
-    let minutes =
-        |key: &str, default: i64| plan.get(key).and_then(|v| v.as_i64()).unwrap_or(default) * MINUTE;
+    let Some(plan) = Plan::of(catalog).await else { return };
+    let (backup_ms, rehearse_ms) = plan.every_ms();
     let error = async |kind| {
         let last = store.care(kind, 1).await.ok()?.into_iter().next()?;
         (!last.ok).then(|| last.report.get("error").map_or_else(String::new, |e| e.to_string()))
@@ -74,7 +75,7 @@ async fn backups(facts: &mut Facts, catalog: &SqliteCatalog, store: &WatchStore,
     facts.backup = Some(BackupFacts {
         newest: good(CareKind::Backup).await,
         due_since: made,
-        every_ms: minutes("every_minutes", 60),
+        every_ms: backup_ms,
         last_error: error(CareKind::Backup).await,
     });
     let took = async || {
@@ -84,10 +85,17 @@ async fn backups(facts: &mut Facts, catalog: &SqliteCatalog, store: &WatchStore,
     facts.rehearsal = Some(RehearsalFacts {
         newest: good(CareKind::Rehearsal).await,
         due_since: made,
-        every_ms: minutes("rehearse_every_minutes", 24 * 60),
+        every_ms: rehearse_ms,
         last_error: error(CareKind::Rehearsal).await,
         took_s: took().await,
     });
+}
+
+/// A figure of a page of metrics.
+fn gauge(page: &str, name: &str) -> Option<f64> {
+    let line =
+        page.lines().find(|l| l.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])))?;
+    line.rsplit(' ').next()?.parse().ok()
 }
 
 /// When the newest file with this ending was written, and the number in its name.

@@ -9,6 +9,7 @@ mod flow;
 mod machine;
 mod rates;
 mod roles;
+mod schedule;
 
 use super::measure;
 use crate::{Layout, ServerError};
@@ -34,6 +35,7 @@ pub async fn run(layout: &Layout, stop: CancellationToken) -> Result<(), ServerE
     let failed = |e: tallymark_monitor::MonitorError| ServerError::Role { role: "watch", why: e.to_string() };
     let store = WatchStore::open(&layout.watch()).await.map_err(failed)?;
     let source = Arc::new(Observer::new(layout.clone(), store.clone()));
+    tokio::spawn(schedule::run(layout.clone(), source.backends.clone(), store.clone(), stop.clone()));
     while !stop.is_cancelled() {
         let config = source.config().await;
         let round = stop.child_token();
@@ -64,7 +66,7 @@ pub async fn run(layout: &Layout, stop: CancellationToken) -> Result<(), ServerE
 /// Observes the whole instance from outside its processes.
 struct Observer {
     layout: Layout,
-    backends: Backends,
+    backends: Arc<Backends>,
     store: WatchStore,
     memory: Mutex<Memory>,
 }
@@ -79,7 +81,12 @@ struct Memory {
 
 impl Observer {
     fn new(layout: Layout, store: WatchStore) -> Observer {
-        Observer { backends: Backends::new(layout.clone()), layout, store, memory: Mutex::default() }
+        Observer {
+            backends: Arc::new(Backends::new(layout.clone())),
+            layout,
+            store,
+            memory: Mutex::default(),
+        }
     }
 
     /// The file `watch.toml` of the data folder, with the instance's settings over it. A configuration that cannot be

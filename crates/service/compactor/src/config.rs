@@ -24,6 +24,8 @@ pub struct CompactorConfig {
     pub grace_commits: u64,
     /// Pause between two collections of garbage.
     pub collect: Duration,
+    /// Pause between two looks for masked rows and for persons to be erased.
+    pub rewrite: Duration,
     /// Folder with checkpoints of the state, to start folding identity from; none = fold from the first delta.
     pub checkpoints: Option<PathBuf>,
 }
@@ -40,6 +42,7 @@ impl Default for CompactorConfig {
             grace: Duration::from_secs(600),
             grace_commits: 10,
             collect: Duration::from_secs(60),
+            rewrite: Duration::from_secs(30),
             checkpoints: None,
         }
     }

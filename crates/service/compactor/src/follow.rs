@@ -1,7 +1,8 @@
 //! Identity as of the newest commit: the read-only fold of committed deltas, followed through the catalog's feed.
 
 use crate::{CompactError, Result};
-use model::{CommitSeq, ProjectId};
+use model::{CommitSeq, ProjectId, Shard};
+use std::collections::BTreeMap;
 use std::path::Path;
 use tallymark_catalog::{CatalogError, Feed};
 use tallymark_model as model;
@@ -53,6 +54,12 @@ impl Follower {
     /// Who is who in a project.
     pub fn snapshot(&self, project: ProjectId) -> ProjectSnapshot {
         self.reader.snapshot(project)
+    }
+
+    /// Where each shard passed a wish to forget somebody; `None` if the fold does not know it, or it is undone.
+    pub fn erasure(&self, project: ProjectId, wish: u32) -> Option<BTreeMap<Shard, u64>> {
+        let known = self.reader.erasures(project).into_iter().find(|w| w.erasure.id == wish);
+        known.filter(|w| !w.erasure.undone).map(|w| w.from.into_iter().collect())
     }
 
     /// A checkpoint of another history (a restored catalog) is dropped, not continued.

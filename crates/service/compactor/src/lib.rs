@@ -8,36 +8,43 @@
 //! ```
 //! Guarantees: a compaction is a commit that replaces segments by others with the same rows (I13); a crash at any
 //! moment leaves either the old segments live or the new ones, never both and never neither; only files that no
-//! commit can ever refer to, or that no reader can still be reading, are deleted.
-//! Deliberately not here: the log, queries, erasure of persons.
+//! commit can ever refer to, or that no reader can still be reading, are deleted. Masked rows are written out of the
+//! files; rows of erased persons and deleted projects leave files and books in one commit, once it is too late to
+//! undo.
+//! Deliberately not here: the log, queries.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod books;
 mod config;
+mod erase;
 mod error;
 mod execute;
 mod failpoint;
 mod follow;
 mod garbage;
+mod leave;
 mod merge;
 mod plan;
+mod rewriter;
 mod run;
 
 pub use config::{CompactorConfig, PlanConfig};
 pub use error::{CompactError, Result};
 pub use execute::Done;
-pub use garbage::{Collected, Grace, collect};
-pub use merge::{MergeRequest, Order, merge};
-pub use plan::{Action, Task, plan};
+pub use garbage::{Collected, Collector, Grace};
+pub use leave::{ErasedRow, ErasedRows, LeaveOut};
+pub use merge::{MergeRequest, Merged, Order, merge, merge_leaving};
+pub use plan::{Action, Task, plan, rewrite};
 pub use run::{Compactor, run};
 
 use std::sync::Arc;
-use tallymark_catalog::{Commits, Garbage, Leases, Snapshots};
+use tallymark_catalog::{Commits, Garbage, Leases, Rules, Snapshots, Tombstones};
 use tallymark_store::ObjectStore;
 
 /// What the compactor needs of the catalog.
-pub trait Catalog: Commits + Snapshots + Leases + Garbage {}
+pub trait Catalog: Commits + Snapshots + Leases + Garbage + Rules + Tombstones {}
 
-impl<T: Commits + Snapshots + Leases + Garbage + ?Sized> Catalog for T {}
+impl<T: Commits + Snapshots + Leases + Garbage + Rules + Tombstones + ?Sized> Catalog for T {}
 
 /// What the compactor works on.
 #[derive(Clone)]

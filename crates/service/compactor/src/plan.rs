@@ -43,6 +43,17 @@ impl Task {
     }
 }
 
+/// Rewrites one segment without some of its rows; it keeps its place among the levels.
+pub fn rewrite(segment: &SegmentMeta) -> Task {
+    let action = match (segment.kind, segment.day) {
+        (SegmentKind::Properties, _) => Action::Names(segment.level.max(1)),
+        (SegmentKind::Events, Some(day)) => Action::Day(day),
+        (SegmentKind::Events, None) if is_leftover(segment) => Action::Split,
+        (SegmentKind::Events, None) => Action::Gather,
+    };
+    Task { project: segment.project, kind: segment.kind, action, inputs: vec![segment.clone()] }
+}
+
 /// The merges that are due. `live` = all live segments of any number of projects.
 pub fn plan(live: &[SegmentMeta], now: Millis, config: &PlanConfig) -> Vec<Task> {
     let mut projects: BTreeMap<ProjectId, (Vec<&SegmentMeta>, Vec<&SegmentMeta>)> = BTreeMap::new();

@@ -1,12 +1,17 @@
 //! The loop: hold the lease, look, merge, collect, again.
 
+use crate::erase::due;
 use crate::execute::{Committer, Done, execute, now};
+use crate::failpoint::failpoint;
 use crate::follow::Follower;
-use crate::garbage::{Collected, Grace, collect};
+use crate::garbage::{Collected, Collector, Grace};
 use crate::plan::{Action, Task, plan};
-use crate::{Catalog, CompactError, CompactorConfig, Deps, Result};
+use crate::rewriter::Rewriter;
+use crate::{Catalog, CompactError, CompactorConfig, Deps, ErasedRows, Result};
 use rustc_hash::FxHashMap;
+use std::sync::Arc;
 use tallymark_catalog::{Lease, LeaseAnswer, LeaseName};
+use tallymark_ledger::SegmentMeta;
 use tallymark_model::{Millis, SegmentId};
 use tallymark_store::{ObjectStore, StoreError};
 use tokio::time::Instant;
@@ -53,6 +58,8 @@ pub struct Compactor {
     /// Segments that made a merge fail, and until when they are left alone.
     failed: FxHashMap<SegmentId, Millis>,
     collected_at: Option<Instant>,
+    collector: Collector,
+    rewriter: Rewriter,
 }
 
 #[derive(Debug)]
@@ -73,6 +80,8 @@ impl Compactor {
             lease: None,
             failed: FxHashMap::default(),
             collected_at: None,
+            collector: Collector::default(),
+            rewriter: Rewriter::default(),
         })
     }
 
@@ -94,9 +103,41 @@ impl Compactor {
         let due =
             tasks.into_iter().find(|t| t.inputs.first().is_some_and(|s| !self.failed.contains_key(&s.id)));
         match due {
-            Some(task) => self.carry_out(&task, now, cancel).await,
-            None => Ok(false),
+            Some(task) => self.carry_out(&task, &ErasedRows::None, now, cancel).await,
+            None => self.rewrite(&live, now, cancel).await,
         }
+    }
+
+    /// With nothing to merge: writes masks in, and erases whoever is to be forgotten for good.
+    async fn rewrite(
+        &mut self,
+        live: &[SegmentMeta],
+        now: Millis,
+        cancel: &CancellationToken,
+    ) -> Result<bool> {
+        if !self.rewriter.is_time(self.config.rewrite) {
+            return Ok(false);
+        }
+        let catalog = Arc::clone(&self.deps.catalog);
+        if let Some(task) = self.rewriter.masked(catalog.as_ref(), live).await? {
+            return self.carry_out(&task, &ErasedRows::None, now, cancel).await;
+        }
+        self.follower.catch_up(catalog.as_ref(), &self.deps.store).await?;
+        for due in due(catalog.as_ref(), &self.follower, now).await? {
+            if let Some(task) = self.rewriter.next(&due, live, &self.deps.store)? {
+                return self.carry_out(&task, &due.rows, now, cancel).await;
+            }
+            failpoint("erase_before_complete");
+            for wish in due.wishes {
+                // Asked of the catalog again: a commit may have added rows since the segments were listed.
+                if self.rewriter.is_done(catalog.as_ref(), due.project, live).await? {
+                    catalog.erasure_completed(wish).await?;
+                    tracing::info!(project = due.project.0, erasure = wish, "a person is erased");
+                }
+            }
+        }
+        self.rewriter.rested();
+        Ok(false)
     }
 
     /// Deletes files that may go.
@@ -106,7 +147,9 @@ impl Compactor {
             before: now() - self.config.grace.as_millis() as Millis,
             commits: self.config.grace_commits,
         };
-        let collected = collect(self.catalog(), &self.deps.store, held.lease.epoch, grace).await?;
+        let epoch = held.lease.epoch;
+        let catalog = Arc::clone(&self.deps.catalog);
+        let collected = self.collector.collect(catalog.as_ref(), &self.deps.store, epoch, grace).await?;
         if collected != Collected::default() {
             tracing::info!(?collected, "collected garbage");
         }
@@ -124,7 +167,13 @@ impl Compactor {
         Ok(())
     }
 
-    async fn carry_out(&mut self, task: &Task, now: Millis, cancel: &CancellationToken) -> Result<bool> {
+    async fn carry_out(
+        &mut self,
+        task: &Task,
+        erased: &ErasedRows,
+        now: Millis,
+        cancel: &CancellationToken,
+    ) -> Result<bool> {
         let started = Instant::now();
         if matches!(task.action, Action::Split | Action::Day(_)) {
             // Only these sort by person.
@@ -134,7 +183,8 @@ impl Compactor {
         let Some(held) = &mut self.lease else { return Ok(false) };
         let store: &ObjectStore = &self.deps.store;
         let catalog: &dyn Catalog = self.deps.catalog.as_ref();
-        let merging = execute(task, &identity, &mut held.committer, catalog, store, &self.config, cancel);
+        let merging =
+            execute(task, erased, &identity, &mut held.committer, catalog, store, &self.config, cancel);
         let done = keep(merging, &mut held.lease, &mut held.renewed, catalog, self.config.lease).await;
         match &done {
             Ok(Done::Committed { rows, .. }) => {

@@ -7,7 +7,7 @@ mod support;
 use std::collections::BTreeSet;
 use support::{DAY_MS, Dice, LOG, PROJECT, SHARD, World, eager, normalise, rest};
 use tallymark_catalog::{Garbage, LeaseAnswer, LeaseName, Leases, Snapshots};
-use tallymark_compactor::{Compactor, CompactorConfig, Grace, PlanConfig, collect, run};
+use tallymark_compactor::{Collector, Compactor, CompactorConfig, Grace, PlanConfig, run};
 use tallymark_ledger::{Fingerprint, SegmentKind, SegmentMeta};
 use tallymark_model::{CommitId, SubjectId};
 use tallymark_state::StateReader;
@@ -171,7 +171,8 @@ async fn only_garbage_is_collected() {
 
     let before: BTreeSet<String> = world.files().await.into_iter().collect();
     let grace = Grace { before: i64::MAX, commits: 0 };
-    let collected = collect(&world.catalog, &world.store, current.epoch, grace).await.unwrap();
+    let collected =
+        Collector::default().collect(&world.catalog, &world.store, current.epoch, grace).await.unwrap();
     assert_eq!((collected.orphans, collected.replaced, collected.unfinished), (2, 0, 1));
     let after: BTreeSet<String> = world.files().await.into_iter().collect();
     let gone: Vec<&String> = before.difference(&after).collect();

@@ -2,7 +2,7 @@
 //!
 //! Works on columns, never on rows: the order is decided from five columns, then each column is decoded once from
 //! all inputs, gathered by row number and encoded for every output.
-//! Guarantees: rows and fingerprint out equal those in (I13), checked against the inputs' own positions; memory is
+//! Guarantees: rows and fingerprint out, with those left out on purpose, equal those in (I13), checked against the inputs' own positions; memory is
 //! bounded by the rows of the inputs times a few columns, plus the encoded output.
 //! Deliberately not here: which segments to merge (`plan`), the commit (`execute`).
 
@@ -11,6 +11,7 @@ mod order;
 mod rows;
 mod surplus;
 
+use crate::leave::{ErasedRow, LeaveOut};
 use crate::{CompactError, Result};
 use gather::Gathered;
 use ledger::{SegmentKind, SegmentMeta, check_compaction};
@@ -18,8 +19,10 @@ use model::{CommitId, Epoch, LogId, SegmentId};
 pub use order::Order;
 use order::{Output, outputs};
 use rows::Rows;
+pub(crate) use rows::subjects_of;
 use std::collections::BTreeSet;
 use surplus::{Displaced, surplus};
+use tallymark_catalog::LeftOut;
 use tallymark_ledger as ledger;
 use tallymark_model as model;
 use tallymark_store::{
@@ -46,22 +49,48 @@ pub struct MergeRequest<'a> {
     pub epoch: Epoch,
 }
 
+/// What a merge made.
+#[derive(Debug, Default)]
+pub struct Merged {
+    /// The files.
+    pub files: Vec<Encoded>,
+    /// Rows that are in none of them, per input.
+    pub left_out: Vec<LeftOut>,
+    /// Events among those that leave the books.
+    pub erased: Vec<ErasedRow>,
+}
+
 /// Merges segments of one project, one kind and one log.
 pub fn merge(
     inputs: &[SegmentReader],
     request: &MergeRequest<'_>,
     cancel: &CancellationToken,
 ) -> Result<Vec<Encoded>> {
-    let Some(first) = inputs.first() else { return Ok(Vec::new()) };
+    merge_leaving(inputs, request, &LeaveOut::default(), cancel).map(|merged| merged.files)
+}
+
+/// The same without some of the rows.
+pub fn merge_leaving(
+    inputs: &[SegmentReader],
+    request: &MergeRequest<'_>,
+    leave: &LeaveOut,
+    cancel: &CancellationToken,
+) -> Result<Merged> {
+    let Some(first) = inputs.first() else { return Ok(Merged::default()) };
     let (kind, log) = (first.meta().kind, first.log());
     if let Some(other) = inputs.iter().find(|i| i.log() != log) {
         return Err(CompactError::MixedLogs(log, other.log()));
     }
-    let rows = Rows::load(inputs, kind)?;
+    let mut rows = Rows::load(inputs, kind, leave)?;
     let columns = union(inputs, kind);
     let outputs = outputs(&rows, &request.order, request.max_file_rows, columns.len());
     let mut files: Vec<File> = outputs.into_iter().map(File::new).collect();
 
+    let (left_out, erased) = (std::mem::take(&mut rows.left_out), std::mem::take(&mut rows.erased));
+    if files.is_empty() {
+        prove(inputs, &[], &left_out)?;
+        return Ok(Merged { files: Vec::new(), left_out, erased });
+    }
     let at_once = (VALUES_AT_ONCE / rows.len().max(1)).clamp(1, 64);
     let (overflowing, ordinary): (Vec<Column>, Vec<Column>) =
         columns.into_iter().partition(|c| matches!(c, Column::Overflow | Column::GroupOverflow));
@@ -90,8 +119,8 @@ pub fn merge(
         .map(|file| file.finish(&rows, first.meta(), log, request, overflow.clone()))
         .collect();
     let done = done?;
-    prove(inputs, &done)?;
-    Ok(done)
+    prove(inputs, &done, &left_out)?;
+    Ok(Merged { files: done, left_out, erased })
 }
 
 /// All columns of all inputs, in file order.
@@ -132,10 +161,11 @@ fn make_room(inputs: &[SegmentReader], rows: &Rows, files: &mut [File]) -> Resul
 }
 
 /// I13, before anybody is asked to believe it.
-fn prove(inputs: &[SegmentReader], outputs: &[Encoded]) -> Result<()> {
+fn prove(inputs: &[SegmentReader], outputs: &[Encoded], left_out: &[LeftOut]) -> Result<()> {
     let removed: Vec<SegmentMeta> = inputs.iter().map(|i| i.meta().clone()).collect();
     let added: Vec<SegmentMeta> = outputs.iter().map(|o| o.meta.clone()).collect();
-    let found = check_compaction(&removed, &added, &[]);
+    let left_out: Vec<_> = left_out.iter().map(|l| (l.segment, l.rows, l.fingerprint)).collect();
+    let found = check_compaction(&removed, &added, &left_out);
     if found.is_empty() { Ok(()) } else { Err(CompactError::Unbalanced(found)) }
 }
 

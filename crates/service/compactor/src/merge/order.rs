@@ -49,7 +49,7 @@ pub(crate) struct Output {
 pub(crate) fn outputs(rows: &Rows, order: &Order<'_>, max_rows: usize, columns: usize) -> Vec<Output> {
     match order {
         Order::Arrival => {
-            let all: Vec<u32> = (0..rows.len() as u32).collect();
+            let all: Vec<u32> = rows.kept().collect();
             let file = |part: &[u32]| Output {
                 level: 1,
                 day: None,
@@ -90,8 +90,8 @@ pub(crate) fn day_of(time: i64) -> i32 {
 
 fn by_day(rows: &Rows) -> BTreeMap<i32, Vec<u32>> {
     let mut days: BTreeMap<i32, Vec<u32>> = BTreeMap::new();
-    for (row, &time) in rows.times.iter().enumerate() {
-        days.entry(day_of(time)).or_default().push(row as u32);
+    for row in rows.kept() {
+        days.entry(day_of(rows.times[row as usize])).or_default().push(row);
     }
     days
 }
@@ -121,7 +121,7 @@ fn by_name(rows: &Rows) -> Vec<u32> {
         let major = (u64::from(ranks[rows.name_keys[at] as usize]) << 32) | u64::from(rows.subjects[at]);
         (major, rows.times[at], rows.positions[at], rows.index[at], row)
     };
-    let mut keyed: Vec<_> = (0..rows.len() as u32).map(key).collect();
+    let mut keyed: Vec<_> = rows.kept().map(key).collect();
     keyed.sort_unstable();
     keyed.into_iter().map(|(_, _, _, _, row)| row).collect()
 }

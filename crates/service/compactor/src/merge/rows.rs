@@ -3,10 +3,12 @@
 //! Guarantees: rows and fingerprint of every input are recomputed from its positions and compared with what the
 //! catalog says, before anything is written.
 
+use crate::leave::{ErasedRow, LeaveOut, Reason};
 use crate::{CompactError, Result};
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{Int32Type, Int64Type, UInt32Type, UInt64Type};
-use model::Position;
+use model::{Position, Seq};
+use tallymark_catalog::LeftOut;
 use tallymark_ledger::{Fingerprint, SegmentKind};
 use tallymark_model as model;
 use tallymark_store::{Column, Interner, SegmentReader};
@@ -32,11 +34,17 @@ pub(crate) struct Rows {
     pub positions: Vec<u64>,
     /// Order within a record; only for property operations.
     pub index: Vec<u32>,
+    /// Which rows come into the output; `None`: all.
+    kept: Option<Vec<bool>>,
+    /// What does not, per input.
+    pub left_out: Vec<LeftOut>,
+    /// Events among it that leave the books.
+    pub erased: Vec<ErasedRow>,
 }
 
 impl Rows {
     /// Reads them.
-    pub fn load(inputs: &[SegmentReader], kind: SegmentKind) -> Result<Rows> {
+    pub fn load(inputs: &[SegmentReader], kind: SegmentKind, leave: &LeaveOut) -> Result<Rows> {
         let total: usize = inputs.iter().map(|i| i.meta().rows as usize).sum();
         let mut rows = Rows::default();
         for list in [&mut rows.name_keys, &mut rows.subjects] {
@@ -49,6 +57,7 @@ impl Rows {
                 rows.add(reader, kind, input, group, &mut names)?;
             }
             check(reader, &rows.positions[start..])?;
+            rows.leave(reader, start, leave);
         }
         rows.names = names.words();
         Ok(rows)
@@ -91,6 +100,40 @@ impl Rows {
         Ok(())
     }
 
+    /// Marks the rows of one input, from number `start` on, that do not come along.
+    fn leave(&mut self, reader: &SegmentReader, start: usize, leave: &LeaveOut) {
+        let meta = reader.meta();
+        if leave.spares(meta.id) {
+            return;
+        }
+        let mut out = LeftOut { segment: meta.id, rows: 0, fingerprint: Fingerprint::default() };
+        for row in start..self.len() {
+            let position = self.position(row as u32);
+            let seq = Seq { received_at: self.received[row], position: self.positions[row] };
+            let Some(reason) = leave.reason(meta.id, self.subjects[row], seq) else { continue };
+            self.kept.get_or_insert_default().resize(row, true);
+            self.kept.get_or_insert_default().push(false);
+            out.rows += 1;
+            out.fingerprint += Fingerprint::of(reader.log(), position);
+            if reason == Reason::Erased && meta.kind == SegmentKind::Events {
+                self.erased.push(ErasedRow { position, received_at: self.received[row] });
+            }
+        }
+        if out.rows > 0 {
+            self.left_out.push(out);
+        }
+    }
+
+    /// True if a row comes into the output.
+    pub fn keeps(&self, row: usize) -> bool {
+        self.kept.as_ref().is_none_or(|kept| kept.get(row).copied().unwrap_or(true))
+    }
+
+    /// The rows that come into the output.
+    pub fn kept(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..self.len() as u32).filter(|row| self.keeps(*row as usize))
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
         self.positions.len()
@@ -115,6 +158,15 @@ impl Rows {
             offset: 0,
         })
     }
+}
+
+/// Subject and place in the log of every row of a batch of these three columns.
+pub(crate) fn subjects_of(batch: &RecordBatch) -> Result<impl Iterator<Item = (u32, Seq)>> {
+    let subjects = batch.column(0).as_primitive_opt::<UInt32Type>().ok_or_else(|| mistyped(batch, 0))?;
+    let received = batch.column(1).as_primitive_opt::<Int64Type>().ok_or_else(|| mistyped(batch, 1))?;
+    let positions = batch.column(2).as_primitive_opt::<UInt64Type>().ok_or_else(|| mistyped(batch, 2))?;
+    let rows = subjects.values().iter().zip(received.values()).zip(positions.values());
+    Ok(rows.map(|((subject, at), packed)| (*subject, Seq { received_at: *at, position: *packed })))
 }
 
 /// Appends the keys of a dictionary column, renumbered.

@@ -3,18 +3,18 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
 use model::{
-    CommitId, CommitSeq, Epoch, Lane, LogId, Position, ProjectId, Properties, PropertyOpKind, Seq, Shard,
-    SubjectId, SubjectKind, Value,
+    CommitId, CommitSeq, Control, Epoch, Erasure, Lane, LogId, Position, ProjectId, Properties,
+    PropertyOpKind, Seq, Shard, SubjectId, SubjectKind, Value,
 };
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tallymark_catalog::sqlite::{OpenMode, SqliteCatalog};
 use tallymark_catalog::{
-    Advance, Commit, CommitAnswer, Commits, Garbage, LeaseAnswer, LeaseName, Leases, Snapshots,
+    Advance, Commit, CommitAnswer, Commits, Garbage, LeaseAnswer, LeaseName, Leases, Rules, Snapshots,
 };
 use tallymark_compactor::{Compactor, CompactorConfig, Deps, PlanConfig};
-use tallymark_ledger::{Account, Fingerprint, Interval, SegmentMeta, Tally};
+use tallymark_ledger::{Account, Fingerprint, Interval, Restatement, SegmentMeta, Tally};
 use tallymark_model as model;
 use tallymark_state::{Delta, DeltaProject, NewSubject};
 use tallymark_store::{
@@ -149,10 +149,9 @@ impl World {
                 raw: format!("device {n}"),
                 first_seq: Seq { received_at: 1, position: u64::from(n) },
             });
-            delta.projects.push(DeltaProject {
-                subjects: subjects.collect(),
-                ..DeltaProject::empty(PROJECT)
-            });
+            delta
+                .projects
+                .push(DeltaProject { subjects: subjects.collect(), ..DeltaProject::empty(PROJECT) });
         }
         let key = format!("deltas/{}.delta", id.0);
         self.store.put(&key, delta.encode().unwrap().into()).await.unwrap();
@@ -176,6 +175,100 @@ impl World {
         };
         let answer = self.catalog.commit(&commit).await.unwrap();
         assert!(matches!(answer, CommitAnswer::Applied(_)), "{answer:?}");
+    }
+
+    /// Decides rows again, as a reprocess by a new drop filter would: they are filtered and masked.
+    pub async fn mask(&self, from: u64, to: u64) {
+        let interval = Interval { shard: SHARD, from, to };
+        let visible: Vec<EventRow> =
+            self.visible().await.0.into_iter().filter(|r| interval.contains(r.position)).collect();
+        if visible.is_empty() {
+            return;
+        }
+        let mut commit = Commit::new(CommitId(uuid::Uuid::now_v7()), self.epoch, 1_000);
+        commit.origin = tallymark_catalog::Origin::Reprocess { job: 1 };
+        let mut runs: Vec<(Interval, Vec<&EventRow>)> = Vec::new();
+        for row in self.catalog.ledger(Some(PROJECT), None, None).await.unwrap() {
+            let inside: Vec<&EventRow> =
+                visible.iter().filter(|r| row.interval.contains(r.position)).collect();
+            if let (Some(first), Some(last)) = (inside.first(), inside.last()) {
+                let run =
+                    Interval { shard: SHARD, from: first.position.offset, to: last.position.offset + 1 };
+                runs.push((run, inside));
+            }
+        }
+        for (run, rows) in runs {
+            let n = rows.len() as u64;
+            let sum = rows.iter().fold(Fingerprint::default(), |s, r| s + Fingerprint::of(LOG, r.position));
+            let (was, now) =
+                (Tally { visible: n, ..Tally::default() }, Tally { filtered: n, ..Tally::default() });
+            commit.restate.push(Restatement {
+                interval: run,
+                was: Account::Accounted { tally: was, visible: sum },
+                was_parts: vec![(PROJECT, was, sum)],
+                now: Account::Accounted { tally: now, visible: Fingerprint::default() },
+                now_parts: vec![(PROJECT, now, Fingerprint::default())],
+                received_from: rows[0].received_at,
+                received_to: rows[rows.len() - 1].received_at,
+            });
+            let at =
+                |r: &&EventRow| Interval { shard: SHARD, from: r.position.offset, to: r.position.offset + 1 };
+            commit.masks.extend(rows.iter().map(at));
+        }
+        let answer = self.catalog.commit(&commit).await.unwrap();
+        assert!(matches!(answer, CommitAnswer::Applied(_)), "{answer:?}");
+    }
+
+    /// Wishes a device to be forgotten and lets the log say so.
+    pub async fn forget(&self, device: &str, undo_until: model::Millis) -> u32 {
+        let wish = Erasure {
+            id: 0,
+            project: PROJECT,
+            subjects: vec![(SubjectKind::Device, device.to_owned())],
+            by: "a test".to_owned(),
+            reason: String::new(),
+            made_at: 1,
+            undo_until,
+            undone: false,
+        };
+        let wish = self.catalog.put_erasure(wish).await.unwrap().erasure;
+        self.publish(wish.clone()).await;
+        wish.id
+    }
+
+    /// Takes it back.
+    pub async fn unforget(&self, id: u32) {
+        let all = self.catalog.erasures(Some(PROJECT)).await.unwrap();
+        let wish = all.into_iter().find(|w| w.erasure.id == id).unwrap().erasure;
+        let wish = self.catalog.put_erasure(Erasure { undone: true, ..wish }).await.unwrap().erasure;
+        self.publish(wish).await;
+    }
+
+    async fn publish(&self, wish: Erasure) {
+        let id = CommitId(uuid::Uuid::now_v7());
+        let cursor = self.cursor().await;
+        let at = Position { lane: SHARD.lane, partition: SHARD.partition, offset: cursor };
+        let number = wish.id;
+        let delta = Delta { controls: vec![(at, Control::Erase(wish))], ..Delta::empty(id) };
+        let key = format!("deltas/{}.delta", id.0);
+        self.store.put(&key, delta.encode().unwrap().into()).await.unwrap();
+        let tally = Tally { control: 1, ..Tally::default() };
+        let commit = Commit {
+            advances: vec![Advance {
+                shard: SHARD,
+                from: cursor,
+                to: cursor + 1,
+                account: Account::Accounted { tally, visible: Fingerprint::default() },
+                received_from: 1_000_000 + cursor as i64,
+                received_to: 1_000_000 + cursor as i64,
+                projects: Vec::new(),
+            }],
+            delta: Some(key),
+            ..Commit::new(id, self.epoch, 1_000)
+        };
+        let answer = self.catalog.commit(&commit).await.unwrap();
+        assert!(matches!(answer, CommitAnswer::Applied(_)), "{answer:?}");
+        self.catalog.erasure_published(number).await.unwrap();
     }
 
     /// Commits some made-up rows.
@@ -205,11 +298,16 @@ impl World {
         let snapshot = self.catalog.snapshot(PROJECT, at).await.unwrap();
         let (mut rows, mut operations) = (Vec::new(), Vec::new());
         for segment in &snapshot.segments {
+            let masked = snapshot.masked.get(&segment.id).cloned().unwrap_or_default();
+            let counts = |position: Position| !masked.iter().any(|m| m.contains(position));
             let reader = SegmentReader::open(&self.store, segment).unwrap();
             match segment.kind {
-                tallymark_ledger::SegmentKind::Events => rows.extend(reader.events().map(Result::unwrap)),
+                tallymark_ledger::SegmentKind::Events => {
+                    rows.extend(reader.events().map(Result::unwrap).filter(|r| counts(r.position)));
+                }
                 tallymark_ledger::SegmentKind::Properties => {
-                    operations.extend(reader.property_rows().map(Result::unwrap));
+                    let all = reader.property_rows().map(Result::unwrap);
+                    operations.extend(all.filter(|r| counts(r.position)));
                 }
             }
         }
@@ -259,6 +357,7 @@ pub fn eager() -> CompactorConfig {
         max_file_rows: 500,
         grace: Duration::ZERO,
         grace_commits: 0,
+        rewrite: Duration::ZERO,
         ..CompactorConfig::default()
     }
 }

@@ -11,16 +11,21 @@ use crate::group::Group;
 use crate::intake::Resume;
 use crate::land::{Landed, Work};
 use crate::projects::Projects;
+use crate::redrive::Mending;
 use crate::recovery::{Backoff, catch_up};
+use crate::restate;
 use crate::run::Deps;
-use crate::steps::decide::{Decided, Rules, decide};
+use crate::sights::find_sights;
+use crate::steps::decide::{Again, Decided, Rules, decide_with};
 use crate::steps::decode::{Content, Decoded};
+use crate::steps::sights::{SightAsk, Sights, sights_needed};
 use crate::telemetry;
 use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tallymark_catalog::{Advance, Commit, Origin};
+use tallymark_ledger::{Interval, Restatement};
 use tallymark_model::{CommitId, CommitSeq, Epoch, Millis, Position, Shard};
 use tallymark_state::State;
 use tokio::sync::watch;
@@ -46,8 +51,10 @@ pub(crate) struct Committer {
     pub generation: u64,
     /// First offset without an account and last receive time, per shard.
     pub cursors: BTreeMap<Shard, (u64, Millis)>,
-    /// Where live reading stops, because a job will move the cursor on.
+    /// Where live reading stops, because a job will move the cursor on, or a group is to end there.
     pub fences: BTreeMap<Shard, u64>,
+    /// A fence of our own, and the one that was there before.
+    split: Option<(Position, Option<u64>)>,
     pub(crate) state: Option<State>,
     pub(crate) projects: Projects,
     pub(crate) unstorable: FxHashSet<Position>,
@@ -72,6 +79,7 @@ impl Committer {
             generation: 0,
             cursors: BTreeMap::new(),
             fences: BTreeMap::new(),
+            split: None,
             state: Some(state),
             projects: Projects::default(),
             unstorable: FxHashSet::default(),
@@ -114,27 +122,39 @@ impl Committer {
         let started = Instant::now();
         let mut laps = telemetry::Laps::start();
         let id = CommitId(uuid::Uuid::now_v7());
-        let Some(rules) = self.rules(&group.records).await? else { return Ok(Done::Stopped) };
         let Group { runs, records, .. } = group;
+        let fresh: Vec<Interval> = runs.iter().map(|r| r.interval).collect();
+        let again = match self.mending(&records, &fresh).await? {
+            Mending::Again(again) => again,
+            Mending::Split(at) => return self.stop_before(at).await,
+            Mending::Stopped => return Ok(Done::Stopped),
+        };
+        let Some(rules) = self.rules(&records, &again).await? else { return Ok(Done::Stopped) };
         laps.lap("resolve");
-        let decided = self.decide(id, records, rules).await?;
+        let decided = self.decide(id, records, again, rules).await?;
         laps.lap("decide");
+        let log = self.deps.log.id();
+        let restate: Vec<Restatement> =
+            decided.changes.iter().filter_map(|c| restate::restatement(log, std::slice::from_ref(c))).collect();
+        let mut sources: Vec<Interval> =
+            runs.iter().filter(|r| r.lost.is_none()).map(|r| r.interval).collect();
+        sources.extend(restate.iter().map(|r| r.interval));
         let work = Work {
             id,
             origin: Origin::Live,
             verb: None,
             rows: decided.rows,
-            sources: runs.iter().filter(|r| r.lost.is_none()).map(|r| r.interval).collect(),
+            sources,
             advances: decided.books.advances(&runs),
-            restate: Vec::new(),
-            masks: Vec::new(),
+            restate,
+            masks: restate::masks(&decided.changes),
             delta: decided.delta,
         };
         match self.land(work, &mut laps).await? {
             Landed::Committed(seq, commit) => {
                 report(&commit, seq, started, &laps);
                 self.checkpoint_if_due().await?;
-                Ok(Done::Committed)
+                self.go_on().await
             }
             Landed::Unstorable(positions) => {
                 self.unstorable.extend(positions);
@@ -147,6 +167,27 @@ impl Committer {
             }
             Landed::Stopped => Ok(Done::Stopped),
         }
+    }
+
+    /// A control record names a record of its own group: the group is read again, this time up to the control record.
+    async fn stop_before(&mut self, at: Position) -> Result<Done, ProcessorError> {
+        let before = self.fences.insert(at.shard(), at.offset);
+        self.split = Some((at, before));
+        self.reset().await
+    }
+
+    /// And then from the control record on.
+    async fn go_on(&mut self) -> Result<Done, ProcessorError> {
+        let Some((at, fence)) = self.split else { return Ok(Done::Committed) };
+        if self.cursors.get(&at.shard()).is_none_or(|(cursor, _)| *cursor < at.offset) {
+            return Ok(Done::Committed);
+        }
+        self.split = None;
+        match fence {
+            Some(fence) => self.fences.insert(at.shard(), fence),
+            None => self.fences.remove(&at.shard()),
+        };
+        self.reset().await
     }
 
     /// Writes a checkpoint if there is anything new. Failing to is no error: there are older ones, and the deltas.
@@ -185,11 +226,15 @@ impl Committer {
         }
     }
 
-    pub(crate) async fn rules(&mut self, records: &[Decoded]) -> Result<Option<Rules>, ProcessorError> {
-        let token =
-            |d: &Decoded| if let Content::Event { token, .. } = &d.content { Some(*token) } else { None };
-        let mut open: Vec<_> =
-            records.iter().filter_map(token).collect::<FxHashSet<_>>().into_iter().collect();
+    /// Who owns the records' tokens, as far as the settings know.
+    pub(crate) async fn rules(
+        &mut self,
+        records: &[Decoded],
+        again: &[Again],
+    ) -> Result<Option<Rules>, ProcessorError> {
+        let token = |d: &Decoded| if let Content::Event { token, .. } = &d.content { Some(*token) } else { None };
+        let all = records.iter().chain(again.iter().map(|a| &a.record));
+        let mut open: Vec<_> = all.filter_map(token).collect::<FxHashSet<_>>().into_iter().collect();
         let mut rules = Rules { unstorable: self.unstorable.clone(), ..Rules::default() };
         let deps = Arc::clone(&self.deps);
         let mut backoff = Backoff::new(&self.config);
@@ -208,21 +253,52 @@ impl Committer {
         }
     }
 
+    /// Decides on top of state as it is.
     pub(crate) async fn decide(
         &mut self,
         id: CommitId,
         records: Vec<Decoded>,
-        rules: Rules,
+        again: Vec<Again>,
+        mut rules: Rules,
     ) -> Result<Decided, ProcessorError> {
+        let Some(state) = self.state.take() else { return Err(no_state()) };
+        let (state, records, again, rules_back, asks) = aside("sights", move || {
+            let asks = sights_needed(&records, &again, &state, &rules);
+            (state, records, again, rules, asks)
+        })
+        .await?;
+        rules = rules_back;
+        self.state = Some(state);
+        if !asks.is_empty() {
+            rules.sights = self.sights(asks).await?;
+        }
         let Some(state) = self.state.take() else { return Err(no_state()) };
         let log = self.deps.log.id();
         let (state, decided) = aside("decide", move || {
-            let decided = decide(log, id, records, &state, &rules);
+            let decided = decide_with(log, id, records, again, &state, &rules);
             (state, decided)
         })
         .await?;
         self.state = Some(state);
         Ok(decided)
+    }
+
+    /// What late records ask for, as of state's commit.
+    async fn sights(&mut self, asks: Vec<SightAsk>) -> Result<Sights, ProcessorError> {
+        let mut backoff = Backoff::new(&self.config);
+        let started = Instant::now();
+        loop {
+            let state = self.state()?;
+            let at = Some(state.applied());
+            let (catalog, store) = (self.deps.catalog.as_ref(), &self.deps.store);
+            match find_sights(catalog, store, state, asks.clone(), at, |_| true).await {
+                Ok(sights) => return Ok(sights),
+                Err(ProcessorError::Catalog(error)) => self.tolerate("sights", error, started)?,
+                Err(ProcessorError::Store(error)) if error.retryable() => telemetry::retried("store"),
+                Err(error) => return Err(error),
+            }
+            backoff.pause().await;
+        }
     }
 
     /// Moves state to the catalog's newest commit: ours, and compactions that came between.

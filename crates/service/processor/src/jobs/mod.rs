@@ -9,8 +9,11 @@
 //! Deliberately not here: what people see of jobs (`api`), backup and rehearsal.
 
 mod counts;
+mod history;
 mod pace;
+mod preview;
 mod replay;
+mod reprocess;
 mod skip;
 pub(crate) mod spec;
 mod test_skip;
@@ -41,6 +44,8 @@ const PATIENT: [JobKind; 5] = [
     JobKind::RebuildIdentity,
     JobKind::RebuildSegments,
 ];
+/// Jobs that are looked through at start.
+const JOBS_MAX: usize = 10_000;
 /// Progress is said at most so often.
 const SAY: Duration = Duration::from_millis(500);
 
@@ -76,6 +81,8 @@ pub(crate) struct Left {
 pub(crate) enum Task {
     Skip(skip::Skip),
     Replay(replay::Replay),
+    Reprocess(Box<reprocess::Reprocess>),
+    Preview(Box<preview::Preview>),
 }
 
 impl Task {
@@ -83,6 +90,17 @@ impl Task {
         Ok(match job.kind {
             JobKind::Skip => skip::Skip::open(committer, job).await?.map(Task::Skip),
             JobKind::Replay => replay::Replay::open(committer, job).await?.map(Task::Replay),
+            JobKind::Reprocess => match spec::parse::<spec::ReprocessSpec>(&job.spec) {
+                Err(why) => Err(why),
+                Ok(spec) => match &spec.rule {
+                    Some(rule) => preview::Preview::open(committer, job, &spec, rule)
+                        .await?
+                        .map(|p| Task::Preview(Box::new(p))),
+                    None => reprocess::Reprocess::open(committer, job, &spec)
+                        .await?
+                        .map(|r| Task::Reprocess(Box::new(r))),
+                },
+            },
             other => Err(format!("the processor does not do jobs of the kind {}", other.name())),
         })
     }
@@ -95,6 +113,8 @@ impl Task {
         match self {
             Task::Skip(skip) => skip.step(committer).await,
             Task::Replay(replay) => replay.step(committer, limit).await,
+            Task::Reprocess(reprocess) => reprocess.step(committer, limit).await,
+            Task::Preview(preview) => preview.step(committer, limit).await,
         }
     }
 
@@ -102,6 +122,8 @@ impl Task {
         match self {
             Task::Skip(skip) => skip.left(),
             Task::Replay(replay) => replay.left(),
+            Task::Reprocess(reprocess) => reprocess.left(),
+            Task::Preview(preview) => preview.scope.left(),
         }
     }
 
@@ -109,6 +131,8 @@ impl Task {
         match self {
             Task::Skip(skip) => skip.report(committer).await,
             Task::Replay(replay) => Ok(replay.report()),
+            Task::Reprocess(reprocess) => Ok(reprocess.report()),
+            Task::Preview(preview) => Ok(preview.report()),
         }
     }
 
@@ -116,12 +140,13 @@ impl Task {
         match self {
             Task::Skip(_) => Verb::Skip,
             Task::Replay(_) => Verb::Replay,
+            Task::Reprocess(_) | Task::Preview(_) => Verb::Reprocess,
         }
     }
 
     fn unit(&self) -> &'static str {
         match self {
-            Task::Skip(_) | Task::Replay(_) => "records",
+            Task::Skip(_) | Task::Replay(_) | Task::Reprocess(_) | Task::Preview(_) => "records",
         }
     }
 }
@@ -142,6 +167,8 @@ pub(crate) struct Runner {
     pace: Pace,
     ask: Instant,
     poll: Duration,
+    /// Jobs of a processor that died were looked through.
+    settled: bool,
     test_skip: Option<(Shard, u64)>,
 }
 
@@ -156,6 +183,7 @@ impl Runner {
             pace: Pace::new(config),
             ask: Instant::now(),
             poll: config.job_poll,
+            settled: false,
             test_skip: config.test_skip,
         }
     }
@@ -199,11 +227,11 @@ impl Runner {
             self.test_skip = None;
             return Ok(done);
         }
-        let now = Instant::now();
-        if self.ask <= now {
-            self.ask = now + self.poll;
+        if self.ask <= Instant::now() {
+            self.ask = Instant::now() + self.poll;
             self.claim(committer).await?;
         }
+        let now = Instant::now();
         if let Some(running) = self.urgent.take_if(|r| r.next <= now) {
             let (running, done) = self.advance(running, committer).await?;
             self.urgent = running;
@@ -227,6 +255,9 @@ impl Runner {
 
     /// Asks the catalog for work. That it cannot be asked is no reason to stop: it is asked again.
     async fn claim(&mut self, committer: &mut Committer) -> Result<(), ProcessorError> {
+        if !self.settled {
+            self.settled = settle(committer).await?;
+        }
         if self.urgent.is_none() {
             self.urgent = claim(committer, &URGENT).await?;
         }
@@ -352,6 +383,25 @@ impl Runner {
         // Asked to stop: the job stays as it is, for the next start.
         Ok(wish.unwrap_or(JobWish::Run))
     }
+}
+
+/// Jobs that were to pause or end when their processor died do so now: nobody works on them. False: ask again.
+async fn settle(committer: &mut Committer) -> Result<bool, ProcessorError> {
+    let jobs = match committer.deps.catalog.jobs(JOBS_MAX).await {
+        Ok(jobs) => jobs,
+        Err(error) if error.retryable() => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    let ours = |job: &Job| URGENT.contains(&job.kind) || PATIENT.contains(&job.kind);
+    for job in jobs.iter().filter(|job| job.state == JobState::Running && ours(job)) {
+        let state = match job.wish {
+            JobWish::Run => continue,
+            JobWish::Pause => JobState::Paused,
+            JobWish::Cancel => JobState::Cancelled,
+        };
+        finish(committer, job, state, job.report.clone(), None).await?;
+    }
+    Ok(true)
 }
 
 async fn claim(

@@ -13,9 +13,11 @@ use crate::config::OnGap;
 use crate::error::ProcessorError;
 use crate::failpoint::Verb;
 use crate::land::{Landed, Work};
+use crate::redrive::Mending;
+use crate::restate;
 use crate::source::{self, Stock};
 use crate::steps::books::Run;
-use crate::steps::decode::{Decoded, decode_all};
+use crate::steps::decode::{Decoded, decode_again};
 use crate::telemetry::{self, Laps};
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -41,6 +43,8 @@ pub(crate) struct Replay {
     lost: u64,
     ranges: IntervalSet,
     refusals: u32,
+    /// A chunk of this shard has to end before this control record.
+    before: Option<Position>,
     began: Instant,
 }
 
@@ -73,6 +77,7 @@ impl Replay {
             lost: 0,
             ranges: IntervalSet::new(),
             refusals: 0,
+            before: None,
             began: Instant::now(),
         };
         if replay.open_rows(committer).await?.is_some() {
@@ -115,30 +120,46 @@ impl Replay {
             Err(why) => return Ok(Stepped::Failed(why)),
         };
         let id = CommitId(uuid::Uuid::now_v7());
-        let Some(rules) = committer.rules(&records).await? else { return Ok(Stepped::Stopped) };
-        let decided = committer.decide(id, records, rules).await?;
         let runs: Vec<Run> = pieces.iter().map(|p| p.run.clone()).collect();
-        let restate: Vec<Restatement> =
+        let fresh: Vec<Interval> = runs.iter().map(|r| r.interval).collect();
+        let again = match committer.mending(&records, &fresh).await? {
+            Mending::Again(again) => again,
+            Mending::Stopped => return Ok(Stepped::Stopped),
+            Mending::Split(at) => {
+                // The next chunk ends before it.
+                self.before = Some(at);
+                return Ok(Stepped::Chunk(0));
+            }
+        };
+        let Some(rules) = committer.rules(&records, &again).await? else { return Ok(Stepped::Stopped) };
+        let decided = committer.decide(id, records, again, rules).await?;
+        let mut restate: Vec<Restatement> =
             decided.books.advances(&runs).into_iter().zip(pieces).map(|(now, p)| restated(now, p.was)).collect();
         if self.dry_run {
+            self.before = None;
             return Ok(Stepped::Chunk(self.count(&restate)));
         }
+        let replayed = restate.len();
+        let log = committer.deps.log.id();
+        restate.extend(decided.changes.iter().filter_map(|c| restate::restatement(log, std::slice::from_ref(c))));
+        let mended = restate[replayed..].iter().map(|r| r.interval);
         let work = Work {
             id,
             origin: Origin::Replay { job: self.job },
             verb: Some(Verb::Replay),
             rows: decided.rows,
-            sources: runs.iter().filter(|r| r.lost.is_none()).map(|r| r.interval).collect(),
+            sources: runs.iter().filter(|r| r.lost.is_none()).map(|r| r.interval).chain(mended).collect(),
             advances: Vec::new(),
             restate: restate.clone(),
-            masks: Vec::new(),
+            masks: restate::masks(&decided.changes),
             delta: decided.delta,
         };
         match committer.land(work, &mut Laps::start()).await? {
             Landed::Committed(..) => {
                 self.refusals = 0;
+                self.before = None;
                 committer.checkpoint_if_due().await?;
-                Ok(Stepped::Chunk(self.count(&restate)))
+                Ok(Stepped::Chunk(self.count(&restate[..replayed])))
             }
             Landed::Unstorable(positions) => {
                 committer.unstorable.extend(positions);
@@ -173,7 +194,10 @@ impl Replay {
             bytes: (limit.bytes / first.len()).max(1),
         };
         let (mut pieces, mut records) = (Vec::new(), Vec::new());
-        for row in first {
+        for mut row in first {
+            if let Some(at) = self.before.filter(|at| row.interval.contains(*at) && row.interval.from < at.offset) {
+                row.interval.to = at.offset;
+            }
             let stock = source::read(&committer.deps, row.interval, share).await?;
             if let Some((gone, cause, evidence)) =
                 stock.gone.iter().find(|(_, cause, _)| committer.config.on_gap(*cause) == OnGap::Stop)
@@ -185,8 +209,9 @@ impl Replay {
             pieces.extend(cut(&row, &stock));
             records.extend(stock.records);
         }
-        let decode = committer.deps.decode;
-        let records = aside("decode", move || decode_all(records, decode)).await?;
+        // A dead letter that was mended after it was skipped is decided with its mended bytes at once.
+        let (decode, mended) = (committer.deps.decode, committer.state()?.controls().mended.clone());
+        let records = aside("decode", move || decode_again(records, &mended, decode)).await?;
         Ok(Ok((pieces, records)))
     }
 

@@ -3,6 +3,7 @@
 //! Guarantees: `low <= middle <= high`; a partition that does not shrink has no end, and then neither has the lane.
 //! Deliberately not here: what the rates are (`window`).
 
+use super::ENDS_AT_AGE;
 use super::window::Rates;
 use serde::{Deserialize, Serialize};
 use tallymark_model::{Lane, Millis, Shard};
@@ -76,7 +77,10 @@ impl ShardEta {
 
 fn ends(backlog: u64, rates: Rates) -> EtaAnswer {
     let net = rates.drain_per_s - rates.arrival_per_s;
-    let remaining = |net: f64| if net > 0.0 { backlog as f64 / net * 1_000.0 } else { f64::INFINITY };
+    // It is over when nothing is older than a moment, not when nothing is pending: under load something always is.
+    let fresh = rates.arrival_per_s * ENDS_AT_AGE as f64 / 1_000.0;
+    let old = (backlog as f64 - fresh).max(0.0);
+    let remaining = |net: f64| if net > 0.0 { old / net * 1_000.0 } else { f64::INFINITY };
     let middle = remaining(net);
     if !middle.is_finite() || middle > REMAINING_MAX {
         return EtaAnswer::NotShrinking;
@@ -136,8 +140,9 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_backlog_over_net_rate() {
-        let eta = ShardEta::of(SHARD, 9_000, rates(150.0, 50.0, 0.0));
+    fn the_end_is_old_backlog_over_net_rate() {
+        // 1,500 of them are younger than half a minute: these are no backlog.
+        let eta = ShardEta::of(SHARD, 10_500, rates(150.0, 50.0, 0.0));
         let EtaAnswer::Ends { low_ms, middle_ms, high_ms } = eta.answer else { panic!("{eta:?}") };
         assert_eq!((low_ms, middle_ms, high_ms), (81_000, 90_000, 99_000));
     }

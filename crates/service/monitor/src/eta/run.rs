@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tallymark_model::{Millis, Shard};
 
 /// Errors are measured against the time that really remained, but at least this: near the end, seconds count little.
-const REMAINING_FLOOR: Millis = 60_000;
+const REMAINING_FLOOR: Millis = 120_000;
 /// Scores begin so long after the backlog began to shrink.
 const SCORED_AFTER: Millis = 5 * 60_000;
 

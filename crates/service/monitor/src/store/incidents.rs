@@ -14,14 +14,19 @@ const SELECT: &str = "SELECT incident.body AS body, acknowledgement.body AS ack 
      LEFT JOIN acknowledgement ON acknowledgement.incident = incident.id";
 
 impl WatchStore {
-    /// Writes a changed incident and what is said about the change.
+    /// Writes a changed incident and what is said about the change. `reopened` takes its acknowledgement away.
     pub async fn put_incident(
         &self,
         incident: &Incident,
         updates: &[IncidentUpdate],
+        reopened: bool,
     ) -> Result<(), MonitorError> {
         let mut tx = self.begin().await?;
         write(&mut tx, incident).await?;
+        if reopened {
+            let sql = "DELETE FROM acknowledgement WHERE incident = ?";
+            sqlx::query(sql).bind(&incident.id).execute(&mut *tx).await?;
+        }
         for update in updates {
             append(&mut tx, &incident.id, update).await?;
         }

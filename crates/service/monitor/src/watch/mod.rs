@@ -7,6 +7,8 @@
 mod backlog;
 mod reconcile;
 mod round;
+#[cfg(test)]
+mod tests;
 
 pub use reconcile::{Change, reconcile};
 pub use round::Watch;

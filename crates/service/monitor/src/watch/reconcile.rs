@@ -27,6 +27,8 @@ pub struct Change {
     pub incident: Incident,
     /// Said about it.
     pub updates: Vec<IncidentUpdate>,
+    /// True if it had been resolved: whoever acknowledged it then is not at it now.
+    pub reopened: bool,
 }
 
 /// The incidents after this round. `known` holds those that are open or were resolved lately; `settled` tells that
@@ -88,7 +90,7 @@ fn open(group: &str, found: &[&Finding], config: &WatchConfig, now: Millis, id: 
         updates: Vec::new(),
     };
     let update = say(&incident, told(found), public(found), now);
-    Change { incident, updates: vec![update] }
+    Change { incident, updates: vec![update], reopened: false }
 }
 
 fn go_on(known: &Incident, found: &[&Finding], config: &WatchConfig, now: Millis, elapsed: Millis) -> Change {
@@ -97,7 +99,11 @@ fn go_on(known: &Incident, found: &[&Finding], config: &WatchConfig, now: Millis
     let was_public = incident.is_public();
     let returned = incident.state >= IncidentState::Monitoring;
     let paused = incident.quiet_since.take().is_some();
-    incident.resolved_at = None;
+    let reopened = incident.resolved_at.take().is_some();
+    if reopened {
+        incident.acknowledged = None;
+        incident.paged_at = None;
+    }
     incident.state = match incident.acknowledged {
         Some(_) => IncidentState::Identified,
         None => IncidentState::Investigating,
@@ -122,7 +128,7 @@ fn go_on(known: &Incident, found: &[&Finding], config: &WatchConfig, now: Millis
         let public = public(if was_public { &news } else { found });
         updates.push(say(&incident, told(&news), public, now));
     }
-    Change { incident, updates }
+    Change { incident, updates, reopened }
 }
 
 fn quiet(known: &Incident, settled: bool, config: &WatchConfig, now: Millis) -> Change {
@@ -135,7 +141,7 @@ fn quiet(known: &Incident, settled: bool, config: &WatchConfig, now: Millis) -> 
     let needed = quiet_needed(&incident, config);
     if incident.state < IncidentState::Monitoring {
         if now - since < PAUSE_MIN {
-            return Change { incident, updates };
+            return Change { incident, updates, reopened: false };
         }
         incident.state = IncidentState::Monitoring;
         let text = "Nothing is wrong any more; waiting until that is certain.".to_owned();
@@ -153,7 +159,7 @@ fn quiet(known: &Incident, settled: bool, config: &WatchConfig, now: Millis) -> 
         let public = "This is resolved.".to_owned();
         updates.push(say(&incident, text, incident.is_public().then_some(public), now));
     }
-    Change { incident, updates }
+    Change { incident, updates, reopened: false }
 }
 
 /// How long it must be quiet.

@@ -96,7 +96,7 @@ impl Watch {
         for change in reconcile(&known, findings, settled(facts), &self.config, now, elapsed, id) {
             let before = known.iter().find(|i| i.id == change.incident.id);
             if before != Some(&change.incident) || !change.updates.is_empty() {
-                store.put_incident(&change.incident, &change.updates).await?;
+                store.put_incident(&change.incident, &change.updates, change.reopened).await?;
             }
         }
         Ok(())

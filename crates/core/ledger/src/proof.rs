@@ -225,5 +225,32 @@ mod tests {
             // Rows never move to another project.
             prop_assert!(!check_compaction(&removed, &[segment(2, whole, &rows)], &[]).is_empty());
         }
+
+        #[test]
+        fn rows_left_out_on_purpose_must_be_said_exactly(
+            rows in proptest::collection::btree_set(0u64..200, 2..40), gone in proptest::collection::vec(any::<bool>(), 40),
+            lie in prop_oneof![Just(None), (0u8..4).prop_map(Some)],
+        ) {
+            let rows: Vec<u64> = rows.into_iter().collect();
+            let (out, kept): (Vec<(usize, u64)>, Vec<(usize, u64)>) =
+                rows.iter().copied().enumerate().partition(|(i, _)| gone[*i]);
+            let offsets = |part: &[(usize, u64)]| part.iter().map(|(_, o)| *o).collect::<Vec<u64>>();
+            let whole = Interval::new(SHARD, 0, 210);
+            let removed = [segment(1, whole, &rows)];
+            let added: Vec<SegmentMeta> =
+                if kept.is_empty() { Vec::new() } else { vec![segment(1, whole, &offsets(&kept))] };
+            let mut left = (removed[0].id, out.len() as u64, sum(&offsets(&out)));
+            match lie {
+                None => {}
+                // One more or one less than there were, others than there were, of a segment that is not removed.
+                Some(0) => left.1 += 1,
+                Some(1) => left.1 = left.1.saturating_sub(1),
+                Some(2) => left.2 += sum(&[209]),
+                Some(_) => left.0 = SegmentId(Uuid::from_u128(77)),
+            }
+            let harmless = matches!(lie, Some(1 | 3)) && out.is_empty();
+            let sound = check_compaction(&removed, &added, &[left]).is_empty();
+            prop_assert_eq!(sound, lie.is_none() || harmless);
+        }
     }
 }

@@ -198,6 +198,12 @@ impl Stage {
             report["pending"]
         );
         self.note(balance);
+        let number = |k: &str| report[k].as_f64().unwrap_or(0.0);
+        let terms = ["visible", "duplicate", "filtered", "dead", "lost", "pending"];
+        let off = number("acknowledged") - terms.iter().map(|t| number(t)).sum::<f64>();
+        self.figure(
+            Figure::of("acknowledged minus the terms of verify", off, "").exactly(0.0).objective("R40"),
+        );
         self.figure(
             Figure::of("violations found by verify", violations as f64, "").exactly(0.0).objective("R40"),
         );

@@ -26,7 +26,7 @@ async fn run(stage: &mut Stage) -> Result<(), DrillError> {
     stage.pass(5.0).await;
     let (fresh, _) = age(&shop).await?;
     stage.figure(Figure::seconds("age of the data in normal work", fresh).at_most(10.0).objective("O4"));
-    shop.signal("process", Signal::Stop);
+    shop.freeze("process").await;
     let frozen = now_ms();
     stage.note("the processor is frozen");
     stage.pass(12.0).await;

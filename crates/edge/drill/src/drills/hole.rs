@@ -19,7 +19,7 @@ pub async fn twins_with_hole(stage: &mut Stage) -> Result<Twins> {
     let mut twins = Twins::start(stage, |shop| shop.set("TALLYMARK_TEST_SKIP", switch)).await?;
     // Some history, then a backlog large enough to hold the range.
     twins.feed(20).await?;
-    twins.shop.signal("process", Signal::Stop);
+    twins.shop.freeze("process").await;
     twins.feed(400).await?;
     twins.shop.signal("process", Signal::Cont);
     stage.note(format!(

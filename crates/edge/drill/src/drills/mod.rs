@@ -2,23 +2,33 @@
 //!
 //! Deliberately not here: what the drills have in common (`stage`).
 
+mod auditor_dead;
 mod backlog;
 mod catalog_deleted;
 mod collect_alone;
+mod disk_budget;
+mod drop_filter;
 mod elsewhere;
+mod estimate;
 mod failpoints;
 mod freshness;
 mod hole;
+mod hot_partition;
 mod identify_accepted;
 mod identity_rebuilt;
 mod kill_anything;
+mod log_file_deleted;
+mod loss_report;
 mod no_flapping;
 mod properties_as_of;
+mod refused_counted;
 mod replay_beside_live;
 mod replay_twice;
 mod restore;
+mod retention;
 mod segments_rebuilt;
 mod skip_alarm;
+mod throttle;
 mod verify_planted;
 mod wrong_environment;
 
@@ -66,6 +76,16 @@ pub static DRILLS: &[Drill] = &[
     identity_rebuilt::DRILL,
     segments_rebuilt::DRILL,
     restore::DRILL,
+    throttle::DRILL,
+    estimate::DRILL,
+    auditor_dead::DRILL,
+    retention::DRILL,
+    log_file_deleted::DRILL,
+    loss_report::DRILL,
+    drop_filter::DRILL,
+    hot_partition::DRILL,
+    refused_counted::DRILL,
+    disk_budget::DRILL,
 ];
 
 /// The drill of that name.

@@ -30,7 +30,7 @@ async fn run(stage: &mut Stage) -> Result<(), DrillError> {
     let free = hand.batches(1, "joined", json!({"plan": "free"}));
     twins.send(&free).await?;
     twins.compare(stage, "before").await?;
-    twins.shop.signal("process", Signal::Stop);
+    twins.shop.freeze("process").await;
     let lost = hand.batches(EVENTS, "played", Value::Null);
     twins.send(&lost).await?;
     let skipped = backlog::skip_pending(stage, &twins.shop).await?;

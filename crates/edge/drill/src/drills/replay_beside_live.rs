@@ -25,7 +25,7 @@ async fn run(stage: &mut Stage) -> Result<(), DrillError> {
     let record = Record::default();
     let shop = stage.start("shop").await?;
     let burst = Profile { rate: 6000.0, batch: 50, ..Profile::default() };
-    shop.signal("process", Signal::Stop);
+    shop.freeze("process").await;
     stage.note("the processor is frozen while a backlog builds up");
     stage.load_for(&shop, &burst, &record, 8.0).await;
     let skipped = backlog::skip_pending(stage, &shop).await?;

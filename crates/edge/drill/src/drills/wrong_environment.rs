@@ -36,7 +36,7 @@ async fn run(stage: &mut Stage) -> Result<(), DrillError> {
     }
     settings.ok()?;
     stage.note("the instance is marked production");
-    shop.signal("process", Signal::Stop);
+    shop.freeze("process").await;
     stage.load_for(&shop, &Profile::default(), &record, 3.0).await;
     let end = shop.shards("live").await?.iter().find(|s| s.0 == 0).map_or(0, |s| s.2).to_string();
     let range =

@@ -35,7 +35,16 @@ pub struct Profile {
 
 impl Default for Profile {
     fn default() -> Profile {
-        Profile { rate: 1000.0, batch: 20, connections: 4, people: 100, vendors: 20, identify: 3, hot: 0.0, ago_ms: 0 }
+        Profile {
+            rate: 1000.0,
+            batch: 20,
+            connections: 4,
+            people: 100,
+            vendors: 20,
+            identify: 3,
+            hot: 0.0,
+            ago_ms: 0,
+        }
     }
 }
 

@@ -364,7 +364,10 @@ impl Graph {
             let root = self.root(subject.0);
             if !self.components.contains_key(&root) {
                 late |= self.settle_first_sight(subject.0, op.seq);
-                self.components.insert(root, Component { members: vec![subject.0], ..Component::default() });
+                // A first sight is folded like an operation, so what comes before it is late.
+                let last = Some(self.first[subject.0 as usize]).filter(|first| *first != UNSEEN);
+                let component = Component { members: vec![subject.0], last, ..Component::default() };
+                self.components.insert(root, component);
             }
             late |= self.components.get(&root).is_some_and(|c| c.last > Some(op.seq));
             joined = Some(match joined {

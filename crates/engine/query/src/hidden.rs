@@ -6,46 +6,43 @@
 //! (`compactor`).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use tallymark_ledger::{Interval, SegmentMeta};
-use tallymark_model::{Position, SegmentId, Shard};
+use tallymark_model::{Millis, Position, SegmentId, Seq, Shard, SubjectId};
+use tallymark_state::ErasedSubjects;
 use tallymark_store::RowGroup;
 
 /// What a snapshot hides.
 #[derive(Debug, Clone, Default)]
 pub struct Hidden {
     masks: BTreeMap<SegmentId, Vec<PackedRange>>,
-    erased: Vec<Erased>,
+    erased: Arc<ErasedSubjects>,
+    /// Subjects that are erased, ascending.
+    subjects: Vec<u32>,
 }
 
 /// Packed positions `[from, to)`.
 type PackedRange = (u64, u64);
 
-/// A subject whose rows below an offset of each shard are hidden.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Erased {
-    /// Its number.
-    pub subject: u32,
-    /// First offset that is not hidden, per shard; shards that are not named hide nothing.
-    pub upto: BTreeMap<Shard, u64>,
-}
-
 impl Hidden {
-    /// These masked intervals per segment, and these erased subjects (a subject may occur more than once).
-    pub fn new(masked: &BTreeMap<SegmentId, Vec<Interval>>, mut erased: Vec<Erased>) -> Hidden {
+    /// These masked intervals per segment, and these erased subjects.
+    pub fn new(masked: &BTreeMap<SegmentId, Vec<Interval>>, erased: Arc<ErasedSubjects>) -> Hidden {
         let masks = masked.iter().filter(|(_, list)| !list.is_empty());
         let masks = masks.map(|(id, list)| (*id, packed(list))).collect();
-        erased.sort_by_key(|e| e.subject);
-        Hidden { masks, erased }
+        let mut subjects: Vec<u32> =
+            if erased.is_empty() { Vec::new() } else { erased.subjects().map(|s| s.0).collect() };
+        subjects.sort_unstable();
+        Hidden { masks, erased, subjects }
     }
 
     /// True if every row counts.
     pub fn is_empty(&self) -> bool {
-        self.masks.is_empty() && self.erased.is_empty()
+        self.masks.is_empty() && self.subjects.is_empty()
     }
 
     /// Subjects of which rows are hidden, ascending.
-    pub fn erased_subjects(&self) -> impl Iterator<Item = u32> + '_ {
-        self.erased.chunk_by(|a, b| a.subject == b.subject).map(|same| same[0].subject)
+    pub fn erased_subjects(&self) -> &[u32] {
+        &self.subjects
     }
 
     /// What is hidden in a row group; `None` if certainly nothing is.
@@ -54,10 +51,10 @@ impl Hidden {
             return None;
         }
         let masks = self.masks.get(&segment.id).map_or(&[][..], Vec::as_slice);
-        let from = self.erased.partition_point(|e| e.subject < group.subject_min);
-        let to = self.erased.partition_point(|e| e.subject <= group.subject_max);
-        let screen = Screen { masks, erased: &self.erased[from..to.max(from)] };
-        (!screen.masks.is_empty() || !screen.erased.is_empty()).then_some(screen)
+        let from = self.subjects.partition_point(|s| *s < group.subject_min);
+        let touched = self.subjects.get(from).is_some_and(|s| *s <= group.subject_max);
+        let screen = Screen { masks, erased: touched.then_some(&*self.erased) };
+        (!screen.masks.is_empty() || touched).then_some(screen)
     }
 }
 
@@ -65,27 +62,26 @@ impl Hidden {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Screen<'a> {
     masks: &'a [PackedRange],
-    erased: &'a [Erased],
+    erased: Option<&'a ErasedSubjects>,
 }
 
 impl Screen<'_> {
     /// True if a row does not count.
-    pub fn hides(&self, subject: u32, position: u64) -> bool {
+    pub fn hides(&self, subject: u32, received_at: Millis, position: u64) -> bool {
         let after = self.masks.partition_point(|(from, _)| *from <= position);
         if after > 0 && position < self.masks[after - 1].1 {
             return true;
         }
-        let first = self.erased.partition_point(|e| e.subject < subject);
-        let theirs = self.erased[first..].iter().take_while(|e| e.subject == subject);
-        theirs.into_iter().any(|e| {
-            let at = Position::unpack(position);
-            at.is_some_and(|at| e.upto.get(&at.shard()).is_some_and(|upto| at.offset < *upto))
+        self.erased.is_some_and(|erased| {
+            let subject = SubjectId(subject);
+            erased.touches(subject) && erased.hides(subject, Seq { received_at, position })
         })
     }
 
     /// Which rows count.
-    pub fn shown(&self, subjects: &[u32], positions: &[u64]) -> Vec<bool> {
-        subjects.iter().zip(positions).map(|(subject, position)| !self.hides(*subject, *position)).collect()
+    pub fn shown(&self, subjects: &[u32], received: &[Millis], positions: &[u64]) -> Vec<bool> {
+        let rows = subjects.iter().zip(received).zip(positions);
+        rows.map(|((subject, at), position)| !self.hides(*subject, *at, *position)).collect()
     }
 }
 
@@ -114,24 +110,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_row_is_hidden_iff_a_mask_or_an_erasure_says_so(
-            masks in intervals(), erasures in prop::collection::vec((0u32..4, 0u16..4, 0u64..30), 0..5),
-        ) {
+        fn a_row_is_hidden_iff_its_position_is_masked(masks in intervals()) {
             let id = SegmentId(uuid::Uuid::nil());
-            let erased: Vec<Erased> = erasures.iter().map(|(subject, s, upto)| Erased {
-                subject: *subject, upto: BTreeMap::from([(shard(*s), *upto)]),
-            }).collect();
-            let hidden = Hidden::new(&BTreeMap::from([(id, masks.clone())]), erased.clone());
+            let hidden = Hidden::new(&BTreeMap::from([(id, masks.clone())]), Arc::default());
             let masks_of = hidden.masks.get(&id).cloned().unwrap_or_default();
-            let screen = Screen { masks: &masks_of, erased: &hidden.erased };
+            let screen = Screen { masks: &masks_of, erased: None };
             for s in 0..4 {
                 for offset in 0..40 {
-                    for subject in 0..5 {
-                        let at = Position { lane: shard(s).lane, partition: shard(s).partition, offset };
-                        let masked = masks.iter().any(|m| m.contains(at));
-                        let erased = erasures.iter().any(|(who, e, upto)| *who == subject && *e == s && offset < *upto);
-                        prop_assert_eq!(screen.hides(subject, at.pack()), masked || erased, "{} {}", subject, at);
-                    }
+                    let at = Position { lane: shard(s).lane, partition: shard(s).partition, offset };
+                    let masked = masks.iter().any(|m| m.contains(at));
+                    prop_assert_eq!(screen.hides(1, 0, at.pack()), masked, "{}", at);
                 }
             }
         }

@@ -26,7 +26,7 @@ pub use calendar::{BUCKETS_MAX, Buckets, Calendar, Range, Unit, WeekStart, parse
 pub use context::{Budget, Cancel, Context, Progress, ProgressReading, Reservation};
 pub use error::QueryError;
 pub use follower::StateFollower;
-pub use hidden::{Erased, Hidden};
+pub use hidden::Hidden;
 pub use interner::Interner;
 pub use rows::{FoundRow, Place, RowQuery, count_events, fresh, newest};
 pub use scan::{Batch, Prepared, SELECTORS_MAX, Scan, ScanPlan, fold_parallel};

@@ -84,7 +84,9 @@ pub fn fresh(
             let wanted: Vec<u32> = (count.saturating_sub(left) as u32..count as u32).collect();
             left = left.saturating_sub(count);
             let screen = hidden.in_group(segment, &reader.row_groups()[group]);
-            let shown = |row: &EventRow| screen.is_none_or(|s| !s.hides(row.subject.0, row.position.pack()));
+            let shown = |row: &EventRow| {
+                screen.is_none_or(|s| !s.hides(row.subject.0, row.received_at, row.position.pack()))
+            };
             let picked = pick(&reader, group, &wanted)?;
             rows.extend(picked.into_iter().filter(shown).map(|row| found(&persons, row)));
             if left == 0 {
@@ -125,7 +127,7 @@ pub fn count_events(
             let screen = snapshot.hidden.in_group(segment, info);
             for row in 0..rows.len() {
                 let place = narrow.place(row);
-                if screen.is_some_and(|s| s.hides(narrow.subjects[row], place.2)) {
+                if screen.is_some_and(|s| s.hides(narrow.subjects[row], place.1, place.2)) {
                     continue;
                 }
                 let person = resolve.of_row(narrow.subjects[row], place.1, place.2);
@@ -225,7 +227,7 @@ impl<'a> Finder<'a> {
             {
                 continue;
             }
-            if screen.is_some_and(|s| s.hides(narrow.subjects[row], place.2)) {
+            if screen.is_some_and(|s| s.hides(narrow.subjects[row], place.1, place.2)) {
                 continue;
             }
             let person = persons.of_row(narrow.subjects[row], place.1, place.2);

@@ -89,7 +89,7 @@ impl Source for CatalogSource {
                 self.store.clone(),
             );
             snapshot.complete_through = complete_through;
-            snapshot.hidden = Arc::new(Hidden::new(&live.masked, Vec::new()));
+            snapshot.hidden = Arc::new(Hidden::new(&live.masked, state.erased));
             Ok(snapshot)
         })
     }

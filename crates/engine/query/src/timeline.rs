@@ -169,7 +169,9 @@ pub fn properties_of_many(
             let batch = Batch::read(&reader, group)?;
             let screen = snapshot.hidden.in_group(segment, info);
             for row in 0..batch.rows {
-                if screen.is_some_and(|s| s.hides(batch.subject(row), batch.positions[row])) {
+                if screen
+                    .is_some_and(|s| s.hides(batch.subject(row), batch.received[row], batch.positions[row]))
+                {
                     continue;
                 }
                 if batch.time(row) > as_of || subjects.binary_search(&batch.subject(row)).is_err() {
@@ -240,7 +242,9 @@ fn read(
             let mut text_bytes = 0u64;
             let screen = snapshot.hidden.in_group(segment, info);
             for row in 0..batch.rows {
-                if screen.is_some_and(|s| s.hides(batch.subject(row), batch.positions[row])) {
+                if screen
+                    .is_some_and(|s| s.hides(batch.subject(row), batch.received[row], batch.positions[row]))
+                {
                     continue;
                 }
                 let name_key = batch.name_keys[row] as usize;

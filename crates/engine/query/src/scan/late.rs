@@ -33,9 +33,11 @@ impl Scan {
             let batch = task.reader.read(task.group, &columns).map_err(storage)?;
             let shown = match screen {
                 None => None,
-                Some(screen) => {
-                    Some(screen.shown(&column::<UInt32Type>(&batch, 3)?, &column::<UInt64Type>(&batch, 4)?))
-                }
+                Some(screen) => Some(screen.shown(
+                    &column::<UInt32Type>(&batch, 3)?,
+                    &column::<Int64Type>(&batch, 2)?,
+                    &column::<UInt64Type>(&batch, 4)?,
+                )),
             };
             let events = batch.column(0).as_dictionary_opt::<Int32Type>().ok_or_else(mistyped)?;
             let names = events.values().as_string_opt::<i32>().ok_or_else(mistyped)?;

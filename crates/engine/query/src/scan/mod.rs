@@ -257,7 +257,9 @@ impl Prepared<'_> {
         let screen = self.snapshot.hidden.in_group(task.reader.meta(), info);
         let mut first = vec![Column::Subject, Column::Time];
         first.extend(one_name.is_none().then_some(Column::Event));
-        first.extend(screen.is_some().then_some(Column::Position));
+        if screen.is_some() {
+            first.extend([Column::ReceivedAt, Column::Position]);
+        }
         let batch = task.reader.read(task.group, &first).map_err(storage)?;
         let times = column::<Int64Type>(&batch, 1)?;
         let in_time = self.scan.from <= info.time_min && info.time_max < self.scan.to;
@@ -265,6 +267,7 @@ impl Prepared<'_> {
             None => None,
             Some(screen) => Some(screen.shown(
                 &column::<UInt32Type>(&batch, 0)?,
+                &column::<Int64Type>(&batch, batch.num_columns() - 2)?,
                 &column::<UInt64Type>(&batch, batch.num_columns() - 1)?,
             )),
         };

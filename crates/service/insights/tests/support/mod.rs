@@ -7,10 +7,10 @@ use tallymark_identity::IdentityOp;
 use tallymark_insights::{Engine, Error, QueryContext};
 use tallymark_ledger::{Interval, SegmentKind, SegmentMeta};
 use tallymark_model::{
-    CommitId, CommitSeq, Epoch, IdentityAction, Lane, LogId, Millis, Position, ProjectId, Shard, SubjectId,
-    SubjectKind, is_operation,
+    CommitId, CommitSeq, Control, Epoch, Erasure, IdentityAction, Lane, LogId, Millis, Position, ProjectId,
+    Shard, SubjectId, SubjectKind, is_operation,
 };
-use tallymark_query::{Activity, Erased, Hidden, ProjectInfo, QueryError, Snapshot, Source, WeekStart};
+use tallymark_query::{Activity, Hidden, ProjectInfo, QueryError, Snapshot, Source, WeekStart};
 use tallymark_state::{Delta, ProjectStats, State, StateConfig, StateReader, StatsBuilder};
 use tallymark_store::{EventRow, ObjectStore, PropertyRow, SegmentSpec, encode_events, encode_properties};
 use tallymark_testkit::reference::{RefEvent, World};
@@ -131,7 +131,7 @@ pub fn source(world: &World, layout: Layout) -> MemorySource {
         key(a).cmp(&key(b))
     });
     segments.extend(write(&store, 2, &events, &properties));
-    let hidden = Arc::new(hidden(&segments, layout.clutter));
+    let hidden = Arc::new(hidden(&segments, layout.clutter, &state));
     MemorySource { project: project(world), segments, store, state, complete_through: None, hidden }
 }
 
@@ -141,13 +141,15 @@ fn cluttered(
     properties: &[PropertyRow],
     clutter: Clutter,
 ) -> (Vec<EventRow>, Vec<PropertyRow>) {
-    let (mut events, mut properties) = (events.to_vec(), properties.to_vec());
+    let (rows, mut events, mut properties) = (events, events.to_vec(), properties.to_vec());
     if clutter == Clutter::None {
         return (events, properties);
     }
     let foreign =
         |position: Position| Position { lane: CLUTTERED.lane, partition: CLUTTERED.partition, ..position };
-    for i in (0..events.len()).rev().step_by(2) {
+    // What belongs to nobody cannot be erased.
+    let hideable = |subject: SubjectId| clutter != Clutter::Erased || !subject.is_none();
+    for i in (0..events.len()).rev().step_by(2).filter(|i| hideable(rows[*i].subject)) {
         let row = EventRow { position: foreign(events[i].position), ..events[i].clone() };
         events.insert(i, row);
     }
@@ -159,15 +161,43 @@ fn cluttered(
     (events, properties)
 }
 
-fn hidden(segments: &[SegmentMeta], clutter: Clutter) -> Hidden {
+fn hidden(segments: &[SegmentMeta], clutter: Clutter, state: &StateReader) -> Hidden {
     let all = Interval::new(CLUTTERED, 0, u64::from(u32::MAX));
     let masked = segments.iter().map(|s| (s.id, vec![all])).collect();
-    let erased = |subject| Erased { subject, upto: [(CLUTTERED, all.to)].into() };
     match clutter {
         Clutter::None => Hidden::default(),
-        Clutter::Masked => Hidden::new(&masked, Vec::new()),
-        Clutter::Erased => Hidden::new(&Default::default(), (0..1000).map(erased).collect()),
+        Clutter::Masked => Hidden::new(&masked, Arc::default()),
+        Clutter::Erased => {
+            let ids = state.snapshot(PROJECT).names;
+            let subjects = ids.iter().map(|(_, kind, raw)| (kind, raw.to_owned())).collect();
+            // Shards that have not passed the wish go by receive time: nothing is older than this.
+            let wish = Erasure { made_at: Millis::MIN, ..erasure(subjects) };
+            let at = Position { lane: CLUTTERED.lane, partition: CLUTTERED.partition, offset: all.to };
+            erase(state, at, wish);
+            Hidden::new(&Default::default(), state.snapshot(PROJECT).erased)
+        }
     }
+}
+
+/// A wish to forget these ids.
+pub fn erasure(subjects: Vec<(SubjectKind, String)>) -> Erasure {
+    Erasure {
+        id: 1,
+        project: PROJECT,
+        subjects,
+        by: "a test".to_owned(),
+        reason: String::new(),
+        made_at: 0,
+        undo_until: 0,
+        undone: false,
+    }
+}
+
+/// Lets a fold pass a wish at this place of the log.
+pub fn erase(state: &StateReader, at: Position, wish: Erasure) {
+    let id = CommitId(uuid::Uuid::now_v7());
+    let delta = Delta { controls: vec![(at, Control::Erase(wish))], ..Delta::empty(id) };
+    state.apply(CommitSeq(state.applied().0 + 1), &delta).unwrap();
 }
 
 /// An engine over a world.

@@ -1,0 +1,64 @@
+//! Restores the newest backup into a scratch folder, to know that it can be done and how long it takes.
+//!
+//! Guarantees: what it reports was really done; the scratch folder is removed afterwards, whatever came out.
+//! Deliberately not here: when, and who is told.
+
+use super::manifest;
+use super::restore::{At, RestoreReport, restore};
+use crate::{Places, RecoveryError};
+use serde::Serialize;
+use std::path::Path;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use tallymark_model::Millis;
+use tallymark_store::ObjectStore;
+
+/// How a rehearsal went.
+#[derive(Debug, Clone, Serialize)]
+pub struct Rehearsal {
+    /// True: the newest backup was restored and verified.
+    pub ok: bool,
+    /// Why not.
+    pub problem: Option<String>,
+    /// What was restored; an older backup than the newest makes the rehearsal fail but is told.
+    pub restored: Option<RestoreReport>,
+    /// Age of the backup that was restored, ms.
+    pub backup_age_ms: Option<Millis>,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// Rehearses in a new folder below `scratch`.
+pub async fn rehearse(target: &ObjectStore, scratch: &Path) -> Result<Rehearsal, RecoveryError> {
+    let started = Instant::now();
+    let root = scratch.join(format!("rehearsal-{}", uuid::Uuid::new_v4().simple()));
+    let restored = restore(target, At::Newest, &Places::below(&root)).await;
+    let removed = match std::fs::remove_dir_all(&root) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(RecoveryError::disk(&root)(e)),
+        _ => Ok(()),
+    };
+    let rehearsal = match restored {
+        Ok(report) => {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as Millis);
+            let made = manifest::read(target, &report.name).await?.started_at;
+            let problem =
+                report.passed_by.first().map(|p| format!("backup {} is damaged: {}", p.name, p.problem));
+            Rehearsal {
+                ok: problem.is_none(),
+                problem,
+                backup_age_ms: Some((now - made).max(0)),
+                restored: Some(report),
+                seconds: started.elapsed().as_secs_f64(),
+            }
+        }
+        Err(error) if error.retryable() => return Err(error),
+        Err(error) => Rehearsal {
+            ok: false,
+            problem: Some(error.to_string()),
+            restored: None,
+            backup_age_ms: None,
+            seconds: started.elapsed().as_secs_f64(),
+        },
+    };
+    removed?;
+    Ok(rehearsal)
+}

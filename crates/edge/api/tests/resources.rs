@@ -226,9 +226,9 @@ async fn dead_letters_come_with_their_bytes() {
     let answer = w.get("/api/v1/projects/alpha/dead-letters?limit=3", &w.a.secret_key).await;
     assert_eq!(
         answer.json["dead"][0],
-        json!({"lane": "live", "partition": 0, "offset": 3,
+        json!({"lane": "live", "partition": 0, "offset": 3, "position": "live/0@3",
         "received_at": "2023-11-14T22:13:20.000Z", "reason": {"code": "invalid_json", "message": "at byte 3"},
-        "body": canary(w.a.project.id)})
+        "wire": "native_v1", "body": format!("{{\"event\":\"{}\",\"time\":\"soon\"}}", canary(w.a.project.id))})
     );
     let broken = w.get("/api/v1/projects/alpha/dead-letters?cursor=broken", &w.a.secret_key).await;
     assert_eq!((broken.status, broken.code()), (StatusCode::SERVICE_UNAVAILABLE, "TM0007"));

@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn conditions_look_at_the_event_only() {
-        let good = json!([{"property": "price", "op": ">", "value": 5}]);
+        let good = json!([{"property": "price", "op": "gt", "value": 5}]);
         check_action(&drop_if(good)).unwrap();
         for wrong in [
             json!([{"scope": "user", "property": "plan", "op": "is", "value": "free"}]),

@@ -2,6 +2,10 @@
 //! project it was asked about, so that an answer of the wrong project is recognised.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+mod operations;
+
+pub use operations::{Door, Fold, LogBook, Watcher};
+
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
@@ -14,7 +18,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tallymark_api::{
     ApiParts, ApiState, Backlog, BacklogReading, Component, ComponentStatus, Components, DeadLetter,
-    DeadPage, Limits, Outcomes, PEER_HEADER, PortError, Questions, ShardBounds, router,
+    DeadPage, Limits, Outcomes, PEER_HEADER, PortError, Questions, ShardBounds, Verdict, router,
 };
 use tallymark_catalog::sqlite::{OpenMode, SqliteCatalog, WebCatalog};
 use tallymark_catalog::{
@@ -23,7 +27,7 @@ use tallymark_catalog::{
 };
 use tallymark_insights::{Error, EventsRequest, PersonsRequest, QueryContext, TimelineRequest};
 use tallymark_ledger::{Account, Fingerprint, Interval, Tally};
-use tallymark_model::{CommitId, DeadReason, Lane, Position, ProjectId, Shard};
+use tallymark_model::{CommitId, DeadReason, Lane, Position, ProjectId, Shard, WireFormat};
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -37,6 +41,9 @@ pub struct World {
     pub catalog: SqliteCatalog,
     pub engine: Arc<Engine>,
     pub log: Arc<Log>,
+    pub door: Arc<Door>,
+    pub fold: Arc<Fold>,
+    pub watcher: Arc<Watcher>,
     pub app: Router,
     pub a: CreatedProject,
     pub b: CreatedProject,
@@ -61,17 +68,23 @@ impl World {
         let admin = NewKey { kind: KeyKind::Admin, project: None, name: "ops".into(), value: None };
         let admin = catalog.create_key(admin).await.unwrap().value;
         let (engine, log) = (Arc::new(Engine::default()), Arc::new(Log::default()));
+        let (door, fold) = (Arc::new(Door::default()), Arc::new(Fold::default()));
+        let watcher = Arc::new(Watcher::default());
         let state = ApiState::new(ApiParts {
             catalog: Arc::new(WebCatalog::from(catalog.clone())),
             questions: engine.clone(),
             backlog: log.clone(),
             outcomes: log.clone(),
+            records: Arc::new(LogBook),
+            control: door.clone(),
+            in_force: fold.clone(),
+            watch: watcher.clone(),
             components: Arc::new(Parts),
             metrics: Arc::new(|| "tallymark_events_total 7\n".to_owned()),
             demo: false,
             limits,
         });
-        World { dir, catalog, engine, log, app: router(state), a, b, admin }
+        World { dir, catalog, engine, log, door, fold, watcher, app: router(state), a, b, admin }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
@@ -94,6 +107,21 @@ impl World {
     pub async fn post(&self, path: &str, key: &str, body: Value) -> Answer {
         let request = with_key("POST", path, key).header("content-type", "application/json");
         self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    pub async fn put(&self, path: &str, key: &str, body: Value) -> Answer {
+        let request = with_key("PUT", path, key).header("content-type", "application/json");
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    pub async fn delete(&self, path: &str, key: &str) -> Answer {
+        self.send(with_key("DELETE", path, key).body(Body::empty()).unwrap()).await
+    }
+
+    /// Calls the environment something.
+    pub async fn environment(&self, name: &str) {
+        use tallymark_catalog::Instance;
+        self.catalog.set_setting("environment", &json!(name)).await.unwrap();
     }
 
     /// Posts as a browser: with cookies and the CSRF token, if given.
@@ -148,10 +176,8 @@ impl World {
             received_to: NOON,
             projects,
         };
-        let commit = Commit {
-            advances: vec![advance],
-            ..Commit::new(CommitId(Uuid::new_v4()), lease.epoch, NOON)
-        };
+        let commit =
+            Commit { advances: vec![advance], ..Commit::new(CommitId(Uuid::new_v4()), lease.epoch, NOON) };
         self.catalog.commit(&commit).await.unwrap();
         self.log.cursor.store((from + n + 1) as usize, Ordering::SeqCst);
     }
@@ -277,7 +303,9 @@ impl Questions for Engine {
     fn person(&self, project: ProjectId, person: &str, _: &QueryContext) -> Result<Value, Error> {
         match person {
             "nobody" => Err(Error::NoPerson(person.to_owned())),
-            _ => Ok(json!({"person": person, "canary": canary(project)})),
+            _ => Ok(
+                json!({"person": person, "user_ids": [person], "device_ids": ["d1"], "canary": canary(project)}),
+            ),
         }
     }
     fn timeline(
@@ -287,7 +315,11 @@ impl Questions for Engine {
         r: &TimelineRequest,
         _: &QueryContext,
     ) -> Result<Value, Error> {
-        Ok(json!({"person": person, "limit": r.limit, "canary": canary(project)}))
+        let next = if r.cursor.is_none() { json!("more") } else { Value::Null };
+        let events = [json!({"event": "e", "of": canary(project)})];
+        Ok(
+            json!({"person": person, "limit": r.limit, "canary": canary(project), "events": events, "next": next}),
+        )
     }
     fn schema(&self, project: ProjectId, _: &QueryContext) -> Result<Value, Error> {
         Ok(Engine::say(project))
@@ -298,6 +330,7 @@ impl Questions for Engine {
 #[derive(Default)]
 pub struct Log {
     pub cursor: AtomicUsize,
+    pub verdicts: Mutex<Vec<Verdict>>,
 }
 
 #[async_trait]
@@ -308,7 +341,7 @@ impl Backlog for Log {
             ShardBounds { shard: OTHER, start: 0, end: 5 },
         ])
     }
-    async fn read(&self, cursors: &[(Shard, u64)]) -> Result<BacklogReading, PortError> {
+    async fn read(&self, cursors: &[(Shard, u64)], _: &[Interval]) -> Result<BacklogReading, PortError> {
         let at = cursors.iter().find(|(s, _)| *s == SHARD).map_or(0, |(_, at)| *at);
         let by_project = HashMap::from([(ProjectId(1), 20u64.saturating_sub(at)), (ProjectId(2), 5)]);
         Ok(BacklogReading { bounds: self.bounds().await?, by_project, exact: true })
@@ -330,13 +363,35 @@ impl Outcomes for Log {
         if cursor == Some("broken") {
             return Err(PortError { what: "the object store", detail: "/secret/path: no such file".into() });
         }
+        let reason = if limit < 500 { "invalid_json" } else { "invalid_field" };
         let letter = DeadLetter {
             position: Position { lane: Lane::Live, partition: 0, offset: limit as u64 },
-            received_at: NOON,
-            reason: DeadReason::new("invalid_json", "at byte 3"),
-            body: canary(project).into(),
+            reason: DeadReason::new(reason, "at byte 3"),
+            ..letter(project)
         };
         Ok(DeadPage { dead: vec![letter], next: None })
+    }
+    async fn of(&self, position: Position) -> Result<Option<Verdict>, PortError> {
+        Ok(self.verdicts.lock().unwrap().iter().find(|v| v.position == position).cloned())
+    }
+    async fn dead_letter(
+        &self,
+        project: ProjectId,
+        position: Position,
+    ) -> Result<Option<DeadLetter>, PortError> {
+        let letter = letter(project);
+        Ok((project == ProjectId(1) && position == letter.position).then_some(letter))
+    }
+}
+
+/// The dead letter at `live/0@3`.
+fn letter(project: ProjectId) -> DeadLetter {
+    DeadLetter {
+        position: Position { lane: Lane::Live, partition: 0, offset: 3 },
+        received_at: NOON,
+        reason: DeadReason::new("invalid_json", "at byte 3"),
+        wire: WireFormat::NativeV1,
+        body: format!("{{\"event\":\"{}\",\"time\":\"soon\"}}", canary(project)).into(),
     }
 }
 

@@ -239,11 +239,11 @@ fn objects(dir: &Path) -> PathBuf {
 fn log_config() -> FileLogConfig {
     FileLogConfig {
         partitions: PARTITIONS,
-        file_bytes: 32 << 10,
+        file_bytes: 64 << 10,
         first_file_bytes: 16 << 10,
         idle_proof: Duration::from_millis(5),
         disk_floor_bytes: 0,
-        reserve_bytes: 4 << 10,
+        reserve_bytes: 0,
         space_check: Duration::ZERO,
         ..FileLogConfig::default()
     }

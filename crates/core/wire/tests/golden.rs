@@ -69,11 +69,19 @@ fn run(case: &Map<String, Value>) -> Value {
         Ok(parsed) => parsed,
         Err(refusal) => return json!({"answer": answer(&refusal.answer())}),
     };
+    assert_eq!(parsed.senders.len(), parsed.envelopes.len());
     let events: Vec<Value> = parsed
         .envelopes
         .iter()
-        .map(|envelope| match decode(envelope) {
+        .zip(&parsed.senders)
+        .map(|(envelope, sender)| match decode(envelope) {
             Ok(event) => {
+                let sent_by = (sender.device.as_ref(), sender.user.as_ref());
+                assert_eq!(
+                    sent_by,
+                    (event.device_id.as_ref(), event.user_id.as_ref()),
+                    "throttling goes by the same ids"
+                );
                 let key = event.device_id.clone().or(event.user_id.clone()).unwrap_or_default();
                 assert_eq!(envelope.key, key, "the door routes by the same id that decoding finds");
                 compact(serde_json::to_value(&event).unwrap())

@@ -5,6 +5,7 @@
 //! and as a whole unless the protocol can name single events.
 
 use crate::route::Collector;
+use crate::throttle::Settlement;
 use crate::{body, cors, names, order, receipt, reply, throttle, visibility};
 use axum::body::Body;
 use axum::response::Response;
@@ -51,7 +52,7 @@ pub(crate) async fn handle(collector: Arc<Collector>, call: Call, request: Reque
 }
 
 async fn accept(
-    collector: &Collector,
+    collector: &Arc<Collector>,
     call: Call,
     parts: &Parts,
     ip: Option<String>,
@@ -96,24 +97,32 @@ async fn accept(
         raw,
         received_at,
     };
-    let mut parsed = if heavy {
+    let judge = {
+        let collector = Arc::clone(collector);
+        move || -> Result<(Parsed, Settlement), Refusal> {
+            let mut parsed = arrived.understand()?;
+            let settlement = collector.throttle.judge(&mut parsed, received_at)?;
+            Ok((parsed, settlement))
+        }
+    };
+    let (mut parsed, settlement) = if heavy {
         let turn = collector.admission.heavy().await;
         let work = tokio::task::spawn_blocking(move || {
-            let parsed = arrived.understand();
+            let judged = judge();
             drop(turn);
-            parsed
+            judged
         });
         // A panic there is a bug of ours; the client may send again.
         work.await.map_err(|_| refuse(Problem::Uncertain("the request could not be read".into())))??
     } else {
-        arrived.understand()?
+        judge()?
     };
-    let reserve = collector.admission.reserve(&mut place, parsed.payload_bytes);
-    reserve.map_err(|problem| {
-        Refusal { dialect: parsed.dialect, ..refuse(problem) }.of(parsed.token, parsed.envelopes.len())
-    })?;
+    if let Err(problem) = collector.admission.reserve(&mut place, parsed.payload_bytes) {
+        collector.throttle.settle(settlement, false, received_at);
+        let refusal = Refusal { dialect: parsed.dialect, ..refuse(problem) };
+        return Err(refusal.of(parsed.token, parsed.envelopes.len()));
+    }
     metrics::counter!(names::BODY_BYTES).increment(parsed.payload_bytes as u64);
-    let settlement = collector.throttle.judge(&mut parsed, received_at)?;
     let retry_after_s = settlement.retry_after_s;
     let accepted = parsed.envelopes.len();
     order::set_apart(&mut parsed.envelopes, &collector.clock);

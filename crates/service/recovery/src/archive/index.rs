@@ -53,13 +53,15 @@ pub(super) fn key(lane: Lane, name: &str, ending: &str) -> String {
     format!("{ARCHIVE}/{lane}/{name}.{ending}")
 }
 
+type Entries = BTreeMap<(Lane, u64), Arc<ArchivedEntry>>;
+
 /// The archive of one log. Cheap to clone; clones share what they know of it.
 #[derive(Clone)]
 pub struct Archive {
     pub(super) store: ObjectStore,
     pub(super) log: LogId,
     pub(super) failpoint: Arc<dyn Failpoint>,
-    entries: Arc<Mutex<BTreeMap<(Lane, u64), Arc<ArchivedEntry>>>>,
+    entries: Arc<Mutex<Entries>>,
 }
 
 impl Archive {
@@ -186,7 +188,7 @@ impl Archive {
         self.entries().insert((entry.lane, entry.number), Arc::new(entry));
     }
 
-    fn entries(&self) -> MutexGuard<'_, BTreeMap<(Lane, u64), Arc<ArchivedEntry>>> {
+    fn entries(&self) -> MutexGuard<'_, Entries> {
         // Every change is one insertion or removal.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -178,6 +178,6 @@ pub fn newest_checkpoint(state: &Path) -> Result<Option<CommitSeq>, RecoveryErro
     let mut seqs: Vec<u64> =
         entries.filter_map(|e| e.ok()?.file_name().to_str()?.strip_suffix(".state")?.parse().ok()).collect();
     seqs.sort_unstable();
-    let place = seqs.len().checked_sub(2).unwrap_or(0);
+    let place = seqs.len().saturating_sub(2);
     Ok(seqs.get(place).map(|seq| CommitSeq(*seq)))
 }

@@ -20,12 +20,15 @@ use tokio::sync::Mutex;
 /// A lookup that fails asks the store again at most so often.
 const REFRESH_EVERY: Duration = Duration::from_secs(5);
 
+/// The file that was decoded last, per lane.
+type Opened = HashMap<Lane, (u64, Arc<ArchivedFile>)>;
+
 /// Reads the live log, and the archive where that has gaps. Clones share one decoded file per lane.
 #[derive(Clone)]
 pub struct ArchivedLog {
     live: Arc<dyn LogReader>,
     archive: Archive,
-    opened: Arc<Mutex<HashMap<Lane, (u64, Arc<ArchivedFile>)>>>,
+    opened: Arc<Mutex<Opened>>,
     refreshed: Arc<Mutex<Instant>>,
 }
 
@@ -41,7 +44,7 @@ impl ArchivedLog {
     }
 
     /// What the archive has from `at` on; `None` if it does not have that offset, or not whole.
-    async fn from_archive(&self, at: Position, limit: ReadLimit) -> Option<Vec<Item>> {
+    async fn archived_from(&self, at: Position, limit: ReadLimit) -> Option<Vec<Item>> {
         let entry = match self.archive.holding(at.shard(), at.offset) {
             Some(entry) => entry,
             None => {
@@ -116,7 +119,7 @@ impl LogReader for ArchivedLog {
         let items = self.live.read(at, limit).await?;
         match items.first() {
             Some(Item::Gap { cause, .. }) if may_be_archived(*cause) => {
-                match self.from_archive(at, limit).await {
+                match self.archived_from(at, limit).await {
                     Some(archived) => Ok(archived),
                     None => Ok(gap_up_to_archive(&self.archive, at, items)),
                 }

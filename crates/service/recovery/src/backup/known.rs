@@ -21,7 +21,11 @@ use tallymark_store::ObjectStore;
 
 /// Files of the previous backup that need not be read again.
 #[derive(Default)]
-pub(super) struct Known(HashMap<String, FileEntry>);
+pub(super) struct Known {
+    files: HashMap<String, FileEntry>,
+    /// The previous backup, if the instance is where that left it or further on.
+    pub previous: Option<Manifest>,
+}
 
 impl Known {
     pub async fn of_previous(
@@ -32,6 +36,7 @@ impl Known {
         let previous = manifest::list_backups(target).await?.into_iter().find_map(|b| b.manifest);
         let Some(previous) = previous else { return Ok(Known::default()) };
         let mut known = HashMap::new();
+        let mut read = 0;
         for list in &previous.lists {
             let entries = match manifest::read_list(target, list).await {
                 Ok(entries) => entries,
@@ -39,9 +44,12 @@ impl Known {
                 Err(RecoveryError::Damaged { .. }) => continue,
                 Err(error) => return Err(error),
             };
+            read += entries.len() as u64;
             let whole = |e: &FileEntry| e.chunks.iter().all(|sha| chunks.has(sha));
             known.extend(entries.into_iter().filter(whole).map(|e| (e.path.clone(), e)));
         }
+        // All of it must be there to build on it as a whole.
+        let whole = read == previous.files && known.len() as u64 == read;
         let same_commits = same_commits(source, &previous).await?;
         let same_log = same_log(source, &known).await?;
         known.retain(|path, _| match Kind::of(path) {
@@ -50,17 +58,18 @@ impl Known {
             Kind::OfTheLog => same_log,
             Kind::Changing => false,
         });
-        Ok(Known(known))
+        let previous = Some(previous).filter(|_| same_commits && same_log && whole);
+        Ok(Known { files: known, previous })
     }
 
     /// The entry of a file of this size.
     pub fn get(&self, path: &str, bytes: u64) -> Option<&FileEntry> {
-        self.0.get(path).filter(|e| e.bytes == bytes)
+        self.files.get(path).filter(|e| e.bytes == bytes)
     }
 
     /// The entry of a file that may have grown since.
     pub fn growing(&self, path: &str) -> Option<&FileEntry> {
-        self.0.get(path)
+        self.files.get(path)
     }
 }
 

@@ -30,6 +30,8 @@ use tallymark_store::{ObjectStore, StoreError};
 
 /// How often a round starts over because files went away.
 const TRIES: u32 = 5;
+/// Group of the log's files.
+const LOG: &str = "log";
 /// Commits read at a time.
 const PAGE: usize = 1_000;
 
@@ -52,6 +54,10 @@ pub struct Source {
 /// How.
 #[derive(Debug, Clone, Copy)]
 pub struct BackupOptions {
+    /// Only the log is copied anew, on top of the previous backup's catalog and objects: cheap enough for every
+    /// minute. After a restore, what came since that backup is processed again from the log. Becomes a whole backup
+    /// by itself if there is nothing to build on.
+    pub log_only: bool,
     /// The raw archive too: without it a restored instance cannot reprocess what the log has given up.
     pub archive: bool,
     /// Which older backups stay.
@@ -60,7 +66,7 @@ pub struct BackupOptions {
 
 impl Default for BackupOptions {
     fn default() -> BackupOptions {
-        BackupOptions { archive: true, keep: KeepPolicy::default() }
+        BackupOptions { log_only: false, archive: true, keep: KeepPolicy::default() }
     }
 }
 
@@ -69,6 +75,8 @@ impl Default for BackupOptions {
 pub struct BackupReport {
     /// The backup.
     pub manifest: Manifest,
+    /// False: only the log was copied anew.
+    pub whole: bool,
     /// Pieces that were written.
     pub written_chunks: u64,
     /// Their bytes as stored.
@@ -106,6 +114,7 @@ pub async fn backup_with(
     let known = Known::of_previous(source, target, &chunks).await?;
     let mut round = Round {
         source,
+        target,
         options,
         failpoint: failpoint.as_ref(),
         chunks,
@@ -114,8 +123,15 @@ pub async fn backup_with(
         reused: 0,
     };
     let mut retries = 0;
+    let mut whole;
     let mut manifest = loop {
-        match round.run().await {
+        let base = if options.log_only { round.base().await? } else { None };
+        whole = base.is_none();
+        let ran = match base {
+            Some(base) => round.run_log_only(base).await,
+            None => round.run().await,
+        };
+        match ran {
             Err(RecoveryError::Restless { what, .. }) if retries < TRIES => {
                 tracing::info!(what, "a file went away while it was backed up; starting over");
                 retries += 1;
@@ -129,7 +145,7 @@ pub async fn backup_with(
     // A clock that went back must not make this backup look older than the one before.
     let after = newest.and_then(|o| o.key.rsplit_once('/')?.1.split_once('-')?.0.parse::<Millis>().ok());
     manifest.name = manifest::name(started_at.max(after.map_or(0, |at| at + 1)), manifest.seq);
-    manifest.lists = manifest::write_lists(target, std::mem::take(&mut round.groups)).await?;
+    manifest.lists.extend(manifest::write_lists(target, std::mem::take(&mut round.groups)).await?);
     pass(failpoint.as_ref(), Step::BackupStored)?;
     let sealed = crate::document::seal("manifest of a backup", &manifest)?;
     target.put(&manifest::manifest_key(&manifest.name), sealed).await?;
@@ -139,6 +155,7 @@ pub async fn backup_with(
     let pruned = prune(target, &options.keep, failpoint.as_ref()).await?;
     Ok(BackupReport {
         manifest,
+        whole,
         written_chunks: round.chunks.written,
         written_bytes: round.chunks.written_bytes,
         reused_files: round.reused,
@@ -150,6 +167,7 @@ pub async fn backup_with(
 
 struct Round<'a> {
     source: &'a Source,
+    target: &'a ObjectStore,
     options: &'a BackupOptions,
     failpoint: &'a dyn Failpoint,
     chunks: ChunkWriter,
@@ -167,6 +185,33 @@ struct Named {
 }
 
 impl Round<'_> {
+    /// The backup to put a newer log on top of: its log's files reach from before its cursors to now.
+    async fn base(&self) -> Result<Option<Manifest>, RecoveryError> {
+        let Some(previous) = &self.known.previous else { return Ok(None) };
+        for (shard, cursor) in &previous.cursors {
+            if self.source.log.bounds(*shard).await?.start > *cursor {
+                // What was trimmed since is in later commits and in the archive, neither of which it has.
+                return Ok(None);
+            }
+        }
+        Ok(Some(previous.clone()))
+    }
+
+    async fn run_log_only(&mut self, base: Manifest) -> Result<Manifest, RecoveryError> {
+        let (log_ends, newest_received) = self.log().await?;
+        let lists: Vec<_> = base.lists.into_iter().filter(|l| !is_log_group(&l.group)).collect();
+        let (mut files, mut bytes) = (0, 0);
+        for list in &lists {
+            for entry in manifest::read_list(self.target, list).await? {
+                (files, bytes) = (files + 1, bytes + entry.bytes);
+            }
+        }
+        for entry in self.groups.values().flatten() {
+            (files, bytes) = (files + 1, bytes + entry.bytes);
+        }
+        Ok(Manifest { log_ends, newest_received, lists, files, bytes, ..base })
+    }
+
     async fn run(&mut self) -> Result<Manifest, RecoveryError> {
         let named = self.catalog().await?;
         self.objects(&named).await?;
@@ -261,10 +306,10 @@ impl Round<'_> {
         let files = self.source.log.files().await?;
         let identity = read_if_there(&files.identity).await?;
         let identity = identity.ok_or_else(|| gone(&files.identity))?;
-        self.add_bytes("log", "log/log.id", identity).await?;
+        self.add_bytes(LOG, "log/log.id", identity).await?;
         let mut ends = Vec::new();
         for lane in files.lanes {
-            let group = format!("log-{}", lane.lane);
+            let group = format!("{LOG}-{}", lane.lane);
             let all: Vec<(String, PathBuf, u64)> = lane
                 .sealed
                 .into_iter()
@@ -338,6 +383,11 @@ impl Round<'_> {
 fn whole_chunks(entry: &FileEntry) -> Vec<String> {
     let whole = (entry.bytes / CHUNK_BYTES as u64) as usize;
     entry.chunks.iter().take(whole).cloned().collect()
+}
+
+/// Groups of files that a log consists of.
+fn is_log_group(group: &str) -> bool {
+    group == LOG || group.strip_prefix(LOG).is_some_and(|rest| rest.starts_with('-'))
 }
 
 /// Files that change together are listed together, so that lists stay the same from backup to backup.

@@ -12,7 +12,7 @@ use crate::intake::Resume;
 use crate::land::{Landed, Work};
 use crate::projects::Projects;
 use crate::redrive::Mending;
-use crate::recovery::{Backoff, catch_up};
+use crate::recovery::{Backoff, follow};
 use crate::restate;
 use crate::run::Deps;
 use crate::sights::find_sights;
@@ -217,6 +217,12 @@ impl Committer {
         Ok(())
     }
 
+    /// Writes a checkpoint although there is one of this commit: state is another now.
+    pub(crate) async fn checkpoint_anew(&mut self) -> Result<(), ProcessorError> {
+        self.checkpointed = CommitSeq(0);
+        self.checkpoint().await
+    }
+
     pub(crate) async fn checkpoint_if_due(&mut self) -> Result<(), ProcessorError> {
         let applied = self.state.as_ref().map_or(CommitSeq(0), State::applied);
         if applied.0 >= self.checkpointed.0 + self.config.checkpoint_commits {
@@ -307,7 +313,7 @@ impl Committer {
         let mut backoff = Backoff::new(&self.config);
         let started = Instant::now();
         loop {
-            match catch_up(&mut state, self.deps.catalog.as_ref(), &self.deps.store, own).await {
+            match follow(&mut state, &self.deps, own).await {
                 Ok(()) => break,
                 Err(ProcessorError::Catalog(error)) => self.tolerate("feed", error, started)?,
                 Err(ProcessorError::Store(error)) if error.retryable() => telemetry::retried("store"),

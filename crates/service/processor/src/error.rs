@@ -4,7 +4,7 @@ use crate::failpoint::Step;
 use tallymark_catalog::CatalogError;
 use tallymark_ledger::GapCause;
 use tallymark_log::ReadError;
-use tallymark_model::{Epoch, LogId, Position};
+use tallymark_model::{CommitSeq, Epoch, LogId, Position};
 use tallymark_state::StateError;
 use tallymark_store::StoreError;
 
@@ -55,6 +55,18 @@ pub enum ProcessorError {
     /// An object that the catalog refers to cannot be read.
     #[error("TM0607: the object store failed: {0}")]
     Store(#[from] StoreError),
+    /// A delta is gone and cannot be derived again.
+    #[error(
+        "TM0610: the delta {key} of commit {seq:?} is gone and cannot be derived again ({why}); restore it from a backup"
+    )]
+    Underivable {
+        /// Whose.
+        seq: CommitSeq,
+        /// Its object.
+        key: String,
+        /// Why not.
+        why: String,
+    },
     /// A step panicked; a bug.
     #[error("TM0608: the step `{step}` panicked: {message}")]
     Panicked {

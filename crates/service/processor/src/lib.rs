@@ -23,6 +23,7 @@
 
 mod committer;
 mod config;
+mod deltas;
 mod error;
 mod failpoint;
 mod group;

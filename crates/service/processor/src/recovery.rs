@@ -5,7 +5,9 @@
 //! Deliberately not here: what a delta means (`state`).
 
 use crate::config::ProcessorConfig;
+use crate::deltas;
 use crate::error::ProcessorError;
+use crate::run::Deps;
 use crate::telemetry;
 use std::time::Duration;
 use tallymark_catalog::{CatalogError, CommitRecord, Feed};
@@ -33,12 +35,9 @@ impl Backoff {
     }
 }
 
-/// State as of the newest commit.
-pub(crate) async fn open_state(
-    config: &ProcessorConfig,
-    catalog: &dyn Feed,
-    store: &ObjectStore,
-) -> Result<State, ProcessorError> {
+/// State as of the newest commit. A delta that is missing or damaged is derived again.
+pub(crate) async fn open_state(config: &ProcessorConfig, deps: &Deps) -> Result<State, ProcessorError> {
+    let catalog = deps.catalog.as_ref();
     let settings = StateConfig { dedup_days: config.dedup_days };
     let dir = config.state_dir.clone();
     let opened = tokio::task::spawn_blocking(move || State::open(&dir, settings));
@@ -53,7 +52,7 @@ pub(crate) async fn open_state(
         state = State::empty(settings);
     }
     let from = state.applied();
-    catch_up_patiently(&mut state, config, catalog, store).await?;
+    catch_up_patiently(&mut state, config, deps).await?;
     tracing::info!(checkpoint = from.0, applied = state.applied().0, "state is up to date");
     Ok(state)
 }
@@ -74,12 +73,11 @@ async fn is_of(state: &State, catalog: &dyn Feed, config: &ProcessorConfig) -> R
 async fn catch_up_patiently(
     state: &mut State,
     config: &ProcessorConfig,
-    catalog: &dyn Feed,
-    store: &ObjectStore,
+    deps: &Deps,
 ) -> Result<(), ProcessorError> {
     let mut backoff = Backoff::new(config);
     loop {
-        match catch_up(state, catalog, store, None).await {
+        match follow(state, deps, None).await {
             Ok(()) => return Ok(()),
             Err(ProcessorError::Catalog(error)) => tolerate(error)?,
             Err(ProcessorError::Store(error)) if error.retryable() => telemetry::retried("store"),
@@ -98,7 +96,46 @@ fn tolerate(error: CatalogError) -> Result<(), ProcessorError> {
     Ok(())
 }
 
-/// Applies every commit of the feed that state does not have. `own` saves fetching a delta that is at hand.
+/// Applies every commit of the feed that state does not have; deltas that are gone are derived again. `own` saves
+/// fetching a delta that is at hand.
+pub(crate) async fn follow(
+    state: &mut State,
+    deps: &Deps,
+    own: Option<&Delta>,
+) -> Result<(), ProcessorError> {
+    loop {
+        let records = deps.catalog.feed(state.applied(), PAGE).await?;
+        let done = records.len() < PAGE;
+        for record in records {
+            follow_one(state, deps, &record, own).await?;
+        }
+        if done {
+            return Ok(());
+        }
+    }
+}
+
+/// Applies one commit; true if its delta had to be derived again.
+pub(crate) async fn follow_one(
+    state: &mut State,
+    deps: &Deps,
+    record: &CommitRecord,
+    own: Option<&Delta>,
+) -> Result<bool, ProcessorError> {
+    match (&record.delta, own.filter(|d| d.commit == record.id)) {
+        (None, _) => state.pass(record.seq, record.id)?,
+        (Some(_), Some(own)) => state.apply(record.seq, own)?,
+        (Some(key), None) => {
+            let fetched = deltas::fetch(deps, record, key, state).await?;
+            state.apply(record.seq, &fetched.delta)?;
+            return Ok(fetched.rederived);
+        }
+    };
+    Ok(false)
+}
+
+/// Applies every commit of the feed that state does not have. `own` saves fetching a delta that is at hand. A delta
+/// that is gone is an error: only the processor derives it again.
 pub async fn catch_up(
     state: &mut State,
     catalog: &dyn Feed,

@@ -6,14 +6,17 @@
 
 use crate::committer::Committer;
 use crate::error::ProcessorError;
+use crate::recovery::Backoff;
+use crate::run::Deps;
 use crate::source;
 use crate::steps::decide::{Again, Old};
 use crate::steps::decode::{Content, Decoded, decode_mended};
+use crate::telemetry;
 use std::collections::BTreeMap;
-use tallymark_catalog::CommitRecord;
+use std::time::Instant;
 use tallymark_ledger::Interval;
 use tallymark_log::ReadLimit;
-use tallymark_model::{CommitSeq, Control, Millis, Outcome, Position, ProjectId, Redrive};
+use tallymark_model::{CommitSeq, Control, Millis, Outcome, Position, ProjectId, Redrive, Shard};
 use tallymark_state::Delta;
 
 /// Restatements of one record that are looked through, at most; each is an operator's deed.
@@ -29,19 +32,20 @@ pub(crate) enum Mending {
     Stopped,
 }
 
-/// Redrives among records, in order of the log; of several for one dead letter the last.
-fn asked(records: &[Decoded]) -> BTreeMap<Position, (Position, Redrive)> {
-    let mut asked = BTreeMap::new();
+/// Redrives among records by dead letter; of several for one dead letter the last.
+pub(crate) type Asked = BTreeMap<Position, (Position, Redrive)>;
+
+/// What the records ask to mend.
+pub(crate) fn asked(records: &[Decoded]) -> Asked {
+    let mut asked = Asked::new();
     for record in records {
         if let Content::Control(control) = &record.content
             && let Control::Redrive(redrive) = control.as_ref()
             && redrive.position.shard() == record.position.shard()
             && redrive.position.offset < record.position.offset
+            && asked.get(&redrive.position).is_none_or(|(at, _)| *at < record.position)
         {
-            let held: Option<&(Position, Redrive)> = asked.get(&redrive.position);
-            if held.is_none_or(|(at, _)| *at < record.position) {
-                asked.insert(redrive.position, (record.position, redrive.clone()));
-            }
+            asked.insert(redrive.position, (record.position, redrive.clone()));
         }
     }
     asked
@@ -55,91 +59,99 @@ impl Committer {
         fresh: &[Interval],
     ) -> Result<Mending, ProcessorError> {
         let asked = asked(records);
-        if let Some((at, _)) = asked.values().filter(|(_, r)| fresh.iter().any(|i| i.contains(r.position))).min_by_key(|(at, _)| *at) {
+        let own = asked.values().filter(|(_, r)| fresh.iter().any(|i| i.contains(r.position)));
+        if let Some((at, _)) = own.min_by_key(|(at, _)| *at) {
             return Ok(Mending::Split(*at));
         }
-        let mut again = Vec::new();
-        for (position, (_, redrive)) in asked {
-            let one = Interval::new(position.shard(), position.offset, position.offset + 1);
-            let stock = source::read(&self.deps, one, ReadLimit { records: 1, bytes: usize::MAX }).await?;
-            let Some((_, record)) = stock.records.into_iter().next() else {
-                tracing::error!(%position, "the dead letter that was mended cannot be read any more; it stays dead");
-                continue;
-            };
-            let Some(found) = self.outcome_of(position, source::received_at(&record)).await? else {
+        let mut backoff = Backoff::new(&self.config);
+        let started = Instant::now();
+        loop {
+            match mended(&self.deps, &asked, self.state()?.applied()).await {
+                Ok(again) => return Ok(Mending::Again(again)),
+                Err(ProcessorError::Catalog(error)) => self.tolerate("redrive", error, started)?,
+                Err(ProcessorError::Store(error)) if error.retryable() => telemetry::retried("store"),
+                Err(error) => return Err(error),
+            }
+            if !self.pause(&mut backoff).await {
                 return Ok(Mending::Stopped);
-            };
-            let Some((project, outcome @ Outcome::Dead { .. })) = found else {
-                tracing::warn!(%position, by = redrive.by, "what was mended is no dead letter; nothing changes");
-                continue;
-            };
-            let record = decode_mended(position, record, &redrive, self.deps.decode);
-            again.push(Again { record, old: Old { project, outcome, row: None } });
-        }
-        Ok(Mending::Again(again))
-    }
-
-    /// What the newest delta that mentions a record says of it; inner none: it is visible, control, or has no account.
-    /// Outer none: asked to stop.
-    async fn outcome_of(
-        &mut self,
-        position: Position,
-        received_at: Millis,
-    ) -> Result<Option<Option<(ProjectId, Outcome)>>, ProcessorError> {
-        let catalog = self.deps.catalog.clone();
-        let to = received_at.checked_add(1);
-        let history = || catalog.restatements(Some(received_at), to, HISTORY);
-        let Some(history) = self.patiently("restatements", history).await? else { return Ok(None) };
-        let mut seqs: Vec<CommitSeq> = history
-            .into_iter()
-            .filter(|r| r.restatement.interval.contains(position))
-            .map(|r| r.seq)
-            .collect();
-        match self.commit_over(position).await? {
-            Some(Some(record)) => seqs.push(record.seq),
-            Some(None) => return Ok(Some(None)),
-            None => return Ok(None),
-        }
-        seqs.sort_unstable();
-        seqs.dedup();
-        let mut found = None;
-        for seq in seqs {
-            let after = CommitSeq(seq.0 - 1);
-            let Some(records) = self.patiently("feed", || catalog.feed(after, 1)).await? else { return Ok(None) };
-            let Some(key) = records.into_iter().next().and_then(|r| r.delta) else { continue };
-            let delta = Delta::decode(&self.deps.store.get(&key).await?)?;
-            if delta.restated.iter().any(|i| i.contains(position)) {
-                found = None;
-            }
-            if let Some(e) = delta.exceptions.iter().find(|e| e.position == position) {
-                found = Some((e.project, e.outcome.clone()));
             }
         }
-        Ok(Some(found))
     }
+}
 
-    /// The commit that moved the cursor over a position.
-    pub(crate) async fn commit_over(
-        &mut self,
-        position: Position,
-    ) -> Result<Option<Option<CommitRecord>>, ProcessorError> {
-        let catalog = self.deps.catalog.clone();
-        let (mut before, mut by) = (0, self.state()?.applied().0);
-        // The cursor is at or below the position as of `before`, beyond it as of `by`.
-        let passed = |cursors: &[(tallymark_model::Shard, u64)]| {
-            cursors.iter().any(|(shard, cursor)| *shard == position.shard() && *cursor > position.offset)
+/// The records to decide again, as of a commit.
+pub(crate) async fn mended(
+    deps: &Deps,
+    asked: &Asked,
+    as_of: CommitSeq,
+) -> Result<Vec<Again>, ProcessorError> {
+    let mut again = Vec::new();
+    for (position, (_, redrive)) in asked {
+        let one = Interval::new(position.shard(), position.offset, position.offset + 1);
+        let stock = source::read(deps, one, ReadLimit { records: 1, bytes: usize::MAX }).await?;
+        let Some((_, record)) = stock.records.into_iter().next() else {
+            tracing::error!(%position, "the dead letter that was mended cannot be read any more; it stays dead");
+            continue;
         };
-        let at = |seq: u64| catalog.cursors_at(CommitSeq(seq));
-        let Some(now) = self.patiently("cursors", || at(by)).await? else { return Ok(None) };
-        if !passed(&now) {
-            return Ok(Some(None));
-        }
-        while by - before > 1 {
-            let middle = before + (by - before) / 2;
-            let Some(cursors) = self.patiently("cursors", || at(middle)).await? else { return Ok(None) };
-            if passed(&cursors) { by = middle } else { before = middle }
-        }
-        let records = self.patiently("feed", || catalog.feed(CommitSeq(by - 1), 1)).await?;
-        Ok(records.map(|r| r.into_iter().next()))
+        let received_at = source::received_at(&record);
+        let Some((project, outcome @ Outcome::Dead { .. })) =
+            outcome_of(deps, *position, received_at, as_of).await?
+        else {
+            tracing::warn!(%position, by = redrive.by, "what was mended is no dead letter; nothing changes");
+            continue;
+        };
+        let record = decode_mended(*position, record, redrive, deps.decode);
+        again.push(Again { record, old: Old { project, outcome, row: None } });
     }
+    Ok(again)
+}
+
+/// What the newest delta that mentions a record says of it; none: it is visible, control, or has no account.
+async fn outcome_of(
+    deps: &Deps,
+    position: Position,
+    received_at: Millis,
+    as_of: CommitSeq,
+) -> Result<Option<(ProjectId, Outcome)>, ProcessorError> {
+    let Some(first) = commit_over(deps, position, as_of).await? else { return Ok(None) };
+    let to = received_at.checked_add(1);
+    let history = deps.catalog.restatements(Some(received_at), to, HISTORY).await?;
+    let later = history.into_iter().filter(|r| r.restatement.interval.contains(position)).map(|r| r.seq);
+    let mut seqs: Vec<CommitSeq> = later.filter(|seq| *seq <= as_of).chain([first]).collect();
+    seqs.sort_unstable();
+    seqs.dedup();
+    let mut found = None;
+    for seq in seqs {
+        let record = deps.catalog.feed(CommitSeq(seq.0 - 1), 1).await?.into_iter().next();
+        let Some(key) = record.and_then(|r| r.delta) else { continue };
+        let delta = Delta::decode(&deps.store.get(&key).await?)?;
+        if delta.restated.iter().any(|i| i.contains(position)) {
+            found = None;
+        }
+        if let Some(e) = delta.exceptions.iter().find(|e| e.position == position) {
+            found = Some((e.project, e.outcome.clone()));
+        }
+    }
+    Ok(found)
+}
+
+/// The commit that moved the cursor over a position, if there is one by then.
+async fn commit_over(
+    deps: &Deps,
+    position: Position,
+    by: CommitSeq,
+) -> Result<Option<CommitSeq>, ProcessorError> {
+    let passed = |cursors: Vec<(Shard, u64)>| {
+        cursors.iter().any(|(shard, cursor)| *shard == position.shard() && *cursor > position.offset)
+    };
+    // The cursor is at or below the position as of `before`, beyond it as of `by`.
+    let (mut before, mut by) = (0, by.0);
+    if !passed(deps.catalog.cursors_at(CommitSeq(by)).await?) {
+        return Ok(None);
+    }
+    while by - before > 1 {
+        let middle = before + (by - before) / 2;
+        if passed(deps.catalog.cursors_at(CommitSeq(middle)).await?) { by = middle } else { before = middle }
+    }
+    Ok(Some(CommitSeq(by)))
 }

@@ -88,7 +88,7 @@ async fn work(
 ) -> Result<(), ProcessorError> {
     check_log(config, deps, stop).await?;
     let state = tokio::select! {
-        state = open_state(config, deps.catalog.as_ref(), &deps.store) => state?,
+        state = open_state(config, deps) => state?,
         () = stop.cancelled() => return Ok(()),
     };
     let mut committer = Committer::new(Arc::clone(deps), Arc::clone(config), epoch, stop.clone(), state);

@@ -87,6 +87,11 @@ pub(crate) fn delta_rederived() {
     counter!("tallymark_processor_deltas_rederived_total").increment(1);
 }
 
+/// A segment file was gone or damaged and was derived again.
+pub(crate) fn segment_rebuilt() {
+    counter!("tallymark_processor_segments_rebuilt_total").increment(1);
+}
+
 /// How much is read and not committed.
 pub(crate) fn in_flight(bytes: usize) {
     gauge!("tallymark_processor_inflight_bytes").set(bytes as f64);

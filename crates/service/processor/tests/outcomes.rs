@@ -8,7 +8,7 @@ use rig::{Body, Rig, Sent};
 use tallymark_catalog::{Snapshots, token_of};
 use tallymark_ledger::{Account, GapCause, Interval, Tally};
 use tallymark_model::{DeadReason, Envelope, Event, Lane, Outcome, Position, ProjectId, SubjectId};
-use tallymark_processor::{OnGap, ProcessorError};
+use tallymark_processor::OnGap;
 use tallymark_state::{State, StateConfig};
 
 fn bulk(sent: Sent) -> Sent {
@@ -199,18 +199,18 @@ async fn a_damaged_range_is_booked_as_lost_and_passed() {
 }
 
 #[tokio::test]
-async fn a_damaged_range_stops_the_processor_if_so_configured_and_what_came_before_counts() {
+async fn a_damaged_range_blocks_its_shard_if_so_configured_and_what_came_before_counts() {
     let mut rig = Rig::new().await;
     let events: Vec<Sent> = (0..8).map(|i| Sent::new("Play", "d", &i.to_string())).collect();
     let positions = rig.send(&events).await;
     let shard = positions[0].shard();
     rig.log.lose(Interval { shard, from: positions[5].offset, to: positions[6].offset });
-    let config = tallymark_processor::ProcessorConfig { on_corrupt: OnGap::Stop, ..rig.config() };
-    let stopped = rig.drain_with(config, rig.deps()).await;
-    assert!(
-        matches!(&stopped, Err(ProcessorError::Gap { from, cause: GapCause::Corrupt, .. }) if *from == positions[5]),
-        "{stopped:?}"
-    );
+    let config = || tallymark_processor::ProcessorConfig { on_corrupt: OnGap::Stop, ..rig.config() };
+    let at_the_gap = async || {
+        let cursors = rig.catalog.cursors().await.unwrap();
+        cursors.iter().any(|c| c.shard == shard && c.position == positions[5].offset)
+    };
+    rig.run_until(config(), rig.deps(), at_the_gap).await.unwrap();
     let found = audit(&rig).await;
     assert_eq!(found.rows.len(), 5);
 }

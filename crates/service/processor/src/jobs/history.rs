@@ -6,6 +6,7 @@
 
 use crate::committer::Committer;
 use crate::error::ProcessorError;
+use crate::run::Deps;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tallymark_catalog::{CommitRecord, Origin};
@@ -25,6 +26,48 @@ pub(crate) struct Dependent {
     pub received_at: Millis,
     pub project: ProjectId,
     pub witness: Position,
+}
+
+/// Records of a scope that had become no row before a commit was made.
+pub(crate) async fn exceptions_before(
+    deps: &Deps,
+    scope: &IntervalSet,
+    before: CommitSeq,
+) -> Result<BTreeMap<Position, Exception>, ProcessorError> {
+    let mut found: BTreeMap<Position, Exception> = BTreeMap::new();
+    let mut seq = CommitSeq(0);
+    loop {
+        let records = deps.catalog.feed(seq, PAGE).await?;
+        let done = records.len() < PAGE;
+        for record in records {
+            seq = record.seq;
+            if seq >= before {
+                return Ok(found);
+            }
+            let intervals = decided_by(&record);
+            let Some(key) = record.delta.filter(|_| intervals.iter().any(|i| touches(scope, *i))) else {
+                continue;
+            };
+            let delta = Delta::decode(&deps.store.get(&key).await?)?;
+            found.retain(|p, _| !delta.restated.iter().any(|i| i.contains(*p)));
+            let inside = delta.exceptions.into_iter().filter(|e| scope.contains(e.position));
+            found.extend(inside.map(|e| (e.position, e)));
+        }
+        if done {
+            return Ok(found);
+        }
+    }
+}
+
+/// The intervals that a commit decided something in.
+fn decided_by(record: &CommitRecord) -> Vec<Interval> {
+    let decided = |a: &Account| matches!(a, Account::Accounted { .. });
+    let advances = record.advances.iter().filter(|a| decided(&a.account)).map(|a| a.interval());
+    advances.chain(record.restated.iter().map(|r| r.interval)).collect()
+}
+
+fn touches(scope: &IntervalSet, interval: Interval) -> bool {
+    scope.iter().any(|i| i.overlaps(&interval))
 }
 
 /// Commits that decided something within a scope.
@@ -82,10 +125,7 @@ impl History {
 
     async fn note(&mut self, committer: &Committer, record: CommitRecord) -> Result<(), ProcessorError> {
         let Some(key) = record.delta.clone() else { return Ok(()) };
-        let decided = |a: &Account| matches!(a, Account::Accounted { .. });
-        let mut intervals: Vec<Interval> =
-            record.advances.iter().filter(|a| decided(&a.account)).map(|a| a.interval()).collect();
-        intervals.extend(record.restated.iter().map(|r| r.interval));
+        let mut intervals = decided_by(&record);
         let accounts = record.advances.iter().map(|a| &a.account);
         let duplicates = accounts.chain(record.restated.iter().map(|r| &r.now)).any(|account| {
             matches!(account, Account::Accounted { tally, .. } if tally.duplicate > 0)
@@ -97,8 +137,7 @@ impl History {
                 delta.restated.iter().for_each(|i| self.rewritten.insert(*i));
             }
         }
-        let touches = |i: &Interval| !self.scope.intersect(&IntervalSet::from_iter([*i])).is_empty();
-        intervals.retain(touches);
+        intervals.retain(|i| touches(&self.scope, *i));
         if !intervals.is_empty() {
             self.touching.push(Touch { key, intervals });
         }

@@ -9,9 +9,11 @@
 //! Deliberately not here: what people see of jobs (`api`), backup and rehearsal.
 
 mod counts;
-mod history;
+pub(crate) mod history;
 mod pace;
 mod preview;
+mod rebuild_segments;
+mod rebuild_state;
 mod replay;
 mod reprocess;
 mod skip;
@@ -83,6 +85,8 @@ pub(crate) enum Task {
     Replay(replay::Replay),
     Reprocess(Box<reprocess::Reprocess>),
     Preview(Box<preview::Preview>),
+    State(Box<rebuild_state::Rebuild>),
+    Segments(Box<rebuild_segments::Rebuild>),
 }
 
 impl Task {
@@ -101,6 +105,15 @@ impl Task {
                         .map(|r| Task::Reprocess(Box::new(r))),
                 },
             },
+            JobKind::RebuildState | JobKind::RebuildIdentity => spec::parse(&job.spec)
+                .map(|spec| rebuild_state::Rebuild::open(committer, job.dry_run, &spec))
+                .map(|rebuild| Task::State(Box::new(rebuild))),
+            JobKind::RebuildSegments => match spec::parse::<spec::SegmentsSpec>(&job.spec) {
+                Err(why) => Err(why),
+                Ok(spec) => rebuild_segments::Rebuild::open(committer, job, &spec)
+                    .await?
+                    .map(|rebuild| Task::Segments(Box::new(rebuild))),
+            },
             other => Err(format!("the processor does not do jobs of the kind {}", other.name())),
         })
     }
@@ -115,6 +128,8 @@ impl Task {
             Task::Replay(replay) => replay.step(committer, limit).await,
             Task::Reprocess(reprocess) => reprocess.step(committer, limit).await,
             Task::Preview(preview) => preview.step(committer, limit).await,
+            Task::State(rebuild) => rebuild.step(committer).await,
+            Task::Segments(rebuild) => rebuild.step(committer).await,
         }
     }
 
@@ -124,6 +139,8 @@ impl Task {
             Task::Replay(replay) => replay.left(),
             Task::Reprocess(reprocess) => reprocess.left(),
             Task::Preview(preview) => preview.scope.left(),
+            Task::State(rebuild) => rebuild.left(),
+            Task::Segments(rebuild) => rebuild.left(),
         }
     }
 
@@ -133,6 +150,8 @@ impl Task {
             Task::Replay(replay) => Ok(replay.report()),
             Task::Reprocess(reprocess) => Ok(reprocess.report()),
             Task::Preview(preview) => Ok(preview.report()),
+            Task::State(rebuild) => Ok(rebuild.report()),
+            Task::Segments(rebuild) => Ok(rebuild.report()),
         }
     }
 
@@ -141,11 +160,15 @@ impl Task {
             Task::Skip(_) => Verb::Skip,
             Task::Replay(_) => Verb::Replay,
             Task::Reprocess(_) | Task::Preview(_) => Verb::Reprocess,
+            Task::State(_) => Verb::Rebuild,
+            Task::Segments(_) => Verb::Repair,
         }
     }
 
     fn unit(&self) -> &'static str {
         match self {
+            Task::State(_) => "commits",
+            Task::Segments(_) => "segments",
             Task::Skip(_) | Task::Replay(_) | Task::Reprocess(_) | Task::Preview(_) => "records",
         }
     }

@@ -175,6 +175,18 @@ def test_rules_over_the_control_socket_and_a_broken_file(server):
     assert server.http.get("/throttle").status_code != 200 or "in_force_since" not in server.http.get("/throttle").text
 
 
+def test_control_records_reach_every_shard(server):
+    note = {"kind": "refused", "token": "0" * 32, "minute": 0, "count": 1, "reason": "test"}
+    shards = 2 * control(server, "GET", "/pressure")[1]["partitions"]
+    status, answer = control(server, "POST", "/control", {"everywhere": [note], "at": [{"shard": {"lane": "bulk", "partition": 0}, "control": note}]})
+    assert status == 200 and len(answer["positions"]) == shards + 1
+    assert len({p.split("@")[0] for p in answer["positions"]}) == shards
+    wait_for(lambda: all(lane["cursor"] == lane["end"] for lane in server.ledger()["lanes"]))
+    assert server.settle()["balanced"]
+    server.stop()
+    assert json.loads(server.cli("verify", "--data", server.data, "--json").stdout)["control"] >= shards + 1
+
+
 def test_the_commands_of_the_page(server, tmp_path):
     if not shutil.which("curl"):
         pytest.skip("curl is missing")
@@ -190,3 +202,75 @@ def test_the_commands_of_the_page(server, tmp_path):
         assert done.returncode == 0 and '"error"' not in done.stdout, f"{line}\n{done.stdout}\n{done.stderr}"
     assert control(server, "GET", "/throttle")[1]["rules"]["rules"][2]["name"] == "partner"
     assert json.loads((server.data / "throttle.json").read_text())["rules"][0]["daily"] == 500_000
+
+
+def throttled_server(make_server):
+    """100 events of one sender at once, then 20 a second."""
+    server = make_server()
+    server.data.mkdir(parents=True)
+    rule = {"events_per_second": 20, "burst": 100}
+    rules = [{"name": "device", "per": "device", **rule}, {"name": "user", "per": "user", **rule}]
+    (server.data / "throttle.json").write_text(json.dumps({"version": 1, "rules": rules}))
+    return server.start()
+
+
+def throttled_requests(server):
+    return control(server, "GET", "/pressure")[1]["requests"]["throttled"]
+
+
+def test_the_amplitude_sdk_delivers_neighbours_at_once_and_the_rest_later(make_server):
+    from amplitude import Amplitude, BaseEvent
+
+    server = throttled_server(make_server)
+    client = Amplitude(server.write_key)
+    client.configuration.server_url = f"{server.url}/2/httpapi"
+    client.configuration.flush_queue_size = 200
+    client.configuration.flush_interval_millis = 500
+    answered = {}
+    client.configuration.callback = lambda event, code, message=None: answered.update({event["insert_id"]: code})
+    for i in range(200):
+        device = f"normal-{i % 5}" if i % 4 == 0 else "abuser"
+        client.track(BaseEvent(event_type="beat", device_id=device, insert_id=f"{device}-{i}"))
+    normal = {f"normal-{i % 5}-{i}" for i in range(0, 200, 4)}
+    wait_for(lambda: normal <= answered.keys(), seconds=15)
+    assert throttled_requests(server) >= 1
+    # The 50 events over the limit wait their 30 seconds and are taken then: nothing is lost.
+    wait_for(lambda: len(answered) == 200, seconds=90)
+    assert set(answered.values()) == {200}
+    server.settle()
+    assert server.total("beat") == 200
+    client.shutdown()
+
+
+def test_the_posthog_sdk_waits_as_it_is_told(make_server):
+    from posthog import Posthog
+
+    server = throttled_server(make_server)
+    client = Posthog(server.write_key, host=server.url, sync_mode=False, flush_at=50)
+    for i in range(150):
+        client.capture("beat", distinct_id="abuser", properties={"i": i})
+    client.flush()
+    client.shutdown()
+    assert throttled_requests(server) >= 1
+    server.settle()
+    assert server.total("beat") == 150
+
+
+def test_the_segment_sdk_waits_as_it_is_told(make_server):
+    import segment.analytics as analytics
+
+    server = throttled_server(make_server)
+    analytics.default_client = None
+    analytics.write_key = server.write_key
+    analytics.host = server.url
+    failures = []
+    analytics.on_error = lambda error, items: failures.append(error)
+    for i in range(150):
+        analytics.track("abuser", "beat", {"i": i})
+        if i % 50 == 49:
+            analytics.flush()
+    analytics.shutdown()
+    analytics.default_client = None
+    assert throttled_requests(server) >= 1 and not failures
+    server.settle()
+    assert server.total("beat") == 150

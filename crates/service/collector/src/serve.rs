@@ -6,11 +6,11 @@ use crate::route::{Collector, router};
 use crate::{control, names, throttle_tasks};
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tallymark_log::LogWriter;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +18,8 @@ use tokio_util::task::TaskTracker;
 
 /// Pause after the system could not accept (no file descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Pause before the control socket is tried again.
+const BIND_PAUSE: Duration = Duration::from_secs(5);
 /// Requests on the control socket get this time to finish.
 const CONTROL_DRAIN: Duration = Duration::from_secs(2);
 
@@ -42,7 +44,7 @@ pub async fn serve_collector(
     let places = Arc::new(Semaphore::new(collector.config.connections_max));
     let writer = tokio::spawn(write_refused_regularly(Arc::clone(&collector), shutdown.clone()));
     let throttling = tokio::spawn(throttle_tasks::run(Arc::clone(&collector), shutdown.clone()));
-    let controls = control_socket(&collector, stop.close.clone())?;
+    let controls = control_socket(&collector, stop.close.clone());
     let routes = router(Arc::clone(&collector));
     let spawn = |stream: TcpStream, peer: SocketAddr, place: Option<OwnedSemaphorePermit>| {
         let _ = stream.set_nodelay(true);
@@ -91,30 +93,44 @@ pub async fn serve_collector(
     Ok(())
 }
 
-/// Serves the control socket, if there is to be one, until `close`.
-fn control_socket(
-    collector: &Arc<Collector>,
-    close: CancellationToken,
-) -> io::Result<Option<(JoinHandle<()>, PathBuf)>> {
-    let Some(path) = collector.config.control_socket.clone() else { return Ok(None) };
-    let listener = control::bind(&path)?;
+/// Serves the control socket, if there is to be one, until `close`. Taking events does not depend on it: a socket
+/// that cannot be made is tried again and again.
+fn control_socket(collector: &Arc<Collector>, close: CancellationToken) -> Option<(JoinHandle<()>, PathBuf)> {
+    let path = collector.config.control_socket.clone()?;
     let routes = control::router(Arc::clone(collector));
-    let served = tokio::spawn(async move {
-        let server = axum::serve(listener, routes).with_graceful_shutdown(close.clone().cancelled_owned());
-        let bound = async {
-            close.cancelled().await;
-            tokio::time::sleep(CONTROL_DRAIN).await;
-        };
-        tokio::select! {
-            ended = server.into_future() => {
-                if let Err(error) = ended {
-                    tracing::warn!(%error, "the control socket ended");
+    let served = tokio::spawn({
+        let path = path.clone();
+        async move {
+            let Some(listener) = close.run_until_cancelled(bind_patiently(&path)).await else { return };
+            let server =
+                axum::serve(listener, routes).with_graceful_shutdown(close.clone().cancelled_owned());
+            let bound = async {
+                close.cancelled().await;
+                tokio::time::sleep(CONTROL_DRAIN).await;
+            };
+            tokio::select! {
+                ended = server.into_future() => {
+                    if let Err(error) = ended {
+                        tracing::warn!(%error, "the control socket ended");
+                    }
                 }
+                () = bound => {}
             }
-            () = bound => {}
         }
     });
-    Ok(Some((served, path)))
+    Some((served, path))
+}
+
+async fn bind_patiently(path: &Path) -> UnixListener {
+    loop {
+        match control::bind(path) {
+            Ok(listener) => return listener,
+            Err(why) => {
+                tracing::error!(path = %path.display(), %why, "no control socket: rules cannot be changed")
+            }
+        }
+        tokio::time::sleep(BIND_PAUSE).await;
+    }
 }
 
 async fn write_refused_regularly(collector: Arc<Collector>, shutdown: CancellationToken) {

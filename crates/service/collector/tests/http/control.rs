@@ -151,6 +151,14 @@ async fn the_socket_is_its_owners_and_the_public_port_has_none_of_it() {
 }
 
 #[tokio::test]
+async fn events_are_taken_without_the_socket() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = start(with_socket(&folder.path().join("missing"))).await;
+    assert_eq!(running.post("/api/v1/events").body(NATIVE).send().await.unwrap().status(), 200);
+    running.shut_down().await;
+}
+
+#[tokio::test]
 async fn throttle_rules_can_be_replaced_and_seen() {
     let folder = tempfile::tempdir().unwrap();
     let running = start(with_socket(folder.path())).await;

@@ -232,14 +232,15 @@ mod tests {
             lie in prop_oneof![Just(None), (0u8..4).prop_map(Some)],
         ) {
             let rows: Vec<u64> = rows.into_iter().collect();
-            let (out, kept): (Vec<(usize, u64)>, Vec<(usize, u64)>) =
-                rows.iter().copied().enumerate().partition(|(i, _)| gone[*i]);
-            let offsets = |part: &[(usize, u64)]| part.iter().map(|(_, o)| *o).collect::<Vec<u64>>();
+            let part = |out: bool| -> Vec<u64> {
+                rows.iter().enumerate().filter(|(i, _)| gone[*i] == out).map(|(_, o)| *o).collect()
+            };
+            let (out, kept) = (part(true), part(false));
             let whole = Interval::new(SHARD, 0, 210);
             let removed = [segment(1, whole, &rows)];
             let added: Vec<SegmentMeta> =
-                if kept.is_empty() { Vec::new() } else { vec![segment(1, whole, &offsets(&kept))] };
-            let mut left = (removed[0].id, out.len() as u64, sum(&offsets(&out)));
+                if kept.is_empty() { Vec::new() } else { vec![segment(1, whole, &kept)] };
+            let mut left = (removed[0].id, out.len() as u64, sum(&out));
             match lie {
                 None => {}
                 // One more or one less than there were, others than there were, of a segment that is not removed.

@@ -5,7 +5,7 @@ use crate::check::commit::{check_advance, check_restatement, check_row};
 use crate::error::Result;
 use crate::objects::{self, is_live};
 use crate::pass::{Pass, Step};
-use crate::read::{aside, delta, duplicates, exceptions, log_range, positions};
+use crate::read::{aside, books, delta, duplicates, exceptions, log_range, positions};
 use crate::tracker::Tracker;
 use crate::{AuditorConfig, Catalog, Deps, Fault, FindingKind, FindingSink, Progress};
 use std::collections::BTreeMap;
@@ -131,7 +131,7 @@ impl Auditor {
     async fn books(&mut self) -> Result<()> {
         let catalog = Arc::clone(&self.deps.catalog);
         let bound = catalog.log_id().await?;
-        let books = catalog.books(ProjectId::UNKNOWN, None, None).await?;
+        let Some(books) = books(&self.deps).await? else { return Ok(()) };
         // The log after the books: it only grows, and a trim needs what the books say now.
         let log = self.log_ends().await?;
         let mut by_scope: BTreeMap<&str, Vec<Fault>> = BTreeMap::new();
@@ -239,7 +239,10 @@ impl Auditor {
     async fn pass_one(&mut self) -> Result<bool> {
         let mut pass = match self.pass.take() {
             Some(pass) => pass,
-            None => Pass::start(&self.deps, self.deps.log.id()).await?,
+            None => match Pass::start(&self.deps, self.deps.log.id()).await? {
+                Some(pass) => pass,
+                None => return Ok(false),
+            },
         };
         let catalog = Arc::clone(&self.deps.catalog);
         match pass.step(&self.deps).await? {
@@ -286,10 +289,10 @@ impl Auditor {
     async fn commit(&mut self, commit: &CommitRecord) -> Result<()> {
         let catalog = Arc::clone(&self.deps.catalog);
         let scope = format!("delta/{}", commit.seq.0);
-        let delta = match delta(&self.deps, commit).await {
+        let delta = match delta(&self.deps, commit).await? {
             Ok(delta) => delta,
-            Err(why) => {
-                let fault = delta_fault(commit, why);
+            Err((kind, why)) => {
+                let fault = delta_fault(commit, kind, &why);
                 self.tracker.settle(&scope, vec![fault], Some(catalog.as_ref())).await?;
                 self.count(commit);
                 return Ok(());
@@ -445,9 +448,7 @@ fn within(rows: &[Position], interval: Interval) -> Vec<u64> {
     rows.iter().filter(|p| interval.contains(**p)).map(|p| p.offset).collect()
 }
 
-fn delta_fault(commit: &CommitRecord, why: String) -> Fault {
-    let kind =
-        if why.contains("not found") { FindingKind::MissingObject } else { FindingKind::DamagedObject };
+fn delta_fault(commit: &CommitRecord, kind: FindingKind, why: &str) -> Fault {
     let text = format!("the delta of commit {} cannot be read: {why}", commit.seq.0);
     let mut fault = Fault::new(kind, text);
     if let Some(advance) = commit.advances.first() {

@@ -2,13 +2,11 @@
 
 use crate::check::rows::RowSums;
 use crate::error::Result;
-use crate::objects::{self, Live, fault_of, is_live, is_passing};
-use crate::read::aside;
+use crate::objects::{self, fault_of, is_live, is_passing};
+use crate::read::{aside, books};
 use crate::{Deps, Fault};
-use std::sync::Arc;
-use tallymark_catalog::Books;
 use tallymark_ledger::{Interval, IntervalSet, SegmentKind, SegmentMeta};
-use tallymark_model::{LogId, ProjectId};
+use tallymark_model::LogId;
 use tallymark_store::{ObjectStore, StoreError, verify_segment};
 
 /// One reading of all files.
@@ -17,7 +15,6 @@ pub(crate) struct Pass {
     todo: Vec<(SegmentMeta, Vec<Interval>)>,
     /// A file could not be read, so that its rows are missing in the sums.
     torn: bool,
-    segments: Arc<Live>,
 }
 
 /// What one step brought.
@@ -31,19 +28,14 @@ pub(crate) enum Step {
 }
 
 impl Pass {
-    /// As of the newest commit.
-    pub async fn start(deps: &Deps, log: LogId) -> Result<Pass> {
-        let books: Books = deps.catalog.books(ProjectId::UNKNOWN, None, None).await?;
+    /// As of the newest commit; `None`: commits keep coming, try again.
+    pub async fn start(deps: &Deps, log: LogId) -> Result<Option<Pass>> {
+        let Some(books) = books(deps).await? else { return Ok(None) };
         let live = objects::live(deps, Some(books.seq)).await?;
         let mut todo: Vec<_> = live.values().cloned().collect();
         // Taken from the end: what was received last comes first.
         todo.sort_by_key(|(segment, _)| segment.received_max);
-        Ok(Pass { sums: RowSums::new(log, &books.rows), todo, torn: false, segments: Arc::new(live) })
-    }
-
-    /// The live segments it is about.
-    pub fn segments(&self) -> &Live {
-        &self.segments
+        Ok(Some(Pass { sums: RowSums::new(log, &books.rows), todo, torn: false }))
     }
 
     /// Looks at one more file.

@@ -2,15 +2,40 @@
 
 use crate::check::{Excepted, LogFacts, Seen};
 use crate::error::Result;
-use crate::{AuditError, Deps};
+use crate::{AuditError, Deps, FindingKind};
 use arrow::array::AsArray;
 use arrow::datatypes::UInt64Type;
-use tallymark_catalog::CommitRecord;
-use tallymark_ledger::{GapCause, Interval, SegmentMeta};
+use tallymark_catalog::{Books, CommitRecord, LedgerRow};
+use tallymark_ledger::{GapCause, Interval, SegmentMeta, Tally};
 use tallymark_log::{Item, ReadError, ReadLimit};
 use tallymark_model::{Outcome, Position, ProjectId, Record};
 use tallymark_state::Delta;
 use tallymark_store::{Column, ObjectStore, SegmentReader, StoreError};
+
+/// How often the books are read again because a commit came in between.
+const READ_TRIES: u32 = 20;
+
+/// The books as of one commit; `None` if commits keep coming in between: the next look will do.
+pub(crate) async fn books(deps: &Deps) -> Result<Option<Books>> {
+    for _ in 0..READ_TRIES {
+        let seq = deps.catalog.latest_seq().await?;
+        let rows = deps.catalog.ledger(None, None, None).await?;
+        let cursors = deps.catalog.cursors().await?;
+        if deps.catalog.latest_seq().await? == seq {
+            let sum = |sum: Tally, row: &LedgerRow| sum + row.tally;
+            let instance = rows.iter().fold(Tally::default(), sum);
+            return Ok(Some(Books {
+                seq,
+                cursors,
+                rows,
+                project: instance,
+                instance,
+                anomalies: Vec::new(),
+            }));
+        }
+    }
+    Ok(None)
+}
 
 /// What the log holds in an interval.
 pub(crate) async fn log_range(deps: &Deps, interval: Interval) -> Result<LogFacts> {
@@ -62,15 +87,24 @@ fn seen(offset: u64, record: &Record) -> Seen {
     }
 }
 
-/// A delta, or why there is none.
-pub(crate) async fn delta(deps: &Deps, commit: &CommitRecord) -> Result<Option<Delta>, String> {
-    let Some(key) = &commit.delta else { return Ok(None) };
-    let bytes = deps.store.get(key).await.map_err(|e| e.to_string())?;
-    let delta = Delta::decode(&bytes).map_err(|e| format!("{key}: {e}"))?;
-    if delta.commit != commit.id {
-        return Err(format!("{key} belongs to another commit"));
-    }
-    Ok(Some(delta))
+/// A delta, or what is wrong with it.
+pub(crate) async fn delta(
+    deps: &Deps,
+    commit: &CommitRecord,
+) -> Result<Result<Option<Delta>, (FindingKind, String)>> {
+    let Some(key) = &commit.delta else { return Ok(Ok(None)) };
+    let bytes = match deps.store.get(key).await {
+        Ok(bytes) => bytes,
+        Err(error @ StoreError::NotFound { .. }) => {
+            return Ok(Err((FindingKind::MissingObject, error.to_string())));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(match Delta::decode(&bytes) {
+        Ok(delta) if delta.commit == commit.id => Ok(Some(delta)),
+        Ok(_) => Err((FindingKind::DamagedObject, format!("{key} belongs to another commit"))),
+        Err(error) => Err((FindingKind::DamagedObject, format!("{key}: {error}"))),
+    })
 }
 
 /// Exceptions of a delta within an interval.

@@ -4,7 +4,7 @@ use crate::{Fault, FindingKind};
 use std::collections::BTreeMap;
 use tallymark_catalog::{Books, Cursor, LedgerRow};
 use tallymark_ledger::{Account, Book, Entry, Interval, InvariantId};
-use tallymark_model::{LogId, Shard};
+use tallymark_model::{LogId, Millis, Shard};
 
 /// What the log is, as far as the books depend on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,11 +44,7 @@ fn tiling(books: &Books) -> Vec<Fault> {
             let kind = if v.invariant == InvariantId::I2 { FindingKind::Hole } else { FindingKind::WrongSum };
             let fault = Fault::new(kind, format!("the books do not tile or add up: {}", v.message));
             match v.at {
-                Some(interval) => {
-                    let received = around(books, interval);
-                    let projects = std::collections::BTreeSet::new();
-                    Fault { projects, ..fault.at(interval).of(interval.len(), received) }
-                }
+                Some(interval) => fault.at(interval).of(interval.len(), around(books, interval)),
                 None => fault,
             }
         })
@@ -56,12 +52,13 @@ fn tiling(books: &Books) -> Vec<Fault> {
 }
 
 /// Receive times of the rows next to an interval: that much is known of what lies between.
-fn around(books: &Books, interval: Interval) -> (i64, i64) {
+fn around(books: &Books, interval: Interval) -> (Millis, Millis) {
     let same = || books.rows.iter().filter(move |r| r.interval.shard == interval.shard);
     let before = same().filter(|r| r.interval.to <= interval.from).map(|r| r.received_to).max();
     let after = same().filter(|r| r.interval.from >= interval.to).map(|r| r.received_from).min();
     let cursor = books.cursors.iter().find(|c| c.shard == interval.shard).map(|c| c.received_to);
-    let from = before.or(after).unwrap_or(i64::MAX);
+    // Nothing known: an empty span, which no finding shows.
+    let Some(from) = before.or(after).or(cursor) else { return (Millis::MAX, Millis::MIN) };
     (from, after.or(cursor).unwrap_or(from).max(from))
 }
 

@@ -134,6 +134,7 @@ impl Fold {
                 let news = user != 0 && self.seen(user, SubjectKind::User, op.seq);
                 let owned = self.at[op.device.0 as usize] != 0;
                 self.at[op.device.0 as usize] = 0;
+                self.note_unborn(op.device.0, op.seq);
                 news || owned
             }
             Action::Alias | Action::Merge => {
@@ -322,8 +323,18 @@ impl Fold {
 
     fn give_birth(&mut self, node: u32, seq: Seq) {
         let node = &mut Arc::make_mut(&mut self.nodes)[node as usize];
+        // What a node was noted for before it was anybody does not make its person older.
+        node.oldest = if node.born == UNSEEN { seq } else { seq.min(node.oldest) };
         node.born = seq.min(node.born);
-        node.oldest = seq.min(node.oldest);
+    }
+
+    /// A device of which nothing but logouts is known is a person nobody counts; it was first seen at the first.
+    fn note_unborn(&mut self, device: u32, seq: Seq) {
+        let own = self.own[device as usize] as usize;
+        let unborn = |n: &Node| n.born == UNSEEN && seq < n.oldest;
+        if device != 0 && self.nodes.get(own).is_some_and(unborn) {
+            Arc::make_mut(&mut self.nodes)[own].oldest = seq;
+        }
     }
 
     /// One more user id for a person.

@@ -160,8 +160,13 @@ fn check(world: &World) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// A few hundred take seconds; `STEPS_CASES` asks for more.
+fn cases() -> u32 {
+    std::env::var("STEPS_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(400)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_the_books_say_what_the_rows_say(

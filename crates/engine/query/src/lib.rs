@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod calendar;
+mod completeness;
 mod context;
 mod error;
 mod filter;
@@ -23,6 +24,7 @@ mod timeline;
 mod values;
 
 pub use calendar::{BUCKETS_MAX, Buckets, Calendar, Range, Unit, WeekStart, parse_instant};
+pub use completeness::{Completeness, Gap, RECENT_MS, Restated};
 pub use context::{Budget, Cancel, Context, Progress, ProgressReading, Reservation};
 pub use error::QueryError;
 pub use follower::StateFollower;
@@ -36,6 +38,7 @@ pub use source::{CatalogSource, Watermark};
 pub use timeline::{PropertyTimeline, properties_of_many};
 pub use values::{SharedValues, ValueColumn, ValueRef};
 
+pub use tallymark_catalog::Origin;
 pub use tallymark_identity::Merge;
 pub use tallymark_identity::{MergeKind, UNSEEN, View, person_key};
 pub use tallymark_state::{Activity, PropertyScope};

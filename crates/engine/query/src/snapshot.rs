@@ -1,6 +1,6 @@
 //! What a query reads: one project as of one commit (I7).
 
-use crate::{Calendar, Hidden, QueryError, WeekStart};
+use crate::{Calendar, Completeness, Hidden, QueryError, WeekStart};
 use std::collections::HashSet;
 use std::sync::Arc;
 use tallymark_identity::View;
@@ -55,6 +55,8 @@ pub struct Snapshot {
     pub hidden: Arc<Hidden>,
     /// Everything received before this instant is in it; `None` = not known.
     pub complete_through: Option<Millis>,
+    /// What is known to be missing, and what changed lately.
+    pub completeness: Arc<Completeness>,
     /// Where the segments are.
     pub store: ObjectStore,
 }
@@ -78,6 +80,7 @@ impl Snapshot {
             names,
             hidden: Arc::default(),
             complete_through: None,
+            completeness: Arc::default(),
             store,
         }
     }

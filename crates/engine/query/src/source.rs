@@ -1,6 +1,6 @@
 //! Snapshots of a running instance: catalog and fold pinned to one commit.
 
-use crate::{Hidden, ProjectInfo, QueryError, Snapshot, Source, StateFollower, WeekStart};
+use crate::{Completeness, Hidden, ProjectInfo, QueryError, Snapshot, Source, StateFollower, WeekStart};
 use std::collections::HashSet;
 use std::sync::Arc;
 use tallymark_catalog::{CatalogError, Settings, Snapshots};
@@ -12,6 +12,8 @@ use tallymark_store::ObjectStore;
 use tokio::runtime::Handle;
 
 const FEED_BATCH: usize = 256;
+/// Most restatements that are looked through for news.
+const RESTATED_MAX: usize = 500;
 
 /// Says up to which receive time everything acknowledged is processed; `None` = not known. It needs the end of
 /// the log, which this crate must not read, so the composition root brings it.
@@ -76,6 +78,7 @@ impl Source for CatalogSource {
         let complete_through = self.watermark.as_ref().and_then(|w| w());
         self.runtime.block_on(async {
             let (info, identity) = self.info(project).await?;
+            let before = self.snapshots.anomalies().await.map_err(catalog)?;
             self.follower.catch_up().await?;
             self.follower.state().decide_identity_by(project, identity);
             let state = self.follower.state().snapshot(project);
@@ -89,6 +92,11 @@ impl Source for CatalogSource {
                 self.store.clone(),
             );
             snapshot.complete_through = complete_through;
+            let after = self.snapshots.anomalies().await.map_err(catalog)?;
+            let restated = self.snapshots.restatements(None, None, RESTATED_MAX).await.map_err(catalog)?;
+            // The catalog's clock, so that what is recent does not depend on who asks.
+            let recent = Completeness::of(&before, &after, &restated, live.created_at);
+            snapshot.completeness = Arc::new(recent);
             snapshot.hidden = Arc::new(Hidden::new(&live.masked, state.erased));
             Ok(snapshot)
         })

@@ -70,6 +70,7 @@ fn main() {
             state: people(users),
             complete_through: None,
             hidden: Default::default(),
+            completeness: Default::default(),
         };
         Engine::new(Arc::new(source), std::thread::available_parallelism().map_or(2, usize::from))
     };

@@ -4,6 +4,7 @@ use crate::plan::Bound;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use tallymark_model::{Millis, canonical_text};
+use tallymark_query::{Gap, Origin, Restated};
 
 /// Puts the query's own answer into the envelope.
 pub(crate) fn wrap(query: &Value, bound: &Bound<'_>, own: Map<String, Value>, restated: bool) -> Value {
@@ -14,7 +15,48 @@ pub(crate) fn wrap(query: &Value, bound: &Bound<'_>, own: Map<String, Value>, re
     answer.insert("identity_version".to_owned(), json!(bound.snapshot.seq.0));
     answer.insert("definition_hash".to_owned(), json!(definition_hash(query)));
     answer.insert("restated".to_owned(), json!(restated));
+    let (from, to) = bound.range;
+    let gaps: Vec<Value> = bound.snapshot.completeness.gaps_in(from, to).map(gap).collect();
+    let seen = to.min(bound.as_of.saturating_add(1));
+    let whole = gaps.is_empty() && through.is_some_and(|through| through >= seen);
+    answer.insert("complete".to_owned(), json!(whole));
+    answer.insert("gaps".to_owned(), Value::Array(gaps));
+    let restated = bound.snapshot.completeness.restated_in(from, to).map(restatement).collect();
+    answer.insert("restatements".to_owned(), Value::Array(restated));
     Value::Object(answer)
+}
+
+fn gap(gap: &Gap) -> Value {
+    json!({
+        "lane": gap.interval.shard.lane,
+        "partition": gap.interval.shard.partition,
+        "from": gap.interval.from,
+        "to": gap.interval.to,
+        "count": gap.interval.len(),
+        "received_from": iso(gap.received.0),
+        "received_to": iso(gap.received.1),
+        "state": if gap.lost { "lost" } else { "skipped" },
+        "reason": gap.reason,
+    })
+}
+
+fn restatement(restated: &Restated) -> Value {
+    let kind = match restated.origin {
+        Origin::Live => "redrive",
+        Origin::Skip { .. } => "skip",
+        Origin::Replay { .. } => "replay",
+        Origin::Reprocess { .. } => "reprocess",
+        Origin::Compaction => "erasure",
+        Origin::Repair { .. } => "repair",
+    };
+    json!({
+        "kind": kind,
+        "seq": restated.seq.0,
+        "at": iso(restated.at),
+        "records": restated.records,
+        "received_from": iso(restated.received.0),
+        "received_to": iso(restated.received.1),
+    })
 }
 
 /// SHA-256 of the query with its keys sorted.

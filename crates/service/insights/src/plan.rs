@@ -52,9 +52,23 @@ impl<'a> Bound<'a> {
         end > self.as_of || self.snapshot.complete_through.is_some_and(|through| end > through)
     }
 
-    /// True if an event of the scan was received after its bucket had closed, so that an earlier answer for that
+    /// The same of a bucket: also if records received in it were skipped or lost.
+    pub fn lacking(&self, start: Millis, end: Millis) -> bool {
+        self.open(end) || self.gap_in(start, end)
+    }
+
+    /// True if records received in this stretch of time were skipped or lost.
+    pub fn gap_in(&self, start: Millis, end: Millis) -> bool {
+        self.snapshot.completeness.gaps_in(start, end).next().is_some()
+    }
+
+    /// True if records of the range were decided again lately, or an event of the scan was received after its bucket had closed, so that an earlier answer for that
     /// bucket lacked it.
     pub fn restated(&self, scan: &Scan, buckets: &Buckets) -> Result<bool, Error> {
+        let (from, to) = self.range;
+        if self.snapshot.completeness.restated_in(from, to).next().is_some() {
+            return Ok(true);
+        }
         let closed = |t| buckets.find(t).map(|i| buckets.end(i)).filter(|end| *end <= self.as_of);
         Ok(scan.any_late(self.snapshot, self.context, &closed)?)
     }

@@ -331,6 +331,74 @@ fn what_was_not_processed_yet_makes_buckets_incomplete() {
     assert_eq!(answer["complete_through"], "2025-01-02T12:00:00.000Z");
 }
 
+/// The answer over records that were received between these times and skipped, and others decided again.
+fn over_a_gap(received: (&str, &str), restated: (&str, &str)) -> Value {
+    use tallymark_ledger::{Account, Interval, Restatement, Tally};
+    let w = world(&[("2025-01-01T10:00:00Z", "a", "play", json!({}))]);
+    let mut source = support::source(&w, Layout::FRESH);
+    source.complete_through = Some(at("2026-01-01T00:00:00Z"));
+    let interval = Interval::new(support::CLUTTERED, 5, 25);
+    let account = Account::Skipped { by: "ops".into(), reason: "poison".into() };
+    let skipped = tallymark_catalog::LedgerRow {
+        interval,
+        account: account.clone(),
+        received_from: at(received.0),
+        received_to: at(received.1),
+        tally: Tally::default(),
+        visible: Default::default(),
+    };
+    let again = |at_ms| tallymark_catalog::RestatedRow {
+        seq: tallymark_model::CommitSeq(9),
+        at: at_ms,
+        origin: tallymark_catalog::Origin::Replay { job: 1 },
+        restatement: Restatement {
+            interval,
+            was: account.clone(),
+            was_parts: Vec::new(),
+            now: account.clone(),
+            now_parts: Vec::new(),
+            received_from: at(restated.0),
+            received_to: at(restated.1),
+        },
+    };
+    let now = at("2025-02-01T00:00:00Z");
+    let rows = [again(now - 5), again(now - 7), again(now - 3 * 86_400_000)];
+    let known = tallymark_query::Completeness::of(&[], &[skipped], &rows, now);
+    source.completeness = std::sync::Arc::new(known);
+    let engine = tallymark_insights::Engine::new(std::sync::Arc::new(source), 1);
+    run(&engine, &segmentation(json!([{"event": "play"}]), json!({}))).unwrap()
+}
+
+#[test]
+fn an_answer_over_a_gap_says_so() {
+    let elsewhere = ("2024-06-01T00:00:00Z", "2024-06-02T00:00:00Z");
+    let touched = over_a_gap(("2025-01-02T05:00:00Z", "2025-01-02T06:00:00Z"), elsewhere);
+    assert_eq!(touched["incomplete"], json!([false, true, false]));
+    assert_eq!((&touched["complete"], &touched["restated"]), (&json!(false), &json!(false)));
+    assert_eq!(
+        touched["gaps"],
+        json!([{
+            "lane": "bulk", "partition": 7, "from": 5, "to": 25, "count": 20,
+            "received_from": "2025-01-02T05:00:00.000Z", "received_to": "2025-01-02T06:00:00.000Z",
+            "state": "skipped", "reason": "skipped by ops: poison",
+        }])
+    );
+    let untouched = over_a_gap(elsewhere, elsewhere);
+    assert_eq!(untouched["incomplete"], json!([false, false, false]));
+    assert_eq!((&untouched["complete"], &untouched["gaps"]), (&json!(true), &json!([])));
+}
+
+#[test]
+fn an_answer_over_records_that_were_decided_again_says_so_for_a_day() {
+    let elsewhere = ("2024-06-01T00:00:00Z", "2024-06-02T00:00:00Z");
+    let restated = over_a_gap(elsewhere, ("2025-01-02T05:00:00Z", "2025-01-02T06:00:00Z"));
+    assert_eq!((&restated["restated"], &restated["complete"]), (&json!(true), &json!(true)));
+    let listed = &restated["restatements"];
+    assert_eq!(listed.as_array().unwrap().len(), 1, "one piece of work, and not what is older than a day");
+    assert_eq!((&listed[0]["kind"], &listed[0]["records"]), (&json!("replay"), &json!(40)));
+    assert_eq!(over_a_gap(elsewhere, elsewhere)["restatements"], json!([]));
+}
+
 #[test]
 fn resets_and_devices_that_change_hands() {
     let mut w = world(&[

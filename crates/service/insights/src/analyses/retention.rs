@@ -252,7 +252,8 @@ impl<'a> Retention<'a> {
                 let count = if by_size { size } else { counts.returned(cohort, k) };
                 let (begins, ends) = self.cell(cohort, k);
                 let begun = begins <= self.bound.as_of;
-                let whole = begun && !self.bound.open(ends);
+                let cohort_whole = !self.bound.gap_in(self.buckets.start(cohort), self.buckets.end(cohort));
+                let whole = begun && cohort_whole && !self.bound.lacking(begins, ends);
                 values.push(if begun { json!(count) } else { Value::Null });
                 complete.push(whole);
                 if whole {

@@ -99,7 +99,9 @@ impl<'a> Segmentation<'a> {
             Some(unit) => self.buckets.labels(&self.bound.calendar, unit)?,
             None => Vec::new(),
         };
-        let incomplete: Vec<bool> = (0..names.len()).map(|i| self.bound.open(self.buckets.end(i))).collect();
+        let incomplete: Vec<bool> = (0..names.len())
+            .map(|i| self.bound.lacking(self.buckets.start(i), self.buckets.end(i)))
+            .collect();
         answer.insert("buckets".to_owned(), json!(names));
         answer.insert("incomplete".to_owned(), json!(incomplete));
         answer.insert("series".to_owned(), Value::Array(rows));

@@ -10,7 +10,7 @@ use tallymark_model::{
     CommitId, CommitSeq, Control, Epoch, Erasure, IdentityAction, Lane, LogId, Millis, Position, ProjectId,
     Shard, SubjectId, SubjectKind, is_operation,
 };
-use tallymark_query::{Activity, Hidden, ProjectInfo, QueryError, Snapshot, Source, WeekStart};
+use tallymark_query::{Activity, Completeness, Hidden, ProjectInfo, QueryError, Snapshot, Source, WeekStart};
 use tallymark_state::{Delta, ProjectStats, State, StateConfig, StateReader, StatsBuilder};
 use tallymark_store::{EventRow, ObjectStore, PropertyRow, SegmentSpec, encode_events, encode_properties};
 use tallymark_testkit::reference::{RefEvent, World};
@@ -64,6 +64,7 @@ pub struct MemorySource {
     pub state: StateReader,
     pub complete_through: Option<Millis>,
     pub hidden: Arc<Hidden>,
+    pub completeness: Arc<Completeness>,
 }
 
 impl Source for MemorySource {
@@ -77,6 +78,7 @@ impl Source for MemorySource {
             Snapshot::new(info, state.seq, self.segments.clone(), state.identity, state.names, store);
         snapshot.complete_through = self.complete_through;
         snapshot.hidden = Arc::clone(&self.hidden);
+        snapshot.completeness = Arc::clone(&self.completeness);
         Ok(snapshot)
     }
     fn added(
@@ -132,7 +134,15 @@ pub fn source(world: &World, layout: Layout) -> MemorySource {
     });
     segments.extend(write(&store, 2, &events, &properties));
     let hidden = Arc::new(hidden(&segments, layout.clutter, &state));
-    MemorySource { project: project(world), segments, store, state, complete_through: None, hidden }
+    MemorySource {
+        project: project(world),
+        segments,
+        store,
+        state,
+        complete_through: None,
+        hidden,
+        completeness: Arc::default(),
+    }
 }
 
 /// The rows with others among them, of the same people at about the same times.

@@ -35,7 +35,8 @@ async fn assert_whole(i: &Instance, archive: Archive) {
         assert_eq!(start, 0, "{shard}: the archive begins where the log began");
         found.extend(read_to_end(&both, shard, 0).await.0);
     }
-    let found: Vec<(Position, String)> = found.iter().map(|(p, r)| (*p, body(r))).collect();
+    let events = found.iter().filter(|(_, r)| matches!(r, tallymark_model::Record::Event(_)));
+    let found: Vec<(Position, String)> = events.map(|(p, r)| (*p, body(r))).collect();
     let sent: Vec<(Position, String)> = i.sent.iter().map(|(p, b)| (*p, b.clone())).collect();
     assert_eq!(found, sent);
 }
@@ -220,7 +221,7 @@ async fn a_damaged_archive_is_a_gap_and_never_a_wrong_record() {
     let lost: u64 = gaps.iter().map(|(from, to, _)| to - from).sum();
     assert_eq!(records.len() as u64 + lost, end);
     for (position, record) in &records {
-        assert_eq!(body(record), i.sent[position]);
+        assert_eq!(&body(record), i.sent.get(position).map_or("control", String::as_str));
     }
     // Two files swapped.
     let (a, b) = (&entries[1], &entries[3]);

@@ -274,3 +274,123 @@ async fn the_old_journal_is_never_applied_to_the_new_catalog() {
     let i = open(&places, &sent).await;
     assert_eq!(answers(&i.catalog, &i).await, before);
 }
+
+mod footers {
+    //! Without any copy of a commit.
+    use super::*;
+
+    fn drop_copies(places: &Places) {
+        for folder in ["commits", "settings"] {
+            let _ = std::fs::remove_dir_all(places.objects.join(folder));
+        }
+        drop_catalog(places);
+    }
+
+    async fn rebuilt_from_footers(places: &Places) -> RebuildReport {
+        let report = rebuilt(places).await;
+        assert!(report.from_footers && report.unknown.iter().any(|u| u.contains("no copy of any")));
+        assert!(report.repairs.is_empty(), "{:?}", report.repairs);
+        report
+    }
+
+    #[tokio::test]
+    async fn the_books_are_derived_from_what_the_files_say() {
+        let dir = tempfile::tempdir().unwrap();
+        let (places, sent, before) = history(dir.path()).await;
+        drop_copies(&places);
+        rebuilt_from_footers(&places).await;
+        let mut i = open(&places, &sent).await;
+        assert_eq!(i.rows().await, before.rows);
+        assert_eq!(i.catalog.cursors().await.unwrap().len(), before.cursors.len());
+        // Sums per project are those of before; only the history of commits is gone.
+        let sum = |ledger: &[tallymark_catalog::LedgerRow]| {
+            ledger.iter().fold(tallymark_ledger::Tally::default(), |t, r| t + r.tally)
+        };
+        let now = i.catalog.ledger(Some(ProjectId(2)), None, None).await.unwrap();
+        assert_eq!(sum(&now), sum(&before.ledger));
+        assert!(i.catalog.skipped().await.unwrap().is_empty());
+        // Work goes on.
+        i.send(20).await;
+        i.process().await;
+        assert_eq!(i.rows().await, i.expected().await);
+    }
+
+    #[tokio::test]
+    async fn leftovers_of_the_dead_do_not_count() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut i = Instance::new(dir.path()).await;
+        for _ in 0..4 {
+            i.send(40).await;
+            i.process().await;
+        }
+        // Inputs that were not collected yet, then a merge of everything whose inputs went in part.
+        i.compact(1, false).await;
+        use tallymark_catalog::Garbage;
+        let victim = i.catalog.removed_before(CommitSeq(100)).await.unwrap()[1].key.clone();
+        i.store.delete(&victim).await.unwrap();
+        i.compact(2, false).await;
+        i.send(40).await;
+        i.process().await;
+        let whole = i.rows().await;
+        // A processor that died before its commit: with and without its delta; a compactor that died likewise.
+        let (delta, segment) = i.uncommitted().await;
+        i.process().await;
+        let whole_and_more = i.rows().await;
+        assert!(whole_and_more.len() > whole.len());
+        let (places, sent) = i.stop().await;
+        drop_copies(&places);
+        rebuilt_from_footers(&places).await;
+        let i = open(&places, &sent).await;
+        assert_eq!(i.rows().await, whole_and_more);
+        assert_eq!(i.rows().await, i.expected().await);
+        assert!(i.store.size(&delta).is_ok() && i.store.size(&segment).is_ok(), "nothing was deleted");
+    }
+
+    #[tokio::test]
+    async fn an_event_without_a_trace_is_booked_as_skipped() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut i = Instance::new(dir.path()).await;
+        let mut lost = None;
+        for n in 0..4 {
+            i.send(40).await;
+            let id = i.process().await;
+            if n == 1 {
+                lost = Some(id);
+            }
+        }
+        let (places, sent) = i.stop().await;
+        let store = tallymark_store::open(&places.objects_url()).unwrap();
+        for object in store.list("segments").await.unwrap() {
+            let reader = tallymark_store::SegmentReader::open_key(&store, &object.key).unwrap();
+            if Some(reader.meta().commit) == lost {
+                store.delete(&object.key).await.unwrap();
+            }
+        }
+        drop_copies(&places);
+        let report = rebuilt_from_footers(&places).await;
+        let i = open(&places, &sent).await;
+        let skipped = i.catalog.skipped().await.unwrap();
+        let pending: u64 = skipped.iter().map(|r| r.interval.len()).sum();
+        let expected = i.expected().await;
+        let rows = i.rows().await;
+        assert!(pending > 0 && report.unknown.iter().any(|u| u.contains("booked as skipped")));
+        assert_eq!(rows.len() as u64 + pending, expected.len() as u64);
+        for (position, row) in &rows {
+            assert_eq!(expected.get(position), Some(row));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_instance_that_never_committed_starts_from_its_log() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut i = Instance::new(dir.path()).await;
+        i.send(30).await;
+        let (places, sent) = i.stop().await;
+        drop_copies(&places);
+        let report = rebuilt(&places).await;
+        assert!(!report.from_footers && report.seq == CommitSeq(0));
+        let i = open(&places, &sent).await;
+        i.process().await;
+        assert_eq!(i.rows().await, i.expected().await);
+    }
+}

@@ -16,12 +16,12 @@ use tallymark_ledger::{Account, Fingerprint, GapCause, Interval, Tally};
 use tallymark_log::file::{FileLog, FileLogConfig, FileLogReader, FileLogWriter};
 use tallymark_log::{Item, LogReader, LogWriter, ReadLimit};
 use tallymark_model::{
-    CommitId, Envelope, Lane, Millis, Position, ProjectId, ProjectToken, Record, RequestContext, Shard,
-    SubjectId, WireFormat,
+    CommitId, Control, DeadReason, Envelope, Lane, Millis, Outcome, Position, ProjectId, ProjectToken,
+    Record, RequestContext, Shard, SubjectId, WireFormat,
 };
 use tallymark_recovery::Places;
 use tallymark_recovery::backup::Source;
-use tallymark_state::Delta;
+use tallymark_state::{Delta, Exception};
 use tallymark_store::{EventRow, ObjectStore, SegmentReader, SegmentSpec, encode_events};
 
 pub const PARTITIONS: u16 = 2;
@@ -109,6 +109,12 @@ impl Instance {
             .map(|i| {
                 self.clock += 1_000;
                 let lane = if i % 5 == 4 { Lane::Bulk } else { Lane::Live };
+                if i % 23 == 22 {
+                    let (token, minute, reason) = ("t".to_owned(), self.clock, "full".to_owned());
+                    let control = Control::Refused { token, minute, count: 1, reason };
+                    return Record::Control { shard: Shard { lane, partition: 0 }, control };
+                }
+                let kind = if i % 11 == 10 { "dead" } else { "event" };
                 Record::Event(Envelope {
                     token: ProjectToken([1 + (i % 2) as u8; 16]),
                     wire: WireFormat::NativeV1,
@@ -116,13 +122,15 @@ impl Instance {
                     key: format!("user-{}", i % 17),
                     received_at: self.clock,
                     context: Arc::new(RequestContext::default()),
-                    body: format!("event {} {}", self.clock, "x".repeat(i % 90)).into(),
+                    body: format!("{kind} {} {}", self.clock, "x".repeat(i % 90)).into(),
                 })
             })
             .collect();
-        let bodies: Vec<String> = records.iter().map(body).collect();
+        let bodies: Vec<Option<String>> =
+            records.iter().map(|r| matches!(r, Record::Event(_)).then(|| body(r))).collect();
         let receipt = self.writer.as_ref().unwrap().append(records).await.unwrap();
-        self.sent.extend(receipt.positions.into_iter().zip(bodies));
+        let events = receipt.positions.into_iter().zip(bodies);
+        self.sent.extend(events.filter_map(|(p, body)| Some((p, body?))));
     }
 
     /// Sends until the log has this many sealed files.
@@ -134,12 +142,27 @@ impl Instance {
 
     /// Makes everything visible that is in the log, one commit.
     pub async fn process(&self) -> CommitId {
-        self.process_from(&self.log.clone()).await
+        let commit = self.prepare().await;
+        let answer = self.catalog.commit(&commit).await.unwrap();
+        assert!(matches!(answer, CommitAnswer::Applied(_)), "{answer:?}");
+        commit.id
     }
 
-    pub async fn process_from(&self, log: &dyn LogReader) -> CommitId {
+    /// Dies before the commit of what is sent here: leaves its delta and its segments, and a segment of another one.
+    pub async fn uncommitted(&mut self) -> (String, String) {
+        self.send(30).await;
+        let first = self.prepare().await;
+        let second = self.prepare().await;
+        self.store.delete(second.delta.as_ref().unwrap()).await.unwrap();
+        (first.delta.unwrap(), second.add[0].key.clone())
+    }
+
+    /// Stores everything for a commit.
+    async fn prepare(&self) -> Commit {
+        let log = &self.log;
         let id = CommitId(uuid::Uuid::now_v7());
         let mut commit = Commit::new(id, self.lease.epoch, self.clock);
+        let mut delta = Delta::empty(id);
         let mut rows: BTreeMap<u32, Vec<EventRow>> = BTreeMap::new();
         let mut sources: BTreeMap<u32, Vec<Interval>> = BTreeMap::new();
         let cursors = self.catalog.cursors().await.unwrap();
@@ -151,14 +174,26 @@ impl Instance {
             }
             let mut parts: BTreeMap<u32, (Tally, Fingerprint)> = BTreeMap::new();
             for (position, record) in &records {
-                let Record::Event(event) = record else { continue };
+                let event = match record {
+                    Record::Event(event) => event,
+                    Record::Control { control, .. } => {
+                        parts.entry(0).or_default().0.control += 1;
+                        delta.controls.push((*position, control.clone()));
+                        continue;
+                    }
+                };
                 let project = u32::from(event.token.0[0]);
                 let part = parts.entry(project).or_default();
+                if event.body.starts_with(b"dead") {
+                    part.0.dead += 1;
+                    delta.exceptions.push(dead(*position, project, event));
+                    continue;
+                }
                 part.0.visible += 1;
                 part.1 += Fingerprint::of(LogReader::id(&self.log), *position);
                 rows.entry(project).or_default().push(row(*position, event));
             }
-            for project in parts.keys() {
+            for project in parts.keys().filter(|p| parts[p].0.visible > 0) {
                 sources.entry(*project).or_default().push(Interval::new(shard, from, to));
             }
             let (tally, visible) = parts
@@ -183,11 +218,9 @@ impl Instance {
             commit.add.push(encode_events(&rows, &spec).unwrap().store(&self.store).await.unwrap());
         }
         let key = format!("deltas/{}.delta", id.0);
-        self.store.put(&key, Delta::empty(id).encode().unwrap().into()).await.unwrap();
+        self.store.put(&key, delta.encode().unwrap().into()).await.unwrap();
         commit.delta = Some(key);
-        let answer = self.catalog.commit(&commit).await.unwrap();
-        assert!(matches!(answer, CommitAnswer::Applied(_)), "{answer:?}");
-        id
+        commit
     }
 
     /// Passes by what is next in one shard.
@@ -269,7 +302,7 @@ pub async fn lease(catalog: &SqliteCatalog) -> Lease {
 pub fn expected(sent: &BTreeMap<Position, String>, cursors: &BTreeMap<Shard, u64>) -> Rows {
     let below = |p: &Position| cursors.get(&p.shard()).is_some_and(|cursor| p.offset < *cursor);
     sent.iter()
-        .filter(|(p, _)| below(p))
+        .filter(|(p, body)| below(p) && !body.contains("|dead"))
         .map(|(p, body)| (*p, (body.split('|').next().unwrap().parse().unwrap(), body.clone())))
         .collect()
 }
@@ -293,7 +326,7 @@ fn rows_of(store: &ObjectStore, meta: &SegmentMeta) -> Vec<EventRow> {
 pub fn body(record: &Record) -> String {
     match record {
         Record::Event(e) => format!("{}|{}", e.token.0[0], String::from_utf8_lossy(&e.body)),
-        Record::Control { .. } => panic!("no control records here"),
+        Record::Control { .. } => "control".to_owned(),
     }
 }
 
@@ -301,6 +334,18 @@ fn received(record: &Record) -> Millis {
     match record {
         Record::Event(e) => e.received_at,
         Record::Control { control, .. } => control.made_at(),
+    }
+}
+
+fn dead(position: Position, project: u32, event: &Envelope) -> Exception {
+    Exception {
+        position,
+        received_at: event.received_at,
+        project: ProjectId(project),
+        outcome: Outcome::Dead { reason: DeadReason::new("test", "it says so") },
+        key: 0,
+        wire: Some(event.wire),
+        body: event.body.clone(),
     }
 }
 

@@ -4,7 +4,7 @@
 //! Deliberately not here: keeping samples (`store`), judging the result (`checks`).
 
 use crate::config::{DAY, HOUR};
-use crate::facts::{Growth, ResourceFacts};
+use crate::facts::Growth;
 use std::collections::BTreeMap;
 use tallymark_model::Millis;
 
@@ -17,13 +17,9 @@ const WINDOWS: [Millis; 3] = [6 * HOUR, DAY, 7 * DAY];
 /// The longest time for which samples are of use here.
 pub const LOOK_BACK: Millis = 7 * DAY;
 
-/// Fills in the growth of every resource from its samples (`(at, used)`, oldest first).
-pub fn fill(resources: &mut [ResourceFacts], samples: &BTreeMap<String, Vec<(Millis, f64)>>, now: Millis) {
-    for resource in resources {
-        if let Some(points) = samples.get(&resource.series()) {
-            resource.growth = growth(points, now);
-        }
-    }
+/// The growth of every series of samples (`(at, used)`, oldest first) that has one.
+pub fn growths(samples: &BTreeMap<String, Vec<(Millis, f64)>>, now: Millis) -> BTreeMap<String, Growth> {
+    samples.iter().filter_map(|(series, points)| Some((series.clone(), growth(points, now)?))).collect()
 }
 
 /// The fastest growth over the windows; `None` if nothing steady was seen.
@@ -64,7 +60,7 @@ fn line(points: &[(Millis, f64)]) -> Option<Growth> {
 mod tests {
     use super::*;
     use crate::config::MINUTE;
-    use crate::facts::ResourceKind;
+    use crate::facts::{ResourceFacts, ResourceKind};
     use proptest::prelude::*;
 
     fn every_minute(hours: i64, value: impl Fn(f64) -> f64) -> Vec<(Millis, f64)> {
@@ -95,10 +91,10 @@ mod tests {
 
     #[test]
     fn days_left_follow() {
-        let mut resources = vec![ResourceFacts::new(ResourceKind::Inodes, "data", 160.0, 300.0)];
-        let samples = BTreeMap::from([(resources[0].series(), every_minute(24, |day| 140.0 + 20.0 * day))]);
-        fill(&mut resources, &samples, DAY);
-        assert!((resources[0].days_left().unwrap() - 7.0).abs() < 1e-6);
+        let mut resource = ResourceFacts::new(ResourceKind::Inodes, "data", 160.0, 300.0);
+        let samples = BTreeMap::from([(resource.series(), every_minute(24, |day| 140.0 + 20.0 * day))]);
+        resource.growth = growths(&samples, DAY).remove(&resource.series());
+        assert!((resource.days_left().unwrap() - 7.0).abs() < 1e-6);
     }
 
     proptest! {

@@ -70,8 +70,17 @@ pub fn function(monitor: Monitor) -> Check {
 
 /// Everything that is not as it should be, the worst first.
 pub fn check(facts: &Facts, thresholds: &Thresholds) -> Vec<Finding> {
+    judge(facts, thresholds, &[])
+}
+
+/// The same, with what was found the round before: what cannot be observed any more has not ended.
+pub fn judge(facts: &Facts, thresholds: &Thresholds, before: &[Finding]) -> Vec<Finding> {
     let mut found: Vec<Finding> =
         Monitor::ALL.iter().flat_map(|monitor| function(*monitor)(facts, thresholds)).collect();
+    let carried = blind_spot::carried(before, facts);
+    let missing: Vec<Finding> =
+        carried.into_iter().filter(|c| !found.iter().any(|f| f.id() == c.id())).collect();
+    found.extend(missing);
     found.sort_by(|a, b| {
         (b.severity, b.impact).cmp(&(a.severity, a.impact)).then_with(|| a.id().cmp(&b.id()))
     });

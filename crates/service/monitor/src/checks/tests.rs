@@ -76,6 +76,32 @@ fn nothing_known_is_nothing_wrong_but_failed_facts_are() {
 }
 
 #[test]
+fn what_nobody_sees_has_not_ended() {
+    let mut f = facts();
+    f.projects[0].oldest_pending = Some(NOW - HOUR);
+    f.audit = vec![AuditFinding {
+        key: "x".into(),
+        kind: AuditKind::WrongSum,
+        projects: vec![],
+        interval: None,
+        received: None,
+        count: None,
+        evidence: "x".into(),
+        found: NOW,
+    }];
+    let before = check(&f, &Thresholds::default());
+    let monitors = |facts: &Facts| -> Vec<Monitor> {
+        judge(facts, &Thresholds::default(), &before).iter().map(|f| f.monitor).collect()
+    };
+    assert_eq!(monitors(&facts()), []);
+    let blind = |name: &str| Facts { unavailable: vec![(name.into(), "gone".into())], ..facts() };
+    // The auditor's findings have a source of their own, which says that it is right again.
+    assert_eq!(monitors(&blind("catalog")), [Monitor::Freshness, Monitor::BlindSpot]);
+    assert_eq!(monitors(&blind("backup")), [Monitor::BlindSpot]);
+    assert_eq!(one(Monitor::BlindSpot, &blind("catalog"), &[]).impact, Impact::Minor);
+}
+
+#[test]
 fn freshness() {
     let late = |ms| {
         let mut f = facts();

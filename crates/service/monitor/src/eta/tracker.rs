@@ -7,6 +7,7 @@
 use super::{BEGINS_AT_AGE, ENDS_AT_AGE, EtaAnswer, EtaNow, ShardEta, Window};
 use crate::facts::{Facts, ShardFacts};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use tallymark_model::{Lane, Millis, Shard};
 
 #[derive(Debug, Clone, Copy)]
@@ -74,13 +75,11 @@ impl EtaTracker {
             return None;
         }
         let age = shards.iter().map(|s| age(s, now)).max().unwrap_or(0);
-        if !self.runs.contains_key(&lane) {
-            if age < BEGINS_AT_AGE {
-                return None;
-            }
-            self.runs.insert(lane, Run { started_at: now, shrinking_since: None });
-        }
-        let run = self.runs.get_mut(&lane)?;
+        let run = match self.runs.entry(lane) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(_) if age < BEGINS_AT_AGE => return None,
+            Entry::Vacant(new) => new.insert(Run { started_at: now, shrinking_since: None }),
+        };
         if age < ENDS_AT_AGE {
             let Run { started_at, shrinking_since } = *run;
             self.runs.remove(&lane);

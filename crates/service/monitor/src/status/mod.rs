@@ -9,6 +9,7 @@ mod estimates;
 mod feeds;
 mod loss;
 mod page;
+mod report;
 mod statuspage;
 mod time;
 mod uptime;
@@ -18,6 +19,7 @@ pub use estimates::{EtaPointView, EtaRunView, EtaView};
 pub use feeds::{atom, rss};
 pub use loss::{LossAnswer, judge};
 pub use page::{ComponentView, IncidentView, STALE_AFTER, StatusPage, UpdateView};
+pub use report::report;
 pub use statuspage::{
     components, incidents, maintenances, maintenances_active, maintenances_upcoming, status, summary,
     unresolved,

@@ -1,6 +1,6 @@
 //! Samples of facts, for forecasts.
 //!
-//! Guarantees: one value per series and minute; older than 3 hours one per ten minutes, older than 8 days one per
+//! Guarantees: one value per series and minute; older than 3 hours one per ten minutes, older than a day one per
 //! hour, older than 60 days none; at most [`SERIES_MAX`] series.
 //! Deliberately not here: fitting lines (`forecast`).
 
@@ -12,9 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use tallymark_model::Millis;
 
 /// More series than this are not kept.
-pub const SERIES_MAX: usize = 1_000;
+pub const SERIES_MAX: usize = 500;
 const EVERY_MINUTE_FOR: Millis = 3 * HOUR;
-const EVERY_TEN_MINUTES_FOR: Millis = 8 * DAY;
+const EVERY_TEN_MINUTES_FOR: Millis = DAY;
 const KEPT_FOR: Millis = 60 * DAY;
 
 impl WatchStore {

@@ -8,6 +8,7 @@ use crate::eta::{EtaNow, EtaPoint, EtaStep, EtaTracker};
 use crate::store::WatchStore;
 use crate::{Facts, MonitorError};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use tallymark_model::{Lane, Millis};
 
 #[derive(Debug)]
@@ -61,11 +62,13 @@ impl Backlogs {
         now: &EtaNow,
         shrinking_since: Option<Millis>,
     ) -> Result<(), MonitorError> {
-        if !self.open.contains_key(&now.lane) {
-            let id = store.open_eta_run(now.lane, now.started_at).await?;
-            self.open.insert(now.lane, Open { id, last_point: None });
-        }
-        let Some(open) = self.open.get_mut(&now.lane) else { return Ok(()) };
+        let open = match self.open.entry(now.lane) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let id = store.open_eta_run(now.lane, now.started_at).await?;
+                new.insert(Open { id, last_point: None })
+            }
+        };
         if open.last_point.is_none_or(|at| now.at - at >= MINUTE) {
             store.add_eta_point(&open.id, &EtaPoint::of(now), shrinking_since).await?;
             open.last_point = Some(now.at);

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Who says what the system says.
 pub const AUTHOR: &str = "watch";
-/// A fact source may take this long.
+/// A fact source may take this long, if nothing else is said.
 pub const FACTS_TIMEOUT: Duration = Duration::from_secs(20);
 const DELIVERY_EVERY: Duration = Duration::from_secs(1);
 
@@ -44,12 +44,14 @@ pub struct WatchDeps {
     pub source: Arc<dyn FactSource>,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
+    /// Facts may take this long to gather.
+    pub facts_timeout: Duration,
 }
 
 impl WatchDeps {
     /// With the machine's clock.
     pub fn new(store: WatchStore, source: Arc<dyn FactSource>) -> WatchDeps {
-        WatchDeps { store, source, clock: Arc::new(SystemClock) }
+        WatchDeps { store, source, clock: Arc::new(SystemClock), facts_timeout: FACTS_TIMEOUT }
     }
 }
 

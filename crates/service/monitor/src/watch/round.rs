@@ -4,12 +4,14 @@
 //! Deliberately not here: timing.
 
 use super::backlog::Backlogs;
-use super::{FACTS_TIMEOUT, WatchDeps, reconcile};
+use super::{WatchDeps, reconcile};
+use crate::checks::judge;
 use crate::config::{DAY, HOUR, MINUTE};
-use crate::facts::{Facts, LossStatement};
+use crate::facts::{Facts, Growth, LossStatement, ResourceFacts};
 use crate::status::{ComponentState, day};
 use crate::store::{ComponentNow, WatchSnapshot};
-use crate::{Component, Finding, MonitorError, WatchConfig, check, forecast};
+use crate::{Component, Finding, MonitorError, WatchConfig, forecast};
+use std::collections::BTreeMap;
 use tallymark_model::Millis;
 
 /// Time the watch did not look is not counted as time in a state beyond this.
@@ -27,7 +29,12 @@ pub struct Watch {
     backlogs: Backlogs,
     last: Option<Millis>,
     components: Vec<ComponentNow>,
+    /// What was found the round before.
+    found: Vec<Finding>,
     tidied: Millis,
+    /// The minute of the last samples, and what followed from them.
+    sampled: Option<Millis>,
+    growths: BTreeMap<String, Growth>,
 }
 
 impl Watch {
@@ -35,8 +42,18 @@ impl Watch {
     pub async fn new(deps: WatchDeps, config: WatchConfig) -> Result<Watch, MonitorError> {
         let backlogs = Backlogs::resume(&deps.store).await?;
         let before = deps.store.snapshot().await?;
-        let components = before.map(|s| s.components).unwrap_or_default();
-        Ok(Watch { deps, config, backlogs, last: None, components, tidied: 0 })
+        let (components, found) = before.map(|s| (s.components, s.findings)).unwrap_or_default();
+        Ok(Watch {
+            deps,
+            config,
+            backlogs,
+            last: None,
+            components,
+            found,
+            tidied: 0,
+            sampled: None,
+            growths: BTreeMap::new(),
+        })
     }
 
     /// Looks, judges, and writes down. Answers what was found, the worst first.
@@ -44,7 +61,7 @@ impl Watch {
         let mut facts = self.gather().await?;
         let now = facts.at;
         let eta = self.backlogs.observe(&self.deps.store, &mut facts).await?;
-        let findings = check(&facts, &self.config.thresholds);
+        let findings = judge(&facts, &self.config.thresholds, &self.found);
         self.incidents(&facts, &findings).await?;
         self.count_time(&findings, now).await?;
         let snapshot = WatchSnapshot {
@@ -62,13 +79,14 @@ impl Watch {
             self.deps.store.prune_incidents(now - KEPT_FOR).await?;
             self.tidied = now;
         }
+        self.found.clone_from(&snapshot.findings);
         metrics::gauge!("tallymark_watch_findings").set(snapshot.findings.len() as f64);
         Ok(snapshot.findings)
     }
 
-    async fn gather(&self) -> Result<Facts, MonitorError> {
-        let store = &self.deps.store;
-        let mut facts = match tokio::time::timeout(FACTS_TIMEOUT, self.deps.source.facts()).await {
+    async fn gather(&mut self) -> Result<Facts, MonitorError> {
+        let store = self.deps.store.clone();
+        let mut facts = match tokio::time::timeout(self.deps.facts_timeout, self.deps.source.facts()).await {
             Ok(facts) => facts,
             Err(_) => Facts {
                 unavailable: vec![("facts".to_owned(), "gathering them took too long".to_owned())],
@@ -80,11 +98,24 @@ impl Watch {
         facts.channels = store.channel_health().await?;
         let disks = facts.disks.iter().flat_map(crate::checks::resources_of_disk);
         let mut resources: Vec<_> = facts.resources.drain(..).chain(disks).collect();
-        let values: Vec<(String, f64)> = resources.iter().map(|r| (r.series(), r.used)).collect();
-        store.add_samples(facts.at, &values).await?;
-        forecast::fill(&mut resources, &store.samples(facts.at - forecast::LOOK_BACK).await?, facts.at);
+        self.forecast(&mut resources, facts.at).await?;
         facts.resources = resources;
         Ok(facts)
+    }
+
+    /// Growth changes slowly and costs reading all samples: once a minute is enough.
+    async fn forecast(&mut self, resources: &mut [ResourceFacts], now: Millis) -> Result<(), MonitorError> {
+        let minute = now.div_euclid(MINUTE);
+        if self.sampled != Some(minute) {
+            let values: Vec<(String, f64)> = resources.iter().map(|r| (r.series(), r.used)).collect();
+            self.deps.store.add_samples(now, &values).await?;
+            self.growths = forecast::growths(&self.deps.store.samples(now - forecast::LOOK_BACK).await?, now);
+            self.sampled = Some(minute);
+        }
+        for resource in resources {
+            resource.growth = self.growths.get(&resource.series()).copied();
+        }
+        Ok(())
     }
 
     async fn incidents(&self, facts: &Facts, findings: &[Finding]) -> Result<(), MonitorError> {

@@ -80,6 +80,9 @@ pub enum VerifyError {
     /// The object store as a whole; a damaged segment is a violation instead.
     #[error("object store: {0}")]
     Store(#[from] tallymark_store::StoreError),
+    /// Commits came faster than the books could be read.
+    #[error("commits came in faster than the books could be read; try again, or stop the server first")]
+    Restless,
     /// The log cannot be opened.
     #[error("log: {0}")]
     Log(#[from] tallymark_log::OpenError),

@@ -1,33 +1,41 @@
-//! Walks the log shard by shard and compares what the books claim with what the files show.
+//! Walks the log shard by shard and compares what the books say now with what the files show.
 
 use super::evidence::Evidence;
 use super::{Report, VerifyError};
 use std::collections::BTreeMap;
-use tallymark_catalog::{Advance, CommitRecord};
-use tallymark_ledger::{Account, Fingerprint, Tally};
+use tallymark_catalog::{Cursor, LedgerRow};
+use tallymark_ledger::{Account, Book, Entry, Fingerprint, Interval, Tally};
 use tallymark_log::{Item, LogReader, ReadLimit};
 use tallymark_model::{Lane, OutcomeKind, Position, Record, Shard};
 
-/// Checks I1-I4 for every shard.
+/// Offsets compared at a time.
+const STRETCH: u64 = 1 << 18;
+
+/// Checks I1-I4 for every shard, against the books as they are after all restatements.
 pub async fn check(
     log: &dyn LogReader,
-    commits: &[CommitRecord],
+    rows: &[LedgerRow],
+    cursors: &[Cursor],
     evidence: &Evidence,
     report: &mut Report,
 ) -> Result<(), VerifyError> {
-    let mut books: BTreeMap<Shard, Vec<&Advance>> = BTreeMap::new();
-    for advance in commits.iter().flat_map(|c| &c.advances) {
-        books.entry(advance.shard).or_default().push(advance);
+    let mut book = Book::new();
+    for cursor in cursors {
+        book.open(cursor.shard, 0, cursor.position);
     }
+    for row in rows {
+        book.record(Entry { interval: row.interval, account: row.account.clone() });
+    }
+    book.verify().into_iter().for_each(|violation| report.violation(violation.to_string()));
+
+    let ends: BTreeMap<Shard, u64> = cursors.iter().map(|c| (c.shard, c.position)).collect();
     for lane in Lane::ALL {
         for partition in 0..log.partitions() {
             let shard = Shard { lane, partition };
-            let advances = books.get(&shard).map_or(&[][..], Vec::as_slice);
-            check_shard(log, shard, advances, evidence, report).await?;
+            let ours: Vec<&LedgerRow> = rows.iter().filter(|r| r.interval.shard == shard).collect();
+            check_shard(log, shard, &ours, ends.get(&shard).copied().unwrap_or(0), evidence, report).await?;
         }
     }
-    let ends: BTreeMap<Shard, u64> =
-        books.iter().filter_map(|(s, a)| a.last().map(|last| (*s, last.to))).collect();
     evidence.visible_outside(|p| ends.get(&p.shard()).is_some_and(|end| p.offset < *end), report);
     Ok(())
 }
@@ -35,24 +43,23 @@ pub async fn check(
 async fn check_shard(
     log: &dyn LogReader,
     shard: Shard,
-    advances: &[&Advance],
+    rows: &[&LedgerRow],
+    cursor: u64,
     evidence: &Evidence,
     report: &mut Report,
 ) -> Result<(), VerifyError> {
     let bounds = log.bounds(shard).await?;
-    let mut cursor = 0;
-    for advance in advances {
-        if advance.from != cursor {
-            report.violation(format!("I2: {shard}: the books jump from {cursor} to {}", advance.from));
-        }
-        check_advance(log, bounds.start, advance, evidence, report).await?;
-        cursor = advance.to;
+    // One walk over all rows: what was read ahead in one is used in the next.
+    let mut walk = Walk::new(shard, bounds.start);
+    for row in rows {
+        check_row(log, row, &mut walk, evidence, report).await?;
     }
     if cursor > bounds.end {
         report.violation(format!("I1: {shard}: the books reach {cursor}, the log ends at {}", bounds.end));
+        return Ok(());
     }
-    let mut pending = Walk::new(shard, cursor.max(bounds.start), bounds.end);
-    while let Some((_, record)) = pending.next(log).await? {
+    walk.skip_to(cursor.max(bounds.start));
+    while let Some((_, record)) = walk.next(log, bounds.end).await? {
         if let Found::Event = record {
             report.pending += 1;
             report.acknowledged += 1;
@@ -61,52 +68,43 @@ async fn check_shard(
     Ok(())
 }
 
-async fn check_advance(
+async fn check_row(
     log: &dyn LogReader,
-    kept_from: u64,
-    advance: &Advance,
+    row: &LedgerRow,
+    walk: &mut Walk,
     evidence: &Evidence,
     report: &mut Report,
 ) -> Result<(), VerifyError> {
-    let place = format!("{}[{}, {})", advance.shard, advance.from, advance.to);
-    let Account::Accounted { tally: claimed, visible: claimed_sum } = &advance.account else {
-        report.lost += advance.to - advance.from;
-        report.acknowledged += advance.to - advance.from;
+    let Account::Accounted { tally: claimed, visible: claimed_sum } = &row.account else {
+        report.lost += row.interval.len();
+        report.acknowledged += row.interval.len();
+        let traced = evidence.outcomes(row.interval, report).iter().flatten().count();
+        if traced > 0 {
+            report.violation(format!(
+                "I3: {}: {traced} records have outcomes, the books say none has",
+                row.interval
+            ));
+        }
         return Ok(());
     };
     let (mut found, mut sum) = (Tally::default(), Fingerprint::default());
-    let mut log_says: BTreeMap<u64, bool> = BTreeMap::new();
-    let mut walk = Walk::new(advance.shard, advance.from.max(kept_from), advance.to);
-    while let Some((offset, record)) = walk.next(log).await? {
-        log_says.insert(offset, matches!(record, Found::Event));
-    }
-    for offset in advance.from..advance.to {
-        let position = Position { lane: advance.shard.lane, partition: advance.shard.partition, offset };
-        let outcome = evidence.outcome(position.pack(), report);
-        let is_event = log_says.get(&offset).copied();
-        match (outcome, is_event) {
-            (Some(kind), _) => {
-                found.count(kind);
-                if kind == OutcomeKind::Visible {
-                    sum += evidence.fingerprint(position);
-                }
-            }
-            // A control record leaves no trace but its count.
-            (None, Some(false)) => found.count(OutcomeKind::Control),
-            (None, Some(true)) => {
-                report.violation(format!("I3: {position} was acknowledged and has no outcome"))
-            }
-            // Trimmed from the log, without row or exception: the books must say control or hole.
-            (None, None) => found.count(OutcomeKind::Hole),
-        }
+    let mut from = row.interval.from;
+    while from < row.interval.to {
+        let stretch = Interval { from, to: row.interval.to.min(from + STRETCH), ..row.interval };
+        let (tally, part) = derive(log, stretch, walk, evidence, report).await?;
+        found += tally;
+        sum += part;
+        from = stretch.to;
     }
     let merged = |t: &Tally| (t.visible, t.duplicate, t.filtered, t.dead, t.control + t.hole);
     if merged(&found) != merged(claimed) {
-        report.violation(format!("I3: {place}: the books say {claimed:?}, the files show {found:?}"));
+        report
+            .violation(format!("I3: {}: the books say {claimed:?}, the files show {found:?}", row.interval));
     }
     if sum != *claimed_sum {
         report.violation(format!(
-            "I4: {place}: the fingerprint of the rows is {sum}, the books say {claimed_sum}"
+            "I4: {}: the fingerprint of the rows is {sum}, the books say {claimed_sum}",
+            row.interval
         ));
     }
     report.duplicate += found.duplicate;
@@ -117,31 +115,78 @@ async fn check_advance(
     Ok(())
 }
 
+/// What log and files say of an interval together.
+async fn derive(
+    log: &dyn LogReader,
+    interval: Interval,
+    walk: &mut Walk,
+    evidence: &Evidence,
+    report: &mut Report,
+) -> Result<(Tally, Fingerprint), VerifyError> {
+    let outcomes = evidence.outcomes(interval, report);
+    let mut is_event: Vec<Option<bool>> = vec![None; outcomes.len()];
+    walk.skip_to(interval.from);
+    while let Some((offset, record)) = walk.next(log, interval.to).await? {
+        is_event[(offset - interval.from) as usize] = Some(matches!(record, Found::Event));
+    }
+    let (mut found, mut sum) = (Tally::default(), Fingerprint::default());
+    for (offset, (outcome, is_event)) in (interval.from..).zip(outcomes.into_iter().zip(is_event)) {
+        let position = || Position { lane: interval.shard.lane, partition: interval.shard.partition, offset };
+        match (outcome, is_event) {
+            (Some(kind), _) => {
+                found.count(kind);
+                if kind == OutcomeKind::Visible {
+                    sum += evidence.fingerprint(position());
+                }
+            }
+            // A control record leaves no trace but its count.
+            (None, Some(false)) => found.count(OutcomeKind::Control),
+            (None, _) if evidence.was_erased(position()) => found.count(OutcomeKind::Filtered),
+            (None, Some(true)) => {
+                report.violation(format!("I3: {} was acknowledged and has no outcome", position()));
+            }
+            // Trimmed from the log, without row or exception: the books must say control or hole.
+            (None, None) => found.count(OutcomeKind::Hole),
+        }
+    }
+    Ok((found, sum))
+}
+
 /// What stands at an offset.
 enum Found {
     Event,
     Control,
 }
 
-/// Reads a range of one shard record by record.
+/// Reads one shard record by record, forwards.
 struct Walk {
     shard: Shard,
     at: u64,
-    to: u64,
     buffer: std::collections::VecDeque<(u64, Found)>,
 }
 
 impl Walk {
-    fn new(shard: Shard, at: u64, to: u64) -> Walk {
-        Walk { shard, at, to, buffer: std::collections::VecDeque::new() }
+    fn new(shard: Shard, at: u64) -> Walk {
+        Walk { shard, at, buffer: std::collections::VecDeque::new() }
     }
 
-    async fn next(&mut self, log: &dyn LogReader) -> Result<Option<(u64, Found)>, VerifyError> {
+    /// Passes by what comes before an offset.
+    fn skip_to(&mut self, offset: u64) {
+        while self.buffer.front().is_some_and(|(at, _)| *at < offset) {
+            self.buffer.pop_front();
+        }
+        if self.buffer.is_empty() {
+            self.at = self.at.max(offset);
+        }
+    }
+
+    /// The next record below `to`.
+    async fn next(&mut self, log: &dyn LogReader, to: u64) -> Result<Option<(u64, Found)>, VerifyError> {
         loop {
-            if let Some(found) = self.buffer.pop_front() {
-                return Ok((found.0 < self.to).then_some(found));
+            if let Some((offset, _)) = self.buffer.front() {
+                return Ok(if *offset < to { self.buffer.pop_front() } else { None });
             }
-            if self.at >= self.to {
+            if self.at >= to {
                 return Ok(None);
             }
             let position =

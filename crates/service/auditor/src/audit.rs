@@ -8,7 +8,7 @@ use crate::pass::{Pass, Step};
 use crate::read::{aside, books, delta, duplicates, exceptions, log_range, positions};
 use crate::tracker::Tracker;
 use crate::{AuditorConfig, Catalog, Deps, Fault, FindingKind, FindingSink, Progress};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tallymark_catalog::CommitRecord;
@@ -18,6 +18,10 @@ use tallymark_state::Delta;
 
 /// Commits read from the feed at a time.
 const PAGE: usize = 200;
+/// Prefix of all deltas.
+const DELTAS: &str = "deltas";
+/// Deltas that are remembered, so that one that vanishes is noticed at once.
+const DELTAS_MAX: usize = 1_000_000;
 
 /// The state of the auditor; tests drive it round by round.
 pub struct Auditor {
@@ -33,6 +37,11 @@ pub struct Auditor {
     sweep: CommitSeq,
     swept: Option<Instant>,
     books_at: Option<Instant>,
+    /// Deltas of the commits that were compared, which should all be there.
+    deltas: BTreeMap<String, CommitSeq>,
+    deltas_at: Option<Instant>,
+    /// How long listing them took: it is done the more seldom the longer it takes.
+    listing: Duration,
     pass: Option<Pass>,
     passed: Option<Instant>,
     /// Working time that reading in turns may still take.
@@ -53,6 +62,9 @@ impl Auditor {
             sweep: CommitSeq(0),
             swept: None,
             books_at: None,
+            deltas: BTreeMap::new(),
+            deltas_at: None,
+            listing: Duration::ZERO,
             pass: None,
             passed: None,
             credit: Duration::ZERO,
@@ -72,6 +84,7 @@ impl Auditor {
         if self.books_at.is_none_or(|at| at.elapsed() >= self.config.books) {
             self.books().await?;
             self.again().await?;
+            self.missing_deltas().await?;
             self.books_at = Some(Instant::now());
         }
         self.in_turns().await?;
@@ -202,14 +215,37 @@ impl Auditor {
 
     /// Commits with findings are compared again, so that what was mended is resolved soon.
     async fn again(&mut self) -> Result<()> {
-        for scope in self.tracker.scopes("commit") {
-            let Ok(seq) = scope.trim_start_matches("commit/").parse::<u64>() else { continue };
+        let scopes = self.tracker.scopes("commit").into_iter().chain(self.tracker.scopes("delta"));
+        for scope in scopes.collect::<Vec<_>>() {
+            let Some(seq) = scope.split('/').nth(1).and_then(|seq| seq.parse::<u64>().ok()) else { continue };
             let found = self.deps.catalog.feed(CommitSeq(seq.saturating_sub(1)), 1).await?;
             match found.into_iter().find(|c| c.seq.0 == seq) {
                 Some(commit) => self.commit(&commit).await?,
                 None => self.tracker.settle(&scope, Vec::new(), None).await?,
             }
         }
+        Ok(())
+    }
+
+    /// Deltas that were there and are not any more; reading them all again takes its turn, this is quick.
+    async fn missing_deltas(&mut self) -> Result<()> {
+        let pause = self.listing.mul_f64(1.0 / self.config.share.max(0.01));
+        if self.deltas_at.is_some_and(|at| at.elapsed() < pause) {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let listed: BTreeSet<String> =
+            self.deps.store.list(DELTAS).await?.into_iter().map(|object| object.key).collect();
+        let gone: Vec<CommitSeq> =
+            self.deltas.iter().filter(|(key, _)| !listed.contains(*key)).map(|(_, seq)| *seq).collect();
+        for seq in gone {
+            let found = self.deps.catalog.feed(CommitSeq(seq.0.saturating_sub(1)), 1).await?;
+            if let Some(commit) = found.iter().find(|c| c.seq == seq) {
+                self.commit(commit).await?;
+            }
+        }
+        self.listing = began.elapsed();
+        self.deltas_at = Some(Instant::now());
         Ok(())
     }
 
@@ -289,6 +325,9 @@ impl Auditor {
     async fn commit(&mut self, commit: &CommitRecord) -> Result<()> {
         let catalog = Arc::clone(&self.deps.catalog);
         let scope = format!("delta/{}", commit.seq.0);
+        if let Some(key) = commit.delta.clone().filter(|_| self.deltas.len() < DELTAS_MAX) {
+            self.deltas.insert(key, commit.seq);
+        }
         let delta = match delta(&self.deps, commit).await? {
             Ok(delta) => delta,
             Err((kind, why)) => {

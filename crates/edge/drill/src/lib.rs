@@ -14,6 +14,7 @@ mod instance;
 mod judge;
 mod load;
 mod plant;
+mod receiver;
 mod record;
 mod report;
 mod run;

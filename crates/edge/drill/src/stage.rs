@@ -139,18 +139,19 @@ impl Stage {
         Ok(judgement)
     }
 
-    /// As [`Stage::judge`], where the drill itself has put so many events beside the record.
+    /// As [`Stage::judge`], where the drill itself has put between so many and so many events beside the record.
     pub async fn judge_beside(
         &mut self,
         instance: &Instance,
         record: &Record,
-        own: usize,
+        own: std::ops::RangeInclusive<usize>,
     ) -> Result<Judgement> {
         if let Err(late) = wait_visible(instance, record, SETTLE).await {
             self.note(late.to_string());
         }
         let mut judgement = judge(instance, record).await?;
-        judgement.strangers = judgement.strangers.abs_diff(own);
+        let beside = judgement.strangers;
+        judgement.strangers = own.start().saturating_sub(beside).max(beside.saturating_sub(*own.end()));
         if let Some(examples) = judgement.examples() {
             self.note(examples);
         }

@@ -48,7 +48,8 @@ impl Twins {
 
     /// Draws batches from the seed and sends them to both, in the same order; they span about a day of event time.
     pub async fn feed(&mut self, batches: usize) -> Result<()> {
-        let step = DAY_MS / 800;
+        // Short enough that no event lies in the future, long enough to span days.
+        let step = DAY_MS / 2000;
         let drawn: Vec<Batch> = (0..batches)
             .map(|_| {
                 self.time += step;

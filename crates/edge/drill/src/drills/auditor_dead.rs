@@ -26,6 +26,7 @@ async fn run(stage: &mut Stage) -> Result<(), DrillError> {
     }
     let load = stage.load(&shop, &Profile { rate: 300.0, ..Profile::default() }, &record);
     stage.pass(6.0).await;
+    shop.wait_calm().await?;
     shop.freeze("audit").await;
     stage.note("the auditor is frozen");
     let speaks_of_auditor = |f: &serde_json::Value| {

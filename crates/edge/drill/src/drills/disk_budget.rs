@@ -20,7 +20,7 @@ pub const DRILL: Drill = Drill {
     run: |stage| Box::pin(run(stage)),
 };
 
-const DISK_MB: u64 = 1024;
+const DISK_MB: u64 = 256;
 
 async fn run(stage: &mut Stage) -> Result<()> {
     let record = Record::default();

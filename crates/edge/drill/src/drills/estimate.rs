@@ -40,7 +40,7 @@ async fn run(stage: &mut Stage) -> Result<(), DrillError> {
     let mut drained = None;
     while clock.elapsed() < Duration::from_secs(120) {
         breathe(&shop).await;
-        if asked.elapsed() < Duration::from_millis(900) {
+        if asked.elapsed() < Duration::from_millis(700) {
             continue;
         }
         asked = Instant::now();
@@ -94,12 +94,12 @@ fn judge_estimates(stage: &mut Stage, estimates: &[Estimate], began: i64, end: i
     stage.figure(Figure::share("estimates whose range holds the true end", inside.count(), settled.len()));
 }
 
-/// The processor works 40 ms of 160.
+/// The processor works 20 ms of 400.
 async fn breathe(shop: &Instance) {
     shop.signal("process", Signal::Cont);
-    tokio::time::sleep(Duration::from_millis(40)).await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
     shop.freeze("process").await;
-    tokio::time::sleep(Duration::from_millis(120)).await;
+    tokio::time::sleep(Duration::from_millis(380)).await;
 }
 
 /// The newest estimate of the worst shard: end, earliest, latest.

@@ -2,7 +2,7 @@
 
 use crate::error::{DrillError, Result};
 use crate::figure::Figure;
-use crate::instance::{Instance, Signal, until};
+use crate::instance::{Instance, Running, Signal, until};
 use crate::stage::Stage;
 use crate::twins::Twins;
 use serde_json::{Value, json};
@@ -77,22 +77,31 @@ pub async fn gap_is_shown(shop: &Instance) -> Result<bool> {
     Ok(!gaps.is_empty() && answer["complete"] == false)
 }
 
-/// Carries out the command that the alarm recommends; seconds.
-pub async fn repair_as_told(stage: &mut Stage, shop: &Instance, finding: &Value) -> Result<f64> {
+/// The command that the alarm recommends.
+pub fn command_of(finding: &Value) -> Result<Vec<String>> {
     let detail = finding["detail"].as_str().unwrap_or_default();
-    let told = detail.split('`').find(|part| part.starts_with("tallymark ")).map(str::to_owned);
+    let told = detail.split('`').find_map(|part| part.strip_prefix("tallymark "));
     let Some(command) = told else {
         return Err(DrillError::Answer {
             what: "repair command in the alarm".to_owned(),
             answer: detail.to_owned(),
         });
     };
-    stage.note(format!("the operator runs: {command}"));
-    let mut arguments: Vec<&str> = command.split_whitespace().skip(1).collect();
-    if !arguments.contains(&"--json") {
-        arguments.push("--json");
-    }
-    let done = shop.command(&arguments).await?.ok()?;
+    Ok(command.split_whitespace().map(str::to_owned).collect())
+}
+
+/// Starts the command as an operator of a development instance would.
+pub fn start_repair(stage: &mut Stage, shop: &Instance, command: &[String]) -> Result<Running> {
+    stage.note(format!("the operator runs: tallymark {}", command.join(" ")));
+    let mut arguments: Vec<&str> = command.iter().map(String::as_str).collect();
+    arguments.push("--json");
+    shop.start_command(&arguments)
+}
+
+/// Carries out the command that the alarm recommends; seconds.
+pub async fn repair_as_told(stage: &mut Stage, shop: &Instance, finding: &Value) -> Result<f64> {
+    let command = command_of(finding)?;
+    let done = start_repair(stage, shop, &command)?.finish().await?.ok()?;
     stage.note(format!("done in {:.1} s", done.seconds));
     Ok(done.seconds)
 }

@@ -9,6 +9,7 @@ use crate::load::{Batch, Event, Profile, Shape, feed};
 use crate::record::{Record, now_ms};
 use crate::stage::Stage;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 pub const DRILL: Drill = Drill {
@@ -28,16 +29,14 @@ async fn run(stage: &mut Stage) -> Result<(), DrillError> {
     let mut shop = stage.start("shop").await?;
     shop.stop().await;
     let (data, away) = (shop.data().to_owned(), stage.folder().join("away"));
-    std::fs::create_dir_all(&away).map_err(DrillError::io("a folder to put the catalog"))?;
-    let parts = ["catalog.db", "catalog.db-wal", "catalog.db-shm", "state"];
-    let taken = move_parts(&parts, &data, &away)?;
+    let taken = take_away(&data, &away)?;
     stage.note(format!("taken away: {}", taken.join(", ")));
     shop.start_role("collect")?;
     shop.wait_collecting(Duration::from_secs(20)).await?;
     let calls = stage.load_for(&shop, &profile, &record, 20.0).await;
     stage.acceptance("(identify only) without catalog and identity", calls);
     shop.stop().await;
-    move_parts(&parts, &away, &data)?;
+    bring_back(&away, &data)?;
     shop.start().await?;
     stage.note("catalog and state are back");
     stage.judge(&shop, &record).await?;
@@ -79,13 +78,23 @@ fn both(n: usize, user: &str) -> Batch {
     Batch { shape: Shape::Native, events }
 }
 
-fn move_parts(
-    parts: &[&str],
-    from: &std::path::Path,
-    to: &std::path::Path,
-) -> Result<Vec<String>, DrillError> {
+/// Catalog and state.
+const PARTS: [&str; 4] = ["catalog.db", "catalog.db-wal", "catalog.db-shm", "state"];
+
+/// Takes catalog and state out of a data folder; what was there.
+pub fn take_away(data: &Path, away: &Path) -> Result<Vec<String>, DrillError> {
+    std::fs::create_dir_all(away).map_err(DrillError::io("a folder to put the catalog"))?;
+    move_parts(data, away)
+}
+
+/// Puts them back.
+pub fn bring_back(away: &Path, data: &Path) -> Result<Vec<String>, DrillError> {
+    move_parts(away, data)
+}
+
+fn move_parts(from: &Path, to: &Path) -> Result<Vec<String>, DrillError> {
     let mut moved = Vec::new();
-    for part in parts {
+    for part in PARTS {
         let (from, to) = (from.join(part), to.join(part));
         if from.exists() {
             // The collector may have made an empty folder of the same name meanwhile.
@@ -93,7 +102,7 @@ fn move_parts(
                 crate::plant::remove_folder(&to)?;
             }
             std::fs::rename(&from, &to).map_err(DrillError::io(from.display().to_string()))?;
-            moved.push((*part).to_owned());
+            moved.push(part.to_owned());
         }
     }
     Ok(moved)

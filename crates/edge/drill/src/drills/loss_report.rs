@@ -1,8 +1,9 @@
 //! A21-6, A21-15: a range is lost on purpose; the report names who sent it, and re-sending exactly that repairs it.
 
 use super::{Drill, backlog};
-use crate::error::{DrillError, Result};
+use crate::error::Result;
 use crate::figure::Figure;
+use crate::instance::Instance;
 use crate::load::{Batch, Profile, Script, feed};
 use crate::record::{Record, now_ms};
 use crate::stage::Stage;
@@ -38,25 +39,7 @@ async fn run(stage: &mut Stage) -> Result<()> {
     let ranges = backlog::pending(&shop).await?;
     let skipped = backlog::skip_pending(stage, &shop).await?;
 
-    let (asked, mut reported, mut receipts) = (Instant::now(), 0, 0);
-    for range in &ranges {
-        let path = format!(
-            "/api/v1/operations/loss-report?lane=live&partition={}&from={}&to={}",
-            range["partition"], range["from"], range["to"]
-        );
-        let report = shop.known(&path).await?;
-        let senders = report["senders"].as_array().cloned().unwrap_or_default();
-        reported += senders.iter().filter_map(|s| s["events"].as_u64()).sum::<u64>();
-        receipts += senders.iter().map(|s| s["receipts"].as_array().map_or(0, Vec::len)).sum::<usize>();
-        if report["equation"]["balanced"] != true {
-            stage.note(format!("the equation of {range} does not balance: {}", report["equation"]));
-        }
-    }
-    stage.figure(
-        Figure::seconds("until the report was there", asked.elapsed().as_secs_f64())
-            .at_most(5.0)
-            .objective("A21-15"),
-    );
+    let (reported, receipts) = reported(stage, &shop, &ranges).await?;
     stage.figure(
         Figure::of("events reported minus events lost", reported as f64 - skipped as f64, "")
             .exactly(0.0)
@@ -88,8 +71,30 @@ async fn run(stage: &mut Stage) -> Result<()> {
     stage.verify(&shop).await
 }
 
+/// Events and receipts that the loss report names for these ranges.
+pub async fn reported(stage: &mut Stage, shop: &Instance, ranges: &[Value]) -> Result<(u64, usize)> {
+    let (asked, mut reported, mut receipts) = (Instant::now(), 0, 0);
+    for range in ranges {
+        let path = format!(
+            "/api/v1/operations/loss-report?lane=live&partition={}&from={}&to={}",
+            range["partition"], range["from"], range["to"]
+        );
+        let report = shop.known(&path).await?;
+        let senders = report["senders"].as_array().cloned().unwrap_or_default();
+        reported += senders.iter().filter_map(|s| s["events"].as_u64()).sum::<u64>();
+        receipts += senders.iter().map(|s| s["receipts"].as_array().map_or(0, Vec::len)).sum::<usize>();
+        if report["equation"]["balanced"] != true {
+            stage.note(format!("the equation of {range} does not balance: {}", report["equation"]));
+        }
+    }
+    let seconds = asked.elapsed().as_secs_f64();
+    stage
+        .figure(Figure::seconds("until the loss report was there", seconds).at_most(5.0).objective("A21-15"));
+    Ok((reported, receipts))
+}
+
 /// The requests whose receipts touch one of the ranges.
-fn touched(batches: &[Batch], record: &Record, ranges: &[Value]) -> Vec<Batch> {
+pub fn touched(batches: &[Batch], record: &Record, ranges: &[Value]) -> Vec<Batch> {
     let receipts: HashMap<String, String> =
         record.sent().into_iter().filter_map(|s| Some((s.id, s.receipt?.to_string()))).collect();
     let touches = |batch: &&Batch| {

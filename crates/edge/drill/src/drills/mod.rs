@@ -2,6 +2,9 @@
 //!
 //! Deliberately not here: what the drills have in common (`stage`).
 
+mod amplitude_2016;
+mod amplitude_2019;
+mod amplitude_2021;
 mod auditor_dead;
 mod backlog;
 mod catalog_deleted;
@@ -9,9 +12,11 @@ mod collect_alone;
 mod disk_budget;
 mod drop_filter;
 mod elsewhere;
+mod escalation;
 mod estimate;
 mod failpoints;
 mod freshness;
+mod heap_2015;
 mod hole;
 mod hot_partition;
 mod identify_accepted;
@@ -20,6 +25,7 @@ mod kill_anything;
 mod log_file_deleted;
 mod loss_report;
 mod no_flapping;
+mod posthog_persons;
 mod properties_as_of;
 mod refused_counted;
 mod replay_beside_live;
@@ -60,6 +66,11 @@ impl std::fmt::Debug for Drill {
 
 /// Every drill, in the order of a full run.
 pub static DRILLS: &[Drill] = &[
+    amplitude_2016::DRILL,
+    amplitude_2019::DRILL,
+    amplitude_2021::DRILL,
+    heap_2015::DRILL,
+    posthog_persons::DRILL,
     collect_alone::DRILL,
     identify_accepted::DRILL,
     kill_anything::DRILL,
@@ -86,6 +97,7 @@ pub static DRILLS: &[Drill] = &[
     hot_partition::DRILL,
     refused_counted::DRILL,
     disk_budget::DRILL,
+    escalation::DRILL,
 ];
 
 /// The drill of that name.

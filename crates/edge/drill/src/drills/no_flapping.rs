@@ -60,7 +60,7 @@ async fn run(stage: &mut Stage) -> Result<(), DrillError> {
 }
 
 /// Asks for readiness ten times a second: (asked, failed, slowest in ms).
-async fn probe(shop: &Instance, time: Duration) -> (usize, usize, f64) {
+pub async fn probe(shop: &Instance, time: Duration) -> (usize, usize, f64) {
     let (began, mut asked, mut failed, mut slowest) = (Instant::now(), 0, 0, 0.0f64);
     while began.elapsed() < time {
         let each = Instant::now();

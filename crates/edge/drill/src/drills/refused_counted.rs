@@ -37,7 +37,7 @@ async fn run(stage: &mut Stage) -> Result<()> {
     stage.note(format!(
         "{REQUESTS} requests with faulty events: {taken} taken, {refused} refused, told to the sender"
     ));
-    stage.judge_beside(&shop, &record, taken).await?;
+    stage.judge_beside(&shop, &record, taken..=taken).await?;
     let (counted, seconds) = until("refused events in the books", Duration::from_secs(90), async || {
         let ledger = shop.ledger().await.ok()?;
         let counted = ledger["held_back"]["refused"].as_u64()? as usize;

@@ -77,7 +77,7 @@ async fn run(stage: &mut Stage) -> Result<(), DrillError> {
     load.stop().await;
     // Canaries are the drill's own: they are in no record.
     let canaries = shop.events(Some("canary")).await?.len();
-    let judgement = stage.judge_beside(&shop, &record, canaries).await?;
+    let judgement = stage.judge_beside(&shop, &record, canaries..=canaries).await?;
     stage.note(format!("{} acknowledged events are there once", judgement.acknowledged));
     stage.verify(&shop).await
 }

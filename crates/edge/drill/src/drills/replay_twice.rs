@@ -3,13 +3,13 @@
 use super::{Drill, backlog};
 use crate::error::DrillError;
 use crate::figure::Figure;
-use crate::instance::{Signal, until};
+use crate::instance::{Instance, Signal};
 use crate::stage::Stage;
 use crate::twins::Twins;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use serde_json::json;
-use std::time::Duration;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 pub const DRILL: Drill = Drill {
     name: "a19-5-replay-twice",
@@ -29,23 +29,19 @@ async fn run(stage: &mut Stage) -> Result<(), DrillError> {
     let mut twins = Twins::start(stage, |_| {}).await?;
     twins.feed(400).await?;
     twins.shop.freeze("process").await;
-    twins.feed(1200).await?;
+    twins.feed(2500).await?;
     let skipped = backlog::skip_pending(stage, &twins.shop).await?;
     stage.figure(Figure::count("records skipped", skipped as usize).at_least(1000.0));
     let whole: Vec<_> = twins.shop.shards("live").await?;
     let job = twins.shop.start_job("replay", json!({})).await?;
     let mut hits = 0;
     for _ in 0..KILLS {
-        // As soon as the next processor works on it again, a moment later it is killed.
-        let running = until("the replay to run", Duration::from_secs(20), async || {
-            let now = twins.shop.job(&job).await.ok()?;
-            matches!(now["state"].as_str(), Some("running" | "done")).then_some(now)
-        })
-        .await?;
-        if running.0["state"] == "done" {
+        // As soon as a processor works on it, a moment later it is killed.
+        let state = under_way(&twins.shop, &job).await?;
+        if state["state"] == "done" {
             break;
         }
-        tokio::time::sleep(Duration::from_millis(dice.random_range(5..120))).await;
+        tokio::time::sleep(Duration::from_millis(dice.random_range(0..60))).await;
         if twins.shop.signal("process", Signal::Kill) {
             let now = twins.shop.job(&job).await?;
             hits += usize::from(now["state"] != "done");
@@ -54,7 +50,6 @@ async fn run(stage: &mut Stage) -> Result<(), DrillError> {
                 now["state"], now["progress"]["done"]
             ));
         }
-        tokio::time::sleep(Duration::from_millis(300)).await;
     }
     let (done, seconds) = twins.shop.wait_job(&job, Duration::from_secs(90)).await?;
     stage.note(format!("replay done {seconds:.1} s after the last kill: {}", done["report"]));
@@ -79,4 +74,23 @@ async fn run(stage: &mut Stage) -> Result<(), DrillError> {
     twins.compare(stage, "after the replays").await?;
     stage.judge(&twins.shop, &twins.record).await?;
     stage.verify(&twins.shop).await
+}
+
+/// Waits until a processor works on the job or has done it.
+async fn under_way(shop: &Instance, job: &Value) -> Result<Value, DrillError> {
+    let began = Instant::now();
+    let mut seen = Value::Null;
+    while began.elapsed() < Duration::from_secs(20) {
+        let now = shop.job(job).await?;
+        let progress = now["progress"]["done"].clone();
+        // Progress that moves is a processor at work; one that stands is what a dead one left.
+        if now["state"] == "done" || (now["state"] == "running" && !seen.is_null() && progress != seen) {
+            return Ok(now);
+        }
+        if seen.is_null() || now["state"] == "running" {
+            seen = progress;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Err(DrillError::TimedOut { what: "the replay to go on".to_owned(), seconds: 20.0 })
 }

@@ -8,6 +8,7 @@ mod command;
 mod operations;
 mod signal;
 
+pub use command::Running;
 pub use operations::{ENVIRONMENT, until};
 pub use signal::Signal;
 

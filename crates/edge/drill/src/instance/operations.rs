@@ -16,6 +16,16 @@ impl Instance {
         Ok(body["findings"].as_array().cloned().unwrap_or_default())
     }
 
+    /// Waits until the watch has nothing serious to say: a start takes a moment to look healthy.
+    pub async fn wait_calm(&self) -> Result<f64> {
+        let (_, seconds) = until("the watch to have nothing to say", Duration::from_secs(60), async || {
+            let findings = self.findings().await.ok()?;
+            findings.iter().all(|f| f["severity"] == "info").then_some(())
+        })
+        .await?;
+        Ok(seconds)
+    }
+
     /// GET of a resource that older builds do not have.
     pub async fn known(&self, path: &str) -> Result<Value> {
         let answer = self.get(path).await?;

@@ -18,6 +18,8 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 const POLL: Duration = Duration::from_millis(250);
+/// Polls without change after which what is pending stays so.
+const STILL: usize = 8;
 
 /// What the witnesses say.
 #[derive(Debug, Clone, Default)]
@@ -80,12 +82,15 @@ pub async fn wait_visible(instance: &Instance, record: &Record, limit: Duration)
     // Calls such as `$identify` are operations: stored, but in no chart.
     let by_event = record.acknowledged_by_event();
     let wanted: usize = by_event.iter().filter(|(name, _)| is_charted(name)).map(|(_, n)| n).sum();
-    let mut seen = 0;
+    let (mut seen, mut waiting, mut still) = (0, serde_json::Value::Null, 0);
     while began.elapsed() < limit {
         if let (Ok(total), Ok(books)) = (instance.total("*").await, instance.ledger().await) {
             seen = total;
-            // What the books call pending is a hint when to look, not evidence.
-            if total >= wanted && books["identity"]["pending"] == 0 {
+            // What the books call pending is a hint when to look, not evidence; what is skipped stays pending.
+            let pending = books["identity"]["pending"].clone();
+            still = if pending == waiting { still + 1 } else { 0 };
+            waiting = pending;
+            if total >= wanted && (waiting == 0 || still >= STILL) {
                 return Ok(began.elapsed().as_secs_f64());
             }
         }

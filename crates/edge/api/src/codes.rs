@@ -169,7 +169,7 @@ codes! {
     LOG_UNREADABLE = "TM0603", 0, "The log cannot be read",
         "Check the disk and the permissions of the log folder; the processor tries again.";
     LOG_GAP = "TM0604", 0, "A part of the log is gone",
-        "Restore the log's files, or allow the loss to be recorded; it then shows as a gap in the ledger.";
+        "The shard waits, others go on. Restore the log's files, skip the range, or declare it lost.";
     CATALOG_REFUSED = "TM0605", 0, "The catalog refused a commit or failed",
         "Check disk space and permissions of catalog.db; the processor tries again.";
     STATE_BEHIND = "TM0606", 0, "State cannot follow the catalog",
@@ -180,6 +180,8 @@ codes! {
         "The process is started again and nothing is lost. Report the message with the log's lines before it.";
     FAILPOINT = "TM0609", 0, "Stopped by a failpoint",
         "Failpoints are for tests: remove the setting that switches it on.";
+    DELTA_UNDERIVABLE = "TM0610", 0, "A state delta is gone and cannot be derived again",
+        "Restore the object from a backup, or the records of its interval from the archive; then start again.";
 
     CATALOG_DATABASE = "TM0701", 503, "The catalog database failed",
         "Check disk space and permissions of catalog.db. Events are still collected.";

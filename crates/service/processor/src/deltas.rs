@@ -4,7 +4,7 @@
 //! Deliberately not here: applying them (`recovery`, `jobs::rebuild_state`), deciding (`steps::rederive`).
 
 use crate::error::ProcessorError;
-use crate::jobs::{history, spec};
+use crate::jobs::{history, only_changes, spec};
 use crate::projects::Projects;
 use crate::redrive;
 use crate::run::Deps;
@@ -78,7 +78,11 @@ async fn derive(deps: &Deps, record: &CommitRecord, before: &State) -> Result<De
     }
     let records = match record.origin {
         // Decided with the mended bytes of that time.
-        Origin::Replay { .. } => decode_again(raw, &before.controls().mended, deps.decode),
+        Origin::Replay { .. } => {
+            let mended =
+                redrive::lasting(deps, &raw, &before.controls().mended, &IntervalSet::new()).await?;
+            decode_again(raw, &mended, deps.decode)
+        }
         _ => decode_all(raw, deps.decode),
     };
     let mode = match record.origin {
@@ -103,7 +107,7 @@ async fn derive(deps: &Deps, record: &CommitRecord, before: &State) -> Result<De
     let made = Made { commit: record.id, advances: &record.advances, replayed: &replayed };
     loop {
         let again = again.clone();
-        let decided = match rederive(deps.log.id(), made, records.clone(), again, before, &rules) {
+        let mut decided = match rederive(deps.log.id(), made, records.clone(), again, before, &rules) {
             Ok(decided) => decided,
             // Rows that no file could hold were dead letters then.
             Err(error) => match unstorable(deps, record, &records, before, &rules) {
@@ -119,6 +123,9 @@ async fn derive(deps: &Deps, record: &CommitRecord, before: &State) -> Result<De
         if decided.changes.len() as u64 != booked {
             let why = format!("{} records decided again changed, the books say {booked}", decided.changes.len());
             return Err(underivable(record, why));
+        }
+        if matches!(record.origin, Origin::Reprocess { .. }) {
+            only_changes(&mut decided);
         }
         return Ok(decided.delta);
     }
@@ -180,11 +187,12 @@ async fn reprocessed(
     let spec: spec::ReprocessSpec = job.as_ref().and_then(|j| spec::parse(&j.spec).ok()).unwrap_or_default();
     let only = job.and_then(|j| j.project);
     let scope: IntervalSet = record.restated.iter().map(|r| r.interval).collect();
-    let exceptions = history::exceptions_before(deps, &scope, record.seq).await?;
+    let (exceptions, restated) = history::exceptions_before(deps, &scope, record.seq).await?;
     let mut again = Vec::new();
     for r in &record.restated {
         let records = read_all(deps, r.interval).await?;
-        let mut records = decode_again(records, &before.controls().mended, deps.decode);
+        let mended = redrive::lasting(deps, &records, &before.controls().mended, &restated).await?;
+        let mut records = decode_again(records, &mended, deps.decode);
         records.retain(|d| matches!(d.content, Content::Event { .. }));
         let mut rules = Rules::default();
         resolve(deps, record, &records, &[], &mut rules).await?;

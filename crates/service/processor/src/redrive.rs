@@ -10,13 +10,13 @@ use crate::recovery::Backoff;
 use crate::run::Deps;
 use crate::source;
 use crate::steps::decide::{Again, Old};
-use crate::steps::decode::{Content, Decoded, decode_mended};
+use crate::steps::decode::{Content, Decoded, Mended, decode_all, decode_mended};
 use crate::telemetry;
 use std::collections::BTreeMap;
 use std::time::Instant;
-use tallymark_ledger::Interval;
+use tallymark_ledger::{Interval, IntervalSet};
 use tallymark_log::ReadLimit;
-use tallymark_model::{CommitSeq, Control, Millis, Outcome, Position, ProjectId, Redrive, Shard};
+use tallymark_model::{CommitSeq, Control, Millis, Outcome, Position, ProjectId, Record, Redrive, Shard};
 use tallymark_state::Delta;
 
 /// Restatements of one record that are looked through, at most; each is an operator's deed.
@@ -104,6 +104,34 @@ pub(crate) async fn mended(
         again.push(Again { record, old: Old { project, outcome, row: None } });
     }
     Ok(again)
+}
+
+/// The mended bytes that count for these records when they are decided again. An operator's word about a record that
+/// was no dead letter changed nothing then and changes nothing later. `restated`: positions whose mending is in the
+/// books.
+pub(crate) async fn lasting(
+    deps: &Deps,
+    records: &[(Position, Record)],
+    mended: &Mended,
+    restated: &IntervalSet,
+) -> Result<Mended, ProcessorError> {
+    let mut lasting = Mended::new();
+    if mended.is_empty() {
+        return Ok(lasting);
+    }
+    for (position, record) in records {
+        let Some(held) = mended.get(position) else { continue };
+        let original = decode_all(vec![(*position, record.clone())], deps.decode);
+        let is_dead = match original.first().map(|d| &d.content) {
+            Some(Content::Event { event: Err(_), .. }) => true,
+            Some(Content::Event { token, .. }) => deps.catalog.resolve(*token).await?.is_none(),
+            Some(Content::Control(_)) | None => false,
+        };
+        if is_dead || restated.contains(*position) {
+            lasting.insert(*position, held.clone());
+        }
+    }
+    Ok(lasting)
 }
 
 /// What the newest delta that mentions a record says of it; none: it is visible, control, or has no account.

@@ -7,8 +7,11 @@ use rig::audit::{audit, audit_all};
 use rig::flaky::{Flaky, Trouble};
 use rig::{CrashAt, Rig, Sent, shared};
 use serde_json::json;
+use std::sync::Arc;
 use tallymark_catalog::{Feed, JobKind, JobState, JobWish, Jobs, Origin, Snapshots};
 use tallymark_ledger::{Account, Interval};
+use tallymark_log::memory::MemoryLog;
+use tallymark_log::{Item, LogReader, LogWriter, ReadLimit};
 use tallymark_model::{CommitSeq, Lane, Shard};
 use tallymark_processor::{ProcessorConfig, ProcessorError, Step, Verb};
 
@@ -178,4 +181,51 @@ async fn what_is_gone_meanwhile_is_lost_with_evidence_and_the_rest_is_replayed()
     let rows = rig.catalog.ledger(None, None, None).await.unwrap();
     let lost: Vec<_> = rows.iter().filter(|r| matches!(r.account, Account::Lost { .. })).collect();
     assert_eq!(lost.iter().map(|r| r.interval).collect::<Vec<_>>(), [Interval::new(shard, 7, 9)]);
+}
+
+#[tokio::test]
+async fn what_the_log_has_let_go_comes_from_the_archive() {
+    let mut rig = Rig::new().await;
+    let archive = MemoryLog::new(rig::PARTITIONS);
+    for request in stream(60).chunks(7) {
+        let positions = rig.send(request).await;
+        for position in positions {
+            let items = rig.log.read(position, ReadLimit { records: 1, bytes: 1 }).await.unwrap();
+            let Some(Item::Records(records)) = items.into_iter().next() else { panic!() };
+            let receipt = archive.append(vec![records[0].1.clone()]).await.unwrap();
+            assert_eq!(receipt.positions, [position]);
+        }
+    }
+    skip(&rig, 2, 14).await;
+    rig.drain().await;
+    let skipped: u64 = rig.skipped().await.iter().map(Interval::len).sum();
+    for (part, range) in rig.skipped().await.into_iter().enumerate() {
+        // All of it, or something in the middle.
+        let inset = if part == 0 { 0 } else { 2 };
+        rig.log.lose(Interval { from: range.from + inset, to: range.to - inset, ..range });
+    }
+    let id = rig.ask(JobKind::Replay, json!({})).await;
+    let mut deps = rig.deps();
+    deps.archive = Some(Arc::new(archive));
+    rig.drain_with(rig.config(), deps).await.unwrap();
+    assert_eq!(rig.report(id).await["replayed"], json!(skipped));
+    audit_all(&rig).await;
+}
+
+#[tokio::test]
+async fn jobs_wait_while_live_processing_is_behind_and_then_go_on() {
+    let mut rig = Rig::new().await;
+    rig.send(&stream(60)).await;
+    skip(&rig, 1, 10).await;
+    let id = rig.ask(JobKind::Replay, json!({})).await;
+    rig.send(&stream(200)).await;
+    // Behind from the first live record that waits.
+    let config = ProcessorConfig { job_backlog_max: 0, ..rig.config() };
+    rig.drain_with(config, rig.deps()).await.unwrap();
+    assert_eq!(rig.job(id).await.state, JobState::Done);
+    let feed = rig.catalog.feed(CommitSeq(0), 10_000).await.unwrap();
+    let first_chunk = feed.iter().position(|r| matches!(r.origin, Origin::Replay { .. })).unwrap();
+    let last_live = feed.iter().rposition(|r| !r.advances.is_empty() && r.origin == Origin::Live).unwrap();
+    assert!(last_live < first_chunk, "{last_live} {first_chunk}");
+    audit_all(&rig).await;
 }

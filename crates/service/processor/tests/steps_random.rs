@@ -23,10 +23,10 @@ enum Move {
     Reprocess(usize, u64, u64, bool),
 }
 
-fn sent(inserts: u16) -> impl Strategy<Value = Sent> {
+fn sent(inserts: u16, among: usize) -> impl Strategy<Value = Sent> {
     let id = |n: u8| prop::option::weighted(0.7, 0..n);
     let insert = prop::option::weighted(0.8, 0..inserts.max(1));
-    (0..3usize, id(3), id(3), insert, 0u8..11, 0u8..4).prop_map(
+    (0..among, id(3), id(3), insert, 0u8..11, 0u8..4).prop_map(
         move |(shard, device, user, insert, kind, name)| {
             let insert = insert.filter(|_| inserts > 0);
             Sent { shard: shards()[shard], device, user, insert, kind, name }
@@ -50,8 +50,9 @@ fn action() -> impl Strategy<Value = RuleAction> {
 }
 
 /// A log: events, and rule records here and there.
-fn log(inserts: u16, rules: bool) -> impl Strategy<Value = Log> {
-    let event = sent(inserts).prop_map(Some);
+/// `shards`: how many of the shards carry events; copies that meet across shards have no order of their own.
+fn log(inserts: u16, rules: bool, shards: usize) -> impl Strategy<Value = Log> {
+    let event = sent(inserts, shards).prop_map(Some);
     let item = if rules { prop_oneof![12 => event, 1 => Just(None)].boxed() } else { event.boxed() };
     (prop::collection::vec((item, action(), 1u32..3, any::<bool>()), 5..60)).prop_map(|items| {
         let mut log = Log::new();
@@ -170,7 +171,7 @@ proptest! {
 
     #[test]
     fn whatever_happens_the_books_say_what_the_rows_say(
-        log in log(6, true),
+        log in log(6, true, 3),
         moves in moves(true),
         last in prop::option::of((0..3usize, any::<bool>())),
     ) {
@@ -192,7 +193,10 @@ proptest! {
     }
 
     #[test]
-    fn a_disturbed_run_ends_as_an_undisturbed_one(log in log(0, true), moves in moves(false)) {
+    fn a_disturbed_run_ends_as_an_undisturbed_one(
+        log in prop_oneof![log(0, true, 3), log(8, true, 1)],
+        moves in moves(false),
+    ) {
         let mut straight = World::new(log.clone());
         // In the order of receipt, as far as groups of all shards go.
         for _ in 0..60 {
@@ -206,14 +210,18 @@ proptest! {
         prop_assert_eq!(disturbed.seen(), straight.seen());
         prop_assert_eq!(&disturbed.outcomes, &straight.outcomes);
         prop_assert_eq!(disturbed.persons(), straight.persons());
-        let stats = |w: &World| w.state.project(PROJECT).map(|p| p.stats.clone());
-        prop_assert_eq!(stats(&disturbed), stats(&straight));
-        let activity = |w: &World| -> BTreeMap<(SubjectKind, String), Activity> {
-            let Some(p) = w.state.project(PROJECT) else { return BTreeMap::new() };
-            let of = |(id, kind, raw): (SubjectId, SubjectKind, &str)| ((kind, raw.to_owned()), p.activity(id));
-            p.subjects.names().iter().map(of).collect()
-        };
-        prop_assert_eq!(activity(&disturbed), activity(&straight));
+        // Where a row gave way to an earlier copy, its times stay in the hulls; counts are exact (see `check`).
+        let gave_way = disturbed.deltas.iter().any(|d| !d.restated.is_empty());
+        if !gave_way {
+            let stats = |w: &World| w.state.project(PROJECT).map(|p| p.stats.clone());
+            prop_assert_eq!(stats(&disturbed), stats(&straight));
+            let activity = |w: &World| -> BTreeMap<(SubjectKind, String), Activity> {
+                let Some(p) = w.state.project(PROJECT) else { return BTreeMap::new() };
+                let of = |(id, kind, raw): (SubjectId, SubjectKind, &str)| ((kind, raw.to_owned()), p.activity(id));
+                p.subjects.names().iter().map(of).collect()
+            };
+            prop_assert_eq!(activity(&disturbed), activity(&straight));
+        }
         prop_assert_eq!(&disturbed.state.controls().rules, &straight.state.controls().rules);
     }
 }

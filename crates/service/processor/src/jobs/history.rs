@@ -28,13 +28,14 @@ pub(crate) struct Dependent {
     pub witness: Position,
 }
 
-/// Records of a scope that had become no row before a commit was made.
+/// Records of a scope that had become no row before a commit was made, and mended letters as of then.
 pub(crate) async fn exceptions_before(
     deps: &Deps,
     scope: &IntervalSet,
     before: CommitSeq,
-) -> Result<BTreeMap<Position, Exception>, ProcessorError> {
+) -> Result<(BTreeMap<Position, Exception>, IntervalSet), ProcessorError> {
     let mut found: BTreeMap<Position, Exception> = BTreeMap::new();
+    let mut mended = IntervalSet::new();
     let mut seq = CommitSeq(0);
     loop {
         let records = deps.catalog.feed(seq, PAGE).await?;
@@ -42,19 +43,22 @@ pub(crate) async fn exceptions_before(
         for record in records {
             seq = record.seq;
             if seq >= before {
-                return Ok(found);
+                return Ok((found, mended));
             }
             let intervals = decided_by(&record);
             let Some(key) = record.delta.filter(|_| intervals.iter().any(|i| touches(scope, *i))) else {
                 continue;
             };
             let delta = Delta::decode(&deps.store.get(&key).await?)?;
+            if !matches!(record.origin, Origin::Reprocess { .. }) {
+                delta.restated.iter().for_each(|i| mended.insert(*i));
+            }
             found.retain(|p, _| !delta.restated.iter().any(|i| i.contains(*p)));
             let inside = delta.exceptions.into_iter().filter(|e| scope.contains(e.position));
             found.extend(inside.map(|e| (e.position, e)));
         }
         if done {
-            return Ok(found);
+            return Ok((found, mended));
         }
     }
 }
@@ -78,6 +82,7 @@ pub(crate) struct History {
     /// Duplicates, by witness within the scope.
     dependents: BTreeMap<Position, Vec<Dependent>>,
     rewritten: IntervalSet,
+    mended: IntervalSet,
     kept: VecDeque<(String, Arc<Delta>)>,
 }
 
@@ -94,6 +99,7 @@ impl History {
             touching: Vec::new(),
             dependents: BTreeMap::new(),
             rewritten: IntervalSet::new(),
+            mended: IntervalSet::new(),
             kept: VecDeque::new(),
         }
     }
@@ -133,9 +139,12 @@ impl History {
         if duplicates || !record.restated.is_empty() {
             let delta = self.delta(committer, &key).await?;
             self.note_dependents(&delta);
-            if matches!(record.origin, Origin::Reprocess { .. }) {
-                delta.restated.iter().for_each(|i| self.rewritten.insert(*i));
-            }
+            // Besides reprocesses, only mended letters restate single records.
+            let to = match record.origin {
+                Origin::Reprocess { .. } => &mut self.rewritten,
+                _ => &mut self.mended,
+            };
+            delta.restated.iter().for_each(|i| to.insert(*i));
         }
         intervals.retain(|i| touches(&self.scope, *i));
         if !intervals.is_empty() {
@@ -157,6 +166,11 @@ impl History {
                 self.dependents.entry(witness).or_default().push(dependent);
             }
         }
+    }
+
+    /// Dead letters whose mending is in the books.
+    pub(crate) fn mended(&self) -> &IntervalSet {
+        &self.mended
     }
 
     /// Records of an interval of the scope that became no row, as the newest followed commit has them.

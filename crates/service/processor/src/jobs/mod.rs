@@ -34,6 +34,7 @@ use tallymark_log::ReadLimit;
 use tallymark_model::{Lane, Shard};
 use tokio::time::Instant;
 
+pub(crate) use reprocess::only_changes;
 pub(crate) use test_skip::from_env as test_skip_from_env;
 
 /// Kinds that wait for nothing and for which nothing waits.
@@ -315,7 +316,15 @@ impl Runner {
     ) -> Result<(Option<Running>, Done), ProcessorError> {
         let started = Instant::now();
         let kind = running.job.kind.name();
-        let stepped = running.task.step(committer, self.pace.limit()).await?;
+        let stepped = match running.task.step(committer, self.pace.limit()).await {
+            Ok(stepped) => stepped,
+            Err(error) if may_pass(&error) => {
+                tracing::warn!(job = running.job.id, %error, "a step of a job failed; trying again");
+                telemetry::retried("job");
+                Stepped::Wait
+            }
+            Err(error) => return Err(error),
+        };
         let verb = running.task.verb();
         let done = match &stepped {
             Stepped::Stopped => return Ok((Some(running), Done::Stopped)),
@@ -405,6 +414,15 @@ impl Runner {
         let wish = committer.patiently("job", || catalog.report_job(id, &progress)).await?;
         // Asked to stop: the job stays as it is, for the next start.
         Ok(wish.unwrap_or(JobWish::Run))
+    }
+}
+
+/// True if waiting may mend it. What a step did not commit is done again by the next.
+fn may_pass(error: &ProcessorError) -> bool {
+    match error {
+        ProcessorError::Catalog(error) => error.retryable(),
+        ProcessorError::Store(error) => error.retryable(),
+        _ => false,
     }
 }
 

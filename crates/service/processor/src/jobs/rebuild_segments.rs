@@ -10,6 +10,7 @@ use super::{Left, Stepped};
 use crate::committer::{Committer, aside, now_ms};
 use crate::error::ProcessorError;
 use crate::failpoint::{Place, Verb, pass};
+use crate::redrive::lasting;
 use crate::steps::decide::{ProjectRows, Rules};
 use crate::steps::decode::{Content, Decoded, decode_again};
 use crate::steps::rederive::reshape;
@@ -187,7 +188,9 @@ impl Rebuild {
         for source in &meta.sources {
             let exceptions = history.exceptions(committer, source.interval).await?;
             let records = deltas::read_all(&committer.deps, source.interval).await?;
-            let (decode, mended) = (committer.deps.decode, committer.state()?.controls().mended.clone());
+            let mended = &committer.state()?.controls().mended;
+            let mended = lasting(&committer.deps, &records, mended, history.mended()).await?;
+            let decode = committer.deps.decode;
             let records = aside("decode", move || decode_again(records, &mended, decode)).await?;
             let counts = |d: &&Decoded| {
                 matches!(d.content, Content::Event { event: Ok(_), .. })

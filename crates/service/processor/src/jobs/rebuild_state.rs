@@ -77,11 +77,10 @@ impl Rebuild {
                     Err(ProcessorError::Underivable { seq, key, why }) => {
                         return Ok(Stepped::Failed(ProcessorError::Underivable { seq, key, why }.to_string()));
                     }
-                    Err(ProcessorError::Store(error)) if error.retryable() => {
+                    Err(error) => {
                         self.fresh = Some(fresh);
-                        return Ok(Stepped::Wait);
+                        return Err(error);
                     }
-                    Err(error) => return Err(error),
                 }
                 pass(committer.deps.failpoint.as_ref(), Place::AfterDelta.of(Some(Verb::Rebuild)))?;
             }

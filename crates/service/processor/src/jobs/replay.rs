@@ -13,7 +13,7 @@ use crate::config::OnGap;
 use crate::error::ProcessorError;
 use crate::failpoint::Verb;
 use crate::land::{Landed, Work};
-use crate::redrive::Mending;
+use crate::redrive::{Mending, lasting};
 use crate::restate;
 use crate::source::{self, Stock};
 use crate::steps::books::Run;
@@ -132,7 +132,9 @@ impl Replay {
             }
         };
         let Some(rules) = committer.rules(&records, &again).await? else { return Ok(Stepped::Stopped) };
-        let decided = committer.decide(id, records, again, rules).await?;
+        let Some(decided) = committer.decide(id, records, again, rules).await? else {
+            return Ok(Stepped::Stopped);
+        };
         let mut restate: Vec<Restatement> =
             decided.books.advances(&runs).into_iter().zip(pieces).map(|(now, p)| restated(now, p.was)).collect();
         if self.dry_run {
@@ -210,7 +212,9 @@ impl Replay {
             records.extend(stock.records);
         }
         // A dead letter that was mended after it was skipped is decided with its mended bytes at once.
-        let (decode, mended) = (committer.deps.decode, committer.state()?.controls().mended.clone());
+        let mended = &committer.state()?.controls().mended;
+        let mended = lasting(&committer.deps, &records, mended, &IntervalSet::new()).await?;
+        let decode = committer.deps.decode;
         let records = aside("decode", move || decode_again(records, &mended, decode)).await?;
         Ok(Ok((pieces, records)))
     }

@@ -12,6 +12,7 @@ use crate::committer::{Committer, aside};
 use crate::error::ProcessorError;
 use crate::failpoint::Verb;
 use crate::land::{Landed, Work};
+use crate::redrive::lasting;
 use crate::restate;
 use crate::rows::{self, Rows};
 use crate::source;
@@ -151,7 +152,9 @@ impl Reprocess {
         let stock = source::read(&committer.deps, next, limit).await?;
         let chunk = Interval { to: stock.to, ..next };
         let unreadable: u64 = stock.gone.iter().map(|(i, ..)| i.len()).sum();
-        let (decode, mended) = (committer.deps.decode, committer.state()?.controls().mended.clone());
+        let mended = &committer.state()?.controls().mended;
+        let mended = lasting(&committer.deps, &stock.records, mended, self.history.mended()).await?;
+        let decode = committer.deps.decode;
         let records = aside("decode", move || decode_again(stock.records, &mended, decode)).await?;
         let Some(mut rules) = committer.rules(&records, &[]).await? else { return Ok(Stepped::Stopped) };
         rules.mode = Mode::With(Arc::clone(&self.rules));
@@ -259,6 +262,8 @@ impl Reprocess {
         let mut orphans = 0;
         for _ in 0..ROUNDS_MAX {
             let decided = committer.decide(id, Vec::new(), again.clone(), rules.clone()).await?;
+            let Some(mut decided) = decided else { return Ok(None) };
+            only_changes(&mut decided);
             let missing: Vec<Dependent> = decided
                 .orphaned
                 .iter()
@@ -271,7 +276,7 @@ impl Reprocess {
             }
             for dependent in missing {
                 held.insert(dependent.position);
-                if let Some(one) = orphan(committer, dependent).await? {
+                if let Some(one) = orphan(committer, dependent, self.history.mended()).await? {
                     orphans += 1;
                     again.push(one);
                 } else {
@@ -345,6 +350,12 @@ impl Reprocess {
     }
 }
 
+/// Rows that stay have their index entries already: a delta need not repeat them.
+pub(crate) fn only_changes(decided: &mut Decided) {
+    let changed: BTreeSet<u64> = decided.changes.iter().map(|c| c.position.pack()).collect();
+    decided.delta.dedup.retain(|e| changed.contains(&e.position));
+}
+
 /// Whose a record is, as the settings have it now.
 fn owner(record: &Decoded, projects: &crate::ProjectTable) -> Option<ProjectId> {
     let Content::Event { token, project, .. } = &record.content else { return None };
@@ -352,12 +363,17 @@ fn owner(record: &Decoded, projects: &crate::ProjectTable) -> Option<ProjectId> 
 }
 
 /// A duplicate that lost its witness. None: it cannot be read any more, and stays what it is.
-async fn orphan(committer: &Committer, dependent: Dependent) -> Result<Option<Again>, ProcessorError> {
+async fn orphan(
+    committer: &Committer,
+    dependent: Dependent,
+    restated: &IntervalSet,
+) -> Result<Option<Again>, ProcessorError> {
     let Dependent { position, project, witness, .. } = dependent;
     let one = Interval::new(position.shard(), position.offset, position.offset + 1);
     let stock = source::read(&committer.deps, one, ReadLimit { records: 1, bytes: usize::MAX }).await?;
     let mended = &committer.state()?.controls().mended;
-    let mut records = decode_again(stock.records, mended, committer.deps.decode);
+    let mended = lasting(&committer.deps, &stock.records, mended, restated).await?;
+    let mut records = decode_again(stock.records, &mended, committer.deps.decode);
     let Some(mut record) = records.pop() else {
         tracing::error!(%position, %witness, "a duplicate lost its witness and cannot be read any more");
         return Ok(None);

@@ -42,6 +42,17 @@ impl Found {
     }
 }
 
+/// What queries can see of the rows, whatever their places in the log and in files: sorted.
+pub fn visible(found: &Found) -> Vec<String> {
+    let row = |(project, r): &(ProjectId, EventRow)| {
+        let who = (&r.user_id, &r.device_id, &r.insert_id, &r.session_id);
+        format!("{project} {} {who:?} {:?} {:?}", r.event, r.properties, r.groups)
+    };
+    let mut rows: Vec<String> = found.rows.values().map(row).collect();
+    rows.sort_unstable();
+    rows
+}
+
 /// Reads all files and checks what must hold of any of them.
 pub async fn audit(rig: &Rig) -> Found {
     let found = read_files(rig).await;

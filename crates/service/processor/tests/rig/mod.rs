@@ -12,14 +12,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tallymark_catalog::sqlite::{OpenMode, SqliteCatalog};
 use tallymark_catalog::{
-    Commit, CommitAnswer, Commits, Feed, Garbage, Job, JobKind, JobState, Jobs, LeaseAnswer, LeaseName,
+    Commit, CommitAnswer, Commits, Garbage, Job, JobKind, JobState, Jobs, LeaseAnswer, LeaseName,
     Leases, NewJob, NewProject, Origin, SegmentKind, SegmentMeta, Settings, Snapshots, token_of,
 };
 use tallymark_ledger::Interval;
 use tallymark_log::memory::MemoryLog;
 use tallymark_log::{LogReader, LogWriter};
 use tallymark_model::{
-    CommitId, Control, Envelope, Lane, Millis, Position, ProjectId, Record, RequestContext, Shard, WireFormat,
+    CommitId, Control, Envelope, Lane, Millis, Position, ProjectId, Record, RequestContext, Rule, RuleAction,
+    Shard, WireFormat,
 };
 use tallymark_processor::{Catalog, Deps, Failpoint, ProcessorConfig, ProcessorError, Step, run};
 use tallymark_store::{EventRow, ObjectStore, SegmentReader, SegmentSpec, encode_events};
@@ -155,6 +156,37 @@ impl Rig {
         receipt.positions
     }
 
+    /// Appends a control record to one shard.
+    pub async fn control(&mut self, shard: Shard, control: Control) -> Position {
+        let receipt = self.log.append(vec![Record::Control { shard, control }]).await.unwrap();
+        let position = receipt.positions[0];
+        self.sent.push((position, Sent { body: Body::Control, ..Sent::new("", "", "") }));
+        position
+    }
+
+    /// Appends a version of a rule to every shard.
+    pub async fn rule(&mut self, id: u32, version: u32, action: RuleAction) -> Rule {
+        let rule = self.unsaved_rule(id, version, action);
+        for shard in shards() {
+            self.control(shard, Control::Rule(rule.clone())).await;
+        }
+        rule
+    }
+
+    pub fn unsaved_rule(&self, id: u32, version: u32, action: RuleAction) -> Rule {
+        Rule {
+            id,
+            project: ProjectId(1),
+            version,
+            name: format!("rule {id}"),
+            enabled: true,
+            by: "ops@example.com".into(),
+            reason: String::new(),
+            made_at: self.clock,
+            action,
+        }
+    }
+
     /// Lets receive time pass.
     pub fn later(&mut self, ms: Millis) {
         self.clock += ms;
@@ -218,6 +250,21 @@ impl Rig {
         tokio::time::timeout(PATIENCE, both).await.expect("the processor hangs")
     }
 
+    /// True if there are two segments that [`Rig::merge_segments`] can merge.
+    pub async fn can_merge(&self) -> bool {
+        self.mergeable().await.len() == 2
+    }
+
+    async fn mergeable(&self) -> Vec<SegmentMeta> {
+        let mut old = self.catalog.live().await.unwrap();
+        let ids: Vec<_> = old.iter().map(|m| m.id).collect();
+        let masked = self.catalog.masked(&ids).await.unwrap();
+        old.retain(|m| m.project == ProjectId(1) && m.kind == SegmentKind::Events && m.level == 0);
+        old.retain(|m| !masked.iter().any(|(id, masks)| *id == m.id && !masks.is_empty()));
+        old.truncate(2);
+        old
+    }
+
     /// Merges two segments of project 1 into one, as the compactor does.
     pub async fn merge_segments(&self) {
         let ttl = Duration::from_secs(60);
@@ -226,9 +273,7 @@ impl Rig {
         else {
             panic!("nobody else compacts here");
         };
-        let mut old = self.catalog.live().await.unwrap();
-        old.retain(|m| m.project == ProjectId(1) && m.kind == SegmentKind::Events);
-        old.truncate(2);
+        let old = self.mergeable().await;
         assert_eq!(old.len(), 2);
         let rows = |m: &SegmentMeta| {
             SegmentReader::open(&self.store, m).unwrap().events().map(Result::unwrap).collect()

@@ -317,7 +317,29 @@ impl World {
             return;
         };
         self.skipped.remove(&interval);
-        self.group(&[interval]);
+        let records = self.log.read(interval);
+        let runs = [Run { interval, received_from: 0, received_to: 0, holes: 0, lost: None }];
+        let mut chosen: BTreeSet<Position> = BTreeSet::new();
+        let mut yielding: FxHashSet<Position> = FxHashSet::default();
+        loop {
+            let again: Vec<Again> = chosen.iter().map(|p| self.again(*p, true)).collect();
+            let rules = Rules { yielding: yielding.clone(), ..self.rules(Mode::AsOfPosition) };
+            let rules = self.with_sights(rules, &records, &again);
+            let commit = self.next_commit();
+            let decided = decide_with(log_id(), commit, records.clone(), again.clone(), &self.state, &rules);
+            let before = chosen.len();
+            yielding
+                .extend(decided.overtaken.iter().map(|(_, w)| *w).filter(|w| self.outcomes.contains_key(w)));
+            chosen.extend(&yielding);
+            let leans = |(_, outcome): &(ProjectId, Outcome)| matches!(outcome, Outcome::Duplicate { witness } if chosen.contains(witness));
+            let orphans: Vec<Position> =
+                self.outcomes.iter().filter(|(_, outcome)| leans(outcome)).map(|(p, _)| *p).collect();
+            chosen.extend(orphans);
+            if chosen.len() == before {
+                assert!(decided.orphaned.iter().all(|o| chosen.contains(&o.witness)));
+                return self.land(decided, &runs, (records, again, rules));
+            }
+        }
     }
 
     /// Decides part of what is accounted again, by the rules of now.

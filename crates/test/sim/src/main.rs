@@ -10,6 +10,8 @@ fn main() -> ExitCode {
         let at = arguments.iter().position(|a| a == name);
         at.and_then(|i| arguments.get(i + 1)).and_then(|n| n.parse().ok()).unwrap_or(default)
     };
+    // What the parts say of themselves, for a seed that failed: RUST_LOG=debug.
+    tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
     let (from, seeds) = (number("--from", 1), number("--seeds", 100));
     for seed in from..from.saturating_add(seeds) {
         let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()

@@ -72,7 +72,9 @@ struct Player {
 
 impl Player {
     async fn step(&mut self) {
-        match self.rng.random_range(0..100) {
+        let dice = self.rng.random_range(0..100);
+        tracing::info!(dice, "step");
+        match dice {
             0..30 => self.clients_send().await,
             30..50 => self.process_and_crash().await,
             50..58 => self.compact().await,

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 const PARTITIONS: u16 = 2;
 const LOG: &str = "/data/log";
 /// A hang is a failure, not a long wait.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(90);
 /// A receive time that all others follow.
 const BEGIN: Millis = 20_000 * 86_400_000;
 

@@ -4,7 +4,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Each of these found something once.
-const REGRESSIONS: &[u64] = &[];
+/// * 153: the processor could not be stopped while the object store was away and a late record needed older rows.
+const REGRESSIONS: &[u64] = &[153];
 
 /// Played every time, so that two runs can be compared.
 const FIXED: u64 = 12;

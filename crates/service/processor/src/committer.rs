@@ -131,7 +131,7 @@ impl Committer {
         };
         let Some(rules) = self.rules(&records, &again).await? else { return Ok(Done::Stopped) };
         laps.lap("resolve");
-        let decided = self.decide(id, records, again, rules).await?;
+        let Some(decided) = self.decide(id, records, again, rules).await? else { return Ok(Done::Stopped) };
         laps.lap("decide");
         let log = self.deps.log.id();
         let restate: Vec<Restatement> =
@@ -259,14 +259,14 @@ impl Committer {
         }
     }
 
-    /// Decides on top of state as it is.
+    /// Decides on top of state as it is; none = asked to stop.
     pub(crate) async fn decide(
         &mut self,
         id: CommitId,
         records: Vec<Decoded>,
         again: Vec<Again>,
         mut rules: Rules,
-    ) -> Result<Decided, ProcessorError> {
+    ) -> Result<Option<Decided>, ProcessorError> {
         let Some(state) = self.state.take() else { return Err(no_state()) };
         let (state, records, again, rules_back, asks) = aside("sights", move || {
             let asks = sights_needed(&records, &again, &state, &rules);
@@ -276,7 +276,8 @@ impl Committer {
         rules = rules_back;
         self.state = Some(state);
         if !asks.is_empty() {
-            rules.sights = self.sights(asks).await?;
+            let Some(sights) = self.sights(asks).await? else { return Ok(None) };
+            rules.sights = sights;
         }
         let Some(state) = self.state.take() else { return Err(no_state()) };
         let log = self.deps.log.id();
@@ -286,11 +287,11 @@ impl Committer {
         })
         .await?;
         self.state = Some(state);
-        Ok(decided)
+        Ok(Some(decided))
     }
 
-    /// What late records ask for, as of state's commit.
-    async fn sights(&mut self, asks: Vec<SightAsk>) -> Result<Sights, ProcessorError> {
+    /// What late records ask for, as of state's commit; none = asked to stop.
+    async fn sights(&mut self, asks: Vec<SightAsk>) -> Result<Option<Sights>, ProcessorError> {
         let mut backoff = Backoff::new(&self.config);
         let started = Instant::now();
         loop {
@@ -298,12 +299,14 @@ impl Committer {
             let at = Some(state.applied());
             let (catalog, store) = (self.deps.catalog.as_ref(), &self.deps.store);
             match find_sights(catalog, store, state, asks.clone(), at, |_| true).await {
-                Ok(sights) => return Ok(sights),
+                Ok(sights) => return Ok(Some(sights)),
                 Err(ProcessorError::Catalog(error)) => self.tolerate("sights", error, started)?,
                 Err(ProcessorError::Store(error)) if error.retryable() => telemetry::retried("store"),
                 Err(error) => return Err(error),
             }
-            backoff.pause().await;
+            if !self.pause(&mut backoff).await {
+                return Ok(None);
+            }
         }
     }
 

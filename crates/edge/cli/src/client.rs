@@ -109,6 +109,26 @@ impl Client {
         self.patiently(reqwest::Method::POST, path, Some(body.to_string().into_bytes())).await
     }
 
+    /// POST that is not repeated: what it starts must not be started twice.
+    pub async fn post_once(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
+        self.once(reqwest::Method::POST, path, Some(body.to_string().into_bytes())).await
+    }
+
+    /// PUT of a JSON document, not repeated.
+    pub async fn put(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
+        self.once(reqwest::Method::PUT, path, Some(body.to_string().into_bytes())).await
+    }
+
+    /// DELETE, not repeated.
+    pub async fn delete(&self, path: &str) -> Result<Value, ClientError> {
+        self.once(reqwest::Method::DELETE, path, None).await
+    }
+
+    /// Whether a server answers there now.
+    pub async fn answers(&self) -> bool {
+        self.once(reqwest::Method::GET, "/health/live", None).await.is_ok()
+    }
+
     /// The write key of a project, by id or name.
     pub async fn write_key(&self, project: &str) -> Result<String, ClientError> {
         let found = self.get(&format!("/api/v1/projects/{}", path_segment(project))).await?;

@@ -9,6 +9,7 @@ mod client;
 mod demo;
 mod drill;
 mod import;
+mod operate;
 mod query;
 mod serve;
 mod show;
@@ -71,6 +72,49 @@ enum Command {
     },
     /// Prove the books from the files themselves, independently of the running server.
     Verify(books::VerifyArgs),
+    /// The instance at a glance.
+    Status(operate::status::StatusArgs),
+    /// Move the cursor over records without processing them.
+    Skip {
+        #[command(flatten)]
+        args: operate::verbs::SkipArgs,
+        #[command(flatten)]
+        connect: ConnectArgs,
+    },
+    /// Process records that were skipped.
+    Replay {
+        #[command(flatten)]
+        args: operate::verbs::ReplayArgs,
+        #[command(flatten)]
+        connect: ConnectArgs,
+    },
+    /// Decide records again, with the rules of now.
+    Reprocess {
+        #[command(flatten)]
+        args: operate::verbs::ReprocessArgs,
+        #[command(flatten)]
+        connect: ConnectArgs,
+    },
+    /// Derive again what was lost or damaged.
+    #[command(subcommand)]
+    Rebuild(operate::verbs::RebuildCommand),
+    /// Back everything up.
+    Backup(operate::recover::BackupArgs),
+    /// Make a data folder from a backup.
+    Restore(operate::recover::RestoreArgs),
+    /// Restore the newest backup into a scratch folder, to see that it can be done.
+    Rehearse(operate::recover::RehearseArgs),
+    /// Long work: list, show, pause, resume, cancel.
+    Jobs(operate::jobs::JobsArgs),
+    /// What is dropped, blocked, not stored.
+    Rules(operate::rules::RulesArgs),
+    /// Records that could not be stored: browse, mend, redrive.
+    DeadLetters(operate::letters::LettersArgs),
+    /// Forget a person.
+    Erase(operate::persons::EraseArgs),
+    /// Delete a project, or bring it back.
+    #[command(subcommand)]
+    Project(operate::projects::ProjectCommand),
     /// Re-enact published incidents on scratch instances of this binary.
     #[command(subcommand)]
     Drill(drill::DrillCommand),
@@ -110,6 +154,21 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Query { args, connect } => query::run(&args, &Client::connect(&connect)?).await,
         Command::Ledger { args, connect } => books::ledger(&args, &Client::connect(&connect)?).await,
         Command::Verify(args) => books::verify(&args).await,
+        Command::Status(args) => operate::status::run(&args).await,
+        Command::Skip { args, connect } => operate::verbs::skip(&args, &Client::connect(&connect)?).await,
+        Command::Replay { args, connect } => operate::verbs::replay(&args, &Client::connect(&connect)?).await,
+        Command::Reprocess { args, connect } => {
+            operate::verbs::reprocess(&args, &Client::connect(&connect)?).await
+        }
+        Command::Rebuild(command) => operate::verbs::rebuild(command).await,
+        Command::Backup(args) => operate::recover::backup(&args).await,
+        Command::Restore(args) => operate::recover::restore(&args).await,
+        Command::Rehearse(args) => operate::recover::rehearse(&args).await,
+        Command::Jobs(args) => operate::jobs::run(&args).await,
+        Command::Rules(args) => operate::rules::run(&args).await,
+        Command::DeadLetters(args) => operate::letters::run(&args).await,
+        Command::Erase(args) => operate::persons::run(&args).await,
+        Command::Project(command) => operate::projects::run(&command).await,
         Command::Drill(command) => drill::run(command).await,
     }
 }
@@ -122,4 +181,55 @@ async fn project_client(connect: &ConnectArgs, project: &str) -> Result<Client, 
     }
     let key = client.write_key(project).await?;
     Ok(client.with_key(&key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn documented_commands_parse() {
+        for line in [
+            "skip --lane live --partition 0 --from 5 --to 9 --reason poison",
+            "skip --lane live --from 5 --to 9 --reason poison --environment production --dry-run --json",
+            "replay --all-skipped --detach",
+            "replay --lane bulk --partition 1 --from 0 --to 7",
+            "reprocess --all --project shop",
+            "reprocess --received-from 2026-01-01 --received-to 2026-01-02 --dry-run",
+            "rebuild state --switch never",
+            "rebuild segments",
+            "rebuild catalog --data /d --environment production --json",
+            "backup --to file:/b --json",
+            "restore --from file:/b --data /d --json",
+            "rehearse --from /b --scratch /s",
+            "jobs",
+            "jobs show 5 --json",
+            "rules list --project shop",
+            "rules add --project shop --name bots --drop Play --reason ticket",
+            "rules try --project shop --block-user u1 --from 2026-01-01",
+            "rules disable 3 --project shop",
+            "dead-letters list --project shop --json",
+            "dead-letters redrive live/0@3 --body {} --project shop",
+            "dead-letters redrive --reason invalid_field --map time=null --dry-run --project shop",
+            "erase ann --project shop --reason art17 --environment production",
+            "erase --undo 3 --project shop",
+            "project delete shop --yes",
+            "status --json",
+        ] {
+            let words = std::iter::once("tallymark").chain(line.split(' '));
+            assert!(Cli::try_parse_from(words).is_ok(), "{line}");
+        }
+        for line in
+            ["replay", "reprocess", "replay --all-skipped --lane live --from 0 --to 1", "skip --from 5"]
+        {
+            let words = std::iter::once("tallymark").chain(line.split(' '));
+            assert!(Cli::try_parse_from(words).is_err(), "{line} says too little or too much");
+        }
+    }
 }

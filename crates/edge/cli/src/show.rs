@@ -15,6 +15,21 @@ pub fn bytes_bar() -> ProgressBar {
     styled("{bar:32} {bytes}/{total_bytes}  {msg}  {eta}")
 }
 
+/// A bar for a job whose unit comes with its progress.
+pub fn job_bar() -> ProgressBar {
+    styled("{bar:32} {human_pos}/{human_len} {msg}")
+}
+
+/// A JSON value on one line: long lists as their length.
+pub fn brief(value: &Value) -> String {
+    match value {
+        Value::Array(items) if items.is_empty() => "none".to_owned(),
+        Value::Array(items) if items.len() > 5 => format!("{} entries", items.len()),
+        Value::Array(_) | Value::Object(_) => value.to_string(),
+        scalar => cell(scalar),
+    }
+}
+
 /// The report of an import.
 pub fn import_report(report: &ImportReport, json: bool) -> Result<(), serde_json::Error> {
     if json {

@@ -11,6 +11,7 @@ mod error;
 mod layout;
 mod limits;
 mod ports;
+pub mod recover;
 mod roles;
 mod supervisor;
 mod telemetry;

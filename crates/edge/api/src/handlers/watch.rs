@@ -19,11 +19,12 @@ use axum::extract::State;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
-use tallymark_catalog::{Job, JobKind, JobState};
+use tallymark_catalog::{Job, JobKind};
 use tallymark_model::{Millis, Shard};
 
 const JOBS_SHOWN: usize = 20;
 const JOBS_SEARCHED: usize = 1_000;
+const RESULTS_SHOWN: usize = 100;
 
 /// How many.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -195,14 +196,14 @@ pub(crate) async fn backups(State(state): State<ApiState>) -> Result<Json<Backup
     let schedule = state.parts.catalog.setting("backup").await?;
     let jobs = state.parts.catalog.jobs(JOBS_SEARCHED).await?;
     let of = |kind: JobKind| -> Vec<Job> { jobs.iter().filter(|j| j.kind == kind).cloned().collect() };
-    let newest = |jobs: &[Job]| {
-        jobs.iter().filter(|j| j.state == JobState::Done).filter_map(|j| j.finished_at).max().map(time::iso)
-    };
+    let results = state.parts.watch.care(RESULTS_SHOWN).await?;
+    let newest = |kind: &str| results.iter().find(|r| r.ok && r.kind == kind).map(|r| r.at.clone());
     let (backups, rehearsals) = (of(JobKind::Backup), of(JobKind::Rehearse));
     Ok(Json(BackupsBody {
         schedule: super::settings::redacted(schedule.unwrap_or_else(|| json!({}))),
-        newest_backup: newest(&backups),
-        newest_rehearsal: newest(&rehearsals),
+        newest_backup: newest("backup"),
+        newest_rehearsal: newest("rehearsal"),
+        results,
         backups: backups.into_iter().map(jobs::body_of).collect(),
         rehearsals: rehearsals.into_iter().map(jobs::body_of).collect(),
     }))

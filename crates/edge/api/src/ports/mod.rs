@@ -16,7 +16,7 @@ pub use log::{Backlog, BacklogReading, RecordHead, Records, SenderRow, Senders, 
 pub use outcomes::{DeadLetter, DeadPage, Outcomes, Verdict};
 pub use questions::Questions;
 pub use watch::{
-    AffectedBody, AlertBody, DeliveryBody, EstimateBody, FindingBody, Maintenance, MaintenanceBody,
+    AffectedBody, AlertBody, CareBody, DeliveryBody, EstimateBody, FindingBody, Maintenance, MaintenanceBody,
     StatusDocument, Watch,
 };
 

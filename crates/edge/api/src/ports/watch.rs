@@ -101,6 +101,17 @@ pub struct EstimateBody {
     pub error: Option<f64>,
 }
 
+/// A backup or a rehearsal that was made or tried. `kind`: `backup`, `rehearsal`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CareBody {
+    pub kind: String,
+    pub at: String,
+    pub ok: bool,
+    pub error: Option<String>,
+    #[schema(value_type = Object)]
+    pub report: serde_json::Value,
+}
+
 /// A planned interruption. `status`: `scheduled`, `in_progress`, `completed`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MaintenanceBody {
@@ -129,7 +140,7 @@ pub struct Maintenance {
 pub trait Watch: Send + Sync {
     /// A public document, as text.
     async fn document(&self, document: StatusDocument) -> Result<String, PortError>;
-    /// Whether the watch can use this setting (`alerts`, `status_page`); `Err` of the inner result says why not.
+    /// Whether those who read this setting could use it; the error says why not.
     fn check(&self, setting: &str, value: &serde_json::Value) -> Result<(), String>;
     /// What is wrong now.
     async fn findings(&self) -> Result<Vec<FindingBody>, PortError>;
@@ -139,6 +150,8 @@ pub trait Watch: Send + Sync {
     async fn acknowledge(&self, id: &str, by: &str) -> Result<bool, PortError>;
     /// The newest estimates, newest first, with what became of them.
     async fn estimates(&self, limit: usize) -> Result<Vec<EstimateBody>, PortError>;
+    /// Backups and rehearsals that were made or tried, newest first.
+    async fn care(&self, limit: usize) -> Result<Vec<CareBody>, PortError>;
     /// Maintenance windows, latest first.
     async fn maintenances(&self) -> Result<Vec<MaintenanceBody>, PortError>;
     /// Announces a window, or changes one. `None`: there is no such window.

@@ -6,7 +6,7 @@
 
 use super::books::{IdentityBody, SkippedBody};
 use super::rules::DeletedProjectBody;
-use crate::ports::{AlertBody, EstimateBody, FindingBody, MaintenanceBody};
+use crate::ports::{AlertBody, CareBody, EstimateBody, FindingBody, MaintenanceBody};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -137,13 +137,15 @@ pub(crate) struct EstimatesBody {
     pub estimates: Vec<EstimateBody>,
 }
 
-/// Backups and rehearsals, newest first, with their schedule.
+/// Backups and rehearsals with their schedule. `results`: all that were made or tried, by schedule or by job, newest
+/// first; `backups` and `rehearsals`: those that somebody asked for.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct BackupsBody {
     #[schema(value_type = Object)]
     pub schedule: Value,
     pub newest_backup: Option<String>,
     pub newest_rehearsal: Option<String>,
+    pub results: Vec<CareBody>,
     pub backups: Vec<JobBody>,
     pub rehearsals: Vec<JobBody>,
 }

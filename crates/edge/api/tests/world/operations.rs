@@ -5,8 +5,9 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use std::sync::Mutex;
 use tallymark_api::{
-    AlertBody, ControlDoor, ControlOrder, EstimateBody, FindingBody, HeldBack, InForce, Maintenance,
-    MaintenanceBody, PortError, RecordHead, Records, RuleInForce, SenderRow, Senders, StatusDocument, Watch,
+    AlertBody, CareBody, ControlDoor, ControlOrder, EstimateBody, FindingBody, HeldBack, InForce,
+    Maintenance, MaintenanceBody, PortError, RecordHead, Records, RuleInForce, SenderRow, Senders,
+    StatusDocument, Watch,
 };
 use tallymark_ledger::Interval;
 use tallymark_model::{DeadReason, Lane, Position, ProjectId, WireFormat};
@@ -191,6 +192,9 @@ impl Watch for Watcher {
         Ok(true)
     }
     async fn estimates(&self, _: usize) -> Result<Vec<EstimateBody>, PortError> {
+        Ok(Vec::new())
+    }
+    async fn care(&self, _: usize) -> Result<Vec<CareBody>, PortError> {
         Ok(Vec::new())
     }
     async fn maintenances(&self) -> Result<Vec<MaintenanceBody>, PortError> {

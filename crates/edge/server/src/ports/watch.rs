@@ -10,15 +10,16 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use tallymark_api::{
-    AffectedBody, AlertBody, DeliveryBody, EstimateBody, FindingBody, Maintenance, MaintenanceBody,
+    AffectedBody, AlertBody, CareBody, DeliveryBody, EstimateBody, FindingBody, Maintenance, MaintenanceBody,
     PortError, StatusDocument, Watch,
 };
 use tallymark_catalog::Instance;
 use tallymark_model::Millis;
 use tallymark_monitor::config::{AlertConfig, PublicConfig};
 use tallymark_monitor::status::{self, StatusPage};
-use tallymark_monitor::store::{Delivery, DeliveryState, EtaRun, MaintenanceState};
+use tallymark_monitor::store::{CareKind, CareResult, Delivery, DeliveryState, EtaRun, MaintenanceState};
 use tallymark_monitor::{Component, Finding, Incident, MonitorError, WatchConfig, WatchStore};
+use tallymark_recovery::{Floors, Retention};
 use tokio::sync::OnceCell;
 
 const WHAT: &str = "the watch";
@@ -89,6 +90,12 @@ impl Watch for WatchNotes {
                 config.public =
                     serde_json::from_value::<PublicConfig>(value.clone()).map_err(|e| e.to_string())?;
             }
+            "retention" => {
+                let retention =
+                    serde_json::from_value::<Retention>(value.clone()).map_err(|e| e.to_string())?;
+                return retention.check(&Floors::default()).map_err(|e| e.to_string());
+            }
+            "backup" => return check_plan(value),
             _ => return Ok(()),
         }
         config.check().map_err(|e| e.to_string())
@@ -132,6 +139,17 @@ impl Watch for WatchNotes {
         Ok(all.into_iter().map(|(_, body)| body).collect())
     }
 
+    async fn care(&self, limit: usize) -> Result<Vec<CareBody>, PortError> {
+        let store = self.store().await?;
+        let mut all = Vec::new();
+        for kind in [CareKind::Backup, CareKind::Rehearsal] {
+            all.extend(store.care(kind, limit as u32).await.map_err(|e| port(WHAT, e))?);
+        }
+        all.sort_by_key(|r| std::cmp::Reverse(r.at));
+        all.truncate(limit);
+        Ok(all.into_iter().map(care_body).collect())
+    }
+
     async fn maintenances(&self) -> Result<Vec<MaintenanceBody>, PortError> {
         let since = now() - MAINTENANCE_KEPT;
         let mut windows = self.store().await?.maintenance(since).await.map_err(|e| port(WHAT, e))?;
@@ -173,6 +191,21 @@ impl Watch for WatchNotes {
     async fn drop_maintenance(&self, id: &str) -> Result<bool, PortError> {
         self.store().await?.delete_maintenance(id).await.map_err(|e| port(WHAT, e))
     }
+}
+
+/// `{"to", "every_hours", "rehearse_every_hours"}`, as the watch reads it.
+fn check_plan(value: &Value) -> Result<(), String> {
+    for (name, value) in value.as_object().into_iter().flatten() {
+        let fits = match name.as_str() {
+            "to" => value.is_null() || value.as_str().is_some_and(|to| !to.trim().is_empty()),
+            "every_hours" | "rehearse_every_hours" => value.as_f64().is_some_and(|hours| hours > 0.0),
+            _ => return Err(format!("unknown field `{name}`")),
+        };
+        if !fits {
+            return Err(format!("`{name}`: {value} cannot be used"));
+        }
+    }
+    Ok(())
 }
 
 fn now() -> Millis {
@@ -259,6 +292,16 @@ fn estimates_of(run: &EtaRun) -> impl Iterator<Item = (Millis, EstimateBody)> {
     })
 }
 
+fn care_body(result: CareResult) -> CareBody {
+    CareBody {
+        kind: name(result.kind),
+        at: iso(result.at),
+        ok: result.ok,
+        error: result.report["error"].as_str().map(str::to_owned),
+        report: result.report,
+    }
+}
+
 fn maintenance_body(window: tallymark_monitor::store::Maintenance) -> MaintenanceBody {
     let status = match window.state(now()) {
         MaintenanceState::Scheduled => "scheduled",
@@ -273,5 +316,95 @@ fn maintenance_body(window: tallymark_monitor::store::Maintenance) -> Maintenanc
         starts_at: iso(window.starts_at),
         ends_at: iso(window.ends_at),
         status: status.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use tallymark_catalog::sqlite::{OpenMode, SqliteCatalog};
+    use tallymark_monitor::store::Maintenance as Window;
+
+    async fn notes(dir: &std::path::Path) -> WatchNotes {
+        let catalog = SqliteCatalog::open(&dir.join("catalog.db"), OpenMode::Create).await.unwrap();
+        WatchNotes::new(dir.join("watch.db"), PublicConfig::default(), Arc::new(catalog))
+    }
+
+    #[tokio::test]
+    async fn settings_that_nobody_could_use_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let notes = notes(dir.path()).await;
+        for (setting, good) in [
+            ("retention", json!({"days": 30.0})),
+            ("backup", json!({"to": "file:/b", "every_hours": 1})),
+            ("alerts", json!({"escalate_after_minutes": 5.0})),
+            ("status_page", json!({"name": "Shop"})),
+        ] {
+            assert_eq!(notes.check(setting, &good), Ok(()), "{setting}");
+        }
+        for (setting, bad) in [
+            ("retention", json!({"days": 0.0007})),
+            ("retention", json!({"dayz": 30.0})),
+            ("backup", json!({"to": ""})),
+            ("backup", json!({"where": "/b"})),
+            ("alerts", json!({"escalate_after_minutes": 0.0})),
+            ("status_page", json!({"hidden_components": ["moon"]})),
+        ] {
+            assert!(notes.check(setting, &bad).is_err(), "{setting} {bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_public_document_is_there_before_the_watch_ever_ran() {
+        use StatusDocument::*;
+        let dir = tempfile::tempdir().unwrap();
+        let notes = notes(dir.path()).await;
+        notes.settings.set_setting("status_page", &json!({"name": "Shop"})).await.unwrap();
+        let json = [
+            Summary,
+            Status,
+            Components,
+            Incidents,
+            UnresolvedIncidents,
+            Maintenances,
+            UpcomingMaintenances,
+            ActiveMaintenances,
+            Page,
+        ];
+        for document in json {
+            let text = notes.document(document).await.unwrap();
+            let parsed: Value = serde_json::from_str(&text).unwrap();
+            assert!(parsed.is_object() && text.contains("Shop"), "{document:?}: {text}");
+        }
+        assert!(notes.document(Rss).await.unwrap().contains("<rss"));
+        assert!(notes.document(Atom).await.unwrap().contains("<feed"));
+    }
+
+    #[tokio::test]
+    async fn windows_are_announced_changed_and_called_off() {
+        let dir = tempfile::tempdir().unwrap();
+        let notes = notes(dir.path()).await;
+        let window = Maintenance {
+            name: "disks".into(),
+            message: String::new(),
+            components: vec!["collection".into()],
+            starts_at: now() + 60_000,
+            ends_at: now() + 120_000,
+        };
+        let made = notes.put_maintenance(None, &window, "me").await.unwrap().unwrap();
+        assert_eq!(
+            (made.status.as_str(), made.components.as_slice()),
+            ("scheduled", &["collection".to_owned()][..])
+        );
+        let longer = Maintenance { ends_at: now() + 900_000, ..window.clone() };
+        let changed = notes.put_maintenance(Some(&made.id), &longer, "me").await.unwrap().unwrap();
+        assert_eq!(changed.id, made.id);
+        assert_eq!(notes.maintenances().await.unwrap().len(), 1);
+        assert!(notes.put_maintenance(Some("nothing"), &window, "me").await.unwrap().is_none());
+        assert!(notes.drop_maintenance(&made.id).await.unwrap());
+        assert!(!notes.drop_maintenance(&made.id).await.unwrap());
+        let kept: Vec<Window> = notes.store().await.unwrap().maintenance(0).await.unwrap();
+        assert!(kept.is_empty());
     }
 }

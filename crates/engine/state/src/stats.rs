@@ -6,6 +6,7 @@
 
 use crate::StateError;
 use crate::codec::{Reader, Writer};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hasher;
 use tallymark_model::{Millis, Value, canonical_text, is_none};
@@ -81,15 +82,28 @@ pub struct PropertyStats {
 }
 
 impl PropertyStats {
-    /// Offers a value as an example.
+    /// Offers a value as an example. Every value is offered: which ones stay must not depend on how rows came.
     pub(crate) fn offer(&mut self, value: &Value) {
         if is_none(value) {
             return;
         }
-        let text: String = canonical_text(value).chars().take(EXAMPLE_CHARS_MAX).collect();
+        let whole = match value {
+            Value::String(text) => Cow::Borrowed(text.as_str()),
+            other => Cow::Owned(canonical_text(other)),
+        };
+        let text = match whole.char_indices().nth(EXAMPLE_CHARS_MAX) {
+            Some((end, _)) => &whole[..end],
+            None => &whole,
+        };
         let mut hasher = siphasher::sip::SipHasher13::new_with_keys(3, 4);
         hasher.write(text.as_bytes());
-        self.examples.insert((hasher.finish(), text));
+        let hash = hasher.finish();
+        let full = self.examples.len() >= EXAMPLES_MAX;
+        // Almost always: nothing is copied then.
+        if full && self.examples.last().is_some_and(|(largest, _)| hash > *largest) {
+            return;
+        }
+        self.examples.insert((hash, text.to_owned()));
         while self.examples.len() > EXAMPLES_MAX {
             self.examples.pop_last();
         }

@@ -8,9 +8,6 @@ use crate::stats::{EventStats, NAMES_MAX, ProjectStats, PropertyScope, PropertyS
 use rustc_hash::FxHashSet;
 use tallymark_model::{Event, Millis, PropertyOpKind, Value, is_none};
 
-/// Values per property and builder that are looked at for examples.
-const OFFERS_MAX: u64 = 24;
-
 /// Collects the statistics of some rows of one project.
 #[derive(Default)]
 pub struct StatsBuilder {
@@ -79,9 +76,7 @@ impl StatsBuilder {
         };
         held.count += 1;
         held.types.0 |= TypeSet::of(value).0;
-        if held.count <= OFFERS_MAX {
-            held.offer(value);
-        }
+        held.offer(value);
         if let Some(event) = event {
             self.carried.insert((number, event));
         }

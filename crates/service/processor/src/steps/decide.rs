@@ -38,6 +38,8 @@ pub struct Rules {
     pub mode: Mode,
     /// Answers to [`super::sights::sights_needed`] of the same records on the same state.
     pub sights: Sights,
+    /// Rows among those decided again that give way to an earlier copy: see [`Decided::overtaken`].
+    pub yielding: FxHashSet<Position>,
 }
 
 /// A record that is in the books already and is decided again.
@@ -107,6 +109,11 @@ pub struct Decided {
     /// Rows that vanished. Every duplicate of one must have been among the records decided again; if not, add it and
     /// decide again from the start (design rule 4).
     pub orphaned: Vec<Orphaned>,
+    /// New records that are duplicates of a later record of their own shard, because that was processed first: (record,
+    /// witness). Had nothing been skipped, it would be the other way round. To have it so, decide again with the
+    /// witnesses, and the duplicates that lean on them, among the records decided again, the witnesses
+    /// [`Rules::yielding`].
+    pub overtaken: Vec<(Position, Position)>,
 }
 
 /// One project's rows, in log order.
@@ -153,12 +160,16 @@ pub fn decide_with(
         effects: Vec::with_capacity(records.len()),
         changes: Vec::new(),
         orphaned: Vec::new(),
+        overtaken: Vec::new(),
     };
     let mut open: Vec<Open> =
         again.into_iter().map(|a| Open { record: a.record, old: Some(a.old) }).collect();
     open.iter().for_each(|o| group.withdraw(o));
     open.extend(records.into_iter().map(|record| Open { record, old: None }));
-    open.sort_by_cached_key(|o| (!o.holds(), o.record.seq()));
+    open.sort_by_cached_key(|o| {
+        let stays = o.holds() && !rules.yielding.contains(&o.record.position);
+        (!stays, o.record.seq())
+    });
     open.into_iter().for_each(|o| group.one(o));
     group.finish(commit)
 }
@@ -205,6 +216,7 @@ struct Group<'a> {
     effects: Vec<Effect>,
     changes: Vec<Change>,
     orphaned: Vec<Orphaned>,
+    overtaken: Vec<(Position, Position)>,
 }
 
 impl Group<'_> {
@@ -239,6 +251,12 @@ impl Group<'_> {
         });
         let verdict = self.verdict(position, seq, content);
         let Some(old) = old else {
+            if let Outcome::Duplicate { witness } = verdict.outcome
+                && witness.shard() == position.shard()
+                && witness.offset > position.offset
+            {
+                self.overtaken.push((position, witness));
+            }
             self.books.count(position, verdict.project, &verdict.outcome);
             return self.take(position, seq, None, verdict);
         };
@@ -374,6 +392,7 @@ impl Group<'_> {
             delta: self.overlay.finish(commit),
             changes: self.changes,
             orphaned: self.orphaned,
+            overtaken: self.overtaken,
         }
     }
 
@@ -387,7 +406,7 @@ impl Group<'_> {
         masked: &FxHashSet<u64>,
     ) {
         let part = self.overlay.project(project);
-        let (subject, op) = ids_of(part, seq, event);
+        let (subject, _) = ids_of(part, seq, event);
         if !subject.is_none() && !is_operation(&event.name) {
             part.retract_active(subject, event.time);
         }
@@ -395,7 +414,7 @@ impl Group<'_> {
         let stays =
             successor.is_some_and(|(to, next)| *to == project && ids_of(part, seq, next).1 == recorded);
         if !stays {
-            let sights = unmasked(self.rules.sights.of(project, op.device), masked);
+            let sights = unmasked(self.rules.sights.of(project, recorded.device), masked);
             part.retract_op(recorded, &sights);
         }
     }

@@ -131,6 +131,18 @@ const sources = createRoute({
   component: lazyRouteComponent(() => import('./features/sources/SourcesPage'), 'SourcesPage'),
 });
 
+const status = createRoute({
+  getParentRoute: () => root,
+  path: '/status',
+  component: lazyRouteComponent(() => import('./features/status/StatusPage'), 'StatusPage'),
+});
+
+const statusIncident = createRoute({
+  getParentRoute: () => root,
+  path: '/status/incidents/$incident',
+  component: lazyRouteComponent(() => import('./features/status/IncidentPage'), 'IncidentPage'),
+});
+
 /** Lets people who are signed in through; sends others where they must go first. */
 async function signedIn(client: QueryClient, next: string | undefined): Promise<void> {
   const session = await client.fetchQuery(sessionQuery);
@@ -149,6 +161,8 @@ export function makeRouter(client: QueryClient) {
       home,
       setup,
       login,
+      status,
+      statusIncident,
       project.addChildren([overview, charts, persons, person, events, ledger, sources]),
     ]),
     context: { client },

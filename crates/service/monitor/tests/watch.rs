@@ -314,7 +314,9 @@ async fn facts_that_do_not_come_are_a_finding_and_the_loop_ends_when_told() {
     let stop = CancellationToken::new();
     let facts_timeout = std::time::Duration::from_millis(20);
     let deps = WatchDeps { facts_timeout, ..WatchDeps::new(store.clone(), Arc::new(Stuck)) };
-    let watching = tokio::spawn(run(deps, WatchConfig::default(), stop.clone()));
+    let mut config = WatchConfig::default();
+    config.thresholds.start_grace_s = 0.0;
+    let watching = tokio::spawn(run(deps, config, stop.clone()));
     let found = loop {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         if let Some(snapshot) = store.snapshot().await.unwrap() {
@@ -381,4 +383,14 @@ async fn an_incident_does_not_end_in_the_dark() {
     i.well();
     i.pass(60 * MINUTE).await;
     assert!(!processing(&i).await.is_open());
+}
+
+#[tokio::test]
+async fn a_start_is_no_blind_spot() {
+    let mut i = Instance::start(WatchConfig::default()).await;
+    i.set(|f| f.unavailable = vec![("catalog".to_owned(), "does not exist yet".to_owned())]);
+    i.pass(MINUTE - 5_000).await;
+    assert_eq!(page(&i).await.indicator, Indicator::None);
+    i.pass(10_000).await;
+    assert_eq!(page(&i).await.indicator, Indicator::Minor);
 }

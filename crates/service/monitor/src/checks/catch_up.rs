@@ -20,10 +20,11 @@ fn one(shard: &ShardFacts, facts: &Facts, t: &Thresholds) -> Option<Finding> {
     if seconds(age) < t.catch_up_after_s * patience(lane, t) {
         return None;
     }
-    let net = shard.drain_per_s - shard.arrival_per_s;
-    let rates =
-        format!("{:.0} events/s are worked off, {:.0} arrive", shard.drain_per_s, shard.arrival_per_s);
-    let (severity, title, what) = if shard.drain_per_s <= 0.0 {
+    // Just begun to look: nothing is known about rates yet.
+    let (drain, arrival) = shard.drain_per_s.zip(shard.arrival_per_s)?;
+    let net = drain - arrival;
+    let rates = format!("{drain:.0} events/s are worked off, {arrival:.0} arrive");
+    let (severity, title, what) = if drain <= 0.0 {
         (Severity::Critical, "A backlog is not being worked off", "nothing is worked off".to_owned())
     } else if net <= 0.0 {
         (Severity::Critical, "A backlog does not shrink", rates)

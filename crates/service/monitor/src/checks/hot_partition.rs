@@ -29,12 +29,11 @@ fn of_lane(lane: Lane, facts: &Facts, t: &Thresholds) -> Vec<Finding> {
             pending_age(s, facts.at).is_some_and(|age| seconds(age) >= t.lag_warning_s * patience(lane, t));
         let severity = if late { Severity::Warning } else { Severity::Info };
         let place = pending_place(s);
-        let detail = format!(
-            "{}; the median of the lane is {median}. It drains {:.0} events/s, {:.0} events/s arrive.",
-            place_text(&place),
-            s.drain_per_s,
-            s.arrival_per_s
-        );
+        let rates = match s.drain_per_s.zip(s.arrival_per_s) {
+            Some((drain, arrival)) => format!(" {drain:.0} events/s are worked off, {arrival:.0} arrive."),
+            None => String::new(),
+        };
+        let detail = format!("{}; the median of the lane is {median}.{rates}", place_text(&place));
         let title = "One partition is far behind the others";
         let since = s.oldest_pending.unwrap_or(facts.at);
         let key = s.shard.to_string();

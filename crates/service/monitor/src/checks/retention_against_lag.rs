@@ -87,6 +87,6 @@ fn by_size(shard: &ShardFacts) -> Option<Millis> {
         return Some(0);
     }
     // Processing frees room: only what arrives beyond what is worked off uses it up.
-    let net = (shard.arrival_per_s - shard.drain_per_s) * bytes_per_record;
+    let net = (shard.arrival_per_s? - shard.drain_per_s?) * bytes_per_record;
     (net > 0.0).then(|| (room / net * 1_000.0) as Millis)
 }

@@ -33,8 +33,8 @@ fn shard(shard: Shard, pending: u64, age_ms: Millis) -> ShardFacts {
         cursor: 1_000_000,
         oldest_pending: Some(NOW - age_ms),
         newest: Some(NOW),
-        drain_per_s: 0.0,
-        arrival_per_s: 0.0,
+        drain_per_s: None,
+        arrival_per_s: None,
         backlog_shares: vec![],
         retention_ms: None,
         retention_bytes: None,
@@ -164,7 +164,7 @@ fn retention_against_lag() {
     let by_size = |limit| {
         with(&move |s| {
             (s.retention_bytes, s.log_bytes, s.needs_permit) = (Some(limit), 1_001_000, false);
-            (s.drain_per_s, s.arrival_per_s) = (50.0, 150.0);
+            (s.drain_per_s, s.arrival_per_s) = (Some(50.0), Some(150.0));
         })
     };
     assert_eq!(severities(m, &by_size(1_000 + 72 * 360_000 + 1_000)), []);
@@ -458,11 +458,13 @@ fn auditor_findings() {
 fn catch_up() {
     let with = |age, drain, arrival| {
         let mut s = shard(LIVE, 432_000, age);
-        (s.drain_per_s, s.arrival_per_s) = (drain, arrival);
+        (s.drain_per_s, s.arrival_per_s) = (Some(drain), Some(arrival));
         Facts { shards: vec![s], ..facts() }
     };
     let m = Monitor::CatchUp;
     assert_eq!(severities(m, &with(299_999, 0.0, 0.0)), []);
+    let just_begun = Facts { shards: vec![shard(LIVE, 432_000, HOUR)], ..facts() };
+    assert_eq!(severities(m, &just_begun), []);
     assert_eq!(one(m, &with(300_000, 0.0, 5.0), &["nothing is worked off"]).severity, Severity::Critical);
     one(m, &with(300_000, 50.0, 50.0), &["50 events/s are worked off, 50 arrive", "432000 events"]);
     assert_eq!(severities(m, &with(300_000, 50.0, 39.9)), []);

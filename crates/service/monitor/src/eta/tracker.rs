@@ -57,12 +57,8 @@ impl EtaTracker {
             let window = self.windows.entry(shard.shard).or_default();
             window.observe(now, shard.cursor, shard.log_end);
             if let Some(rates) = window.rates() {
-                if shard.drain_per_s == 0.0 {
-                    shard.drain_per_s = rates.drain_per_s;
-                }
-                if shard.arrival_per_s == 0.0 {
-                    shard.arrival_per_s = rates.arrival_per_s;
-                }
+                shard.drain_per_s.get_or_insert(rates.drain_per_s);
+                shard.arrival_per_s.get_or_insert(rates.arrival_per_s);
             }
         }
         Lane::ALL.into_iter().filter_map(|lane| self.lane(lane, now, &facts.shards)).collect()

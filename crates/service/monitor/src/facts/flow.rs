@@ -22,12 +22,12 @@ pub struct ShardFacts {
     /// Receive time of the newest record in the log, if known.
     #[serde(default)]
     pub newest: Option<Millis>,
-    /// Records accounted per second. Filled in by the watch from successive cursors, if 0.
+    /// Records accounted per second. Measured by the watch from successive cursors, if `None`.
     #[serde(default)]
-    pub drain_per_s: f64,
-    /// Records appended per second. Filled in by the watch from successive ends, if 0.
+    pub drain_per_s: Option<f64>,
+    /// Records appended per second. Measured by the watch from successive ends, if `None`.
     #[serde(default)]
-    pub arrival_per_s: f64,
+    pub arrival_per_s: Option<f64>,
     /// Who the pending records belong to, by project or key, as far as they were sampled.
     #[serde(default)]
     pub backlog_shares: Vec<Share>,

@@ -10,7 +10,7 @@ use crate::config::{DAY, HOUR, MINUTE};
 use crate::facts::{Facts, Growth, LossStatement, ResourceFacts};
 use crate::status::{ComponentState, day};
 use crate::store::{ComponentNow, WatchSnapshot};
-use crate::{Component, Finding, MonitorError, WatchConfig, forecast};
+use crate::{Component, Finding, Monitor, MonitorError, WatchConfig, forecast};
 use std::collections::BTreeMap;
 use tallymark_model::Millis;
 
@@ -29,6 +29,8 @@ pub struct Watch {
     backlogs: Backlogs,
     last: Option<Millis>,
     components: Vec<ComponentNow>,
+    /// When it began to look.
+    began: Option<Millis>,
     /// What was found the round before.
     found: Vec<Finding>,
     tidied: Millis,
@@ -49,6 +51,7 @@ impl Watch {
             backlogs,
             last: None,
             components,
+            began: None,
             found,
             tidied: 0,
             sampled: None,
@@ -61,7 +64,13 @@ impl Watch {
         let mut facts = self.gather().await?;
         let now = facts.at;
         let eta = self.backlogs.observe(&self.deps.store, &mut facts).await?;
-        let findings = judge(&facts, &self.config.thresholds, &self.found);
+        let mut findings = judge(&facts, &self.config.thresholds, &self.found);
+        let began = *self.began.get_or_insert(now);
+        if now - began < (self.config.thresholds.start_grace_s * 1_000.0) as Millis {
+            // The instance may be starting as well; what was wrong before stands nevertheless.
+            findings
+                .retain(|f| f.monitor != Monitor::BlindSpot || self.found.iter().any(|b| b.id() == f.id()));
+        }
         self.incidents(&facts, &findings).await?;
         self.count_time(&findings, now).await?;
         let snapshot = WatchSnapshot {

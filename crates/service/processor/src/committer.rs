@@ -11,8 +11,8 @@ use crate::group::Group;
 use crate::intake::Resume;
 use crate::land::{Landed, Work};
 use crate::projects::Projects;
-use crate::redrive::Mending;
 use crate::recovery::{Backoff, follow};
+use crate::redrive::Mending;
 use crate::restate;
 use crate::run::Deps;
 use crate::sights::find_sights;
@@ -134,8 +134,11 @@ impl Committer {
         let Some(decided) = self.decide(id, records, again, rules).await? else { return Ok(Done::Stopped) };
         laps.lap("decide");
         let log = self.deps.log.id();
-        let restate: Vec<Restatement> =
-            decided.changes.iter().filter_map(|c| restate::restatement(log, std::slice::from_ref(c))).collect();
+        let restate: Vec<Restatement> = decided
+            .changes
+            .iter()
+            .filter_map(|c| restate::restatement(log, std::slice::from_ref(c)))
+            .collect();
         let mut sources: Vec<Interval> =
             runs.iter().filter(|r| r.lost.is_none()).map(|r| r.interval).collect();
         sources.extend(restate.iter().map(|r| r.interval));
@@ -238,7 +241,8 @@ impl Committer {
         records: &[Decoded],
         again: &[Again],
     ) -> Result<Option<Rules>, ProcessorError> {
-        let token = |d: &Decoded| if let Content::Event { token, .. } = &d.content { Some(*token) } else { None };
+        let token =
+            |d: &Decoded| if let Content::Event { token, .. } = &d.content { Some(*token) } else { None };
         let all = records.iter().chain(again.iter().map(|a| &a.record));
         let mut open: Vec<_> = all.filter_map(token).collect::<FxHashSet<_>>().into_iter().collect();
         let mut rules = Rules { unstorable: self.unstorable.clone(), ..Rules::default() };

@@ -57,7 +57,11 @@ pub(crate) async fn fetch(
     })?;
     deps.store.put(key, bytes::Bytes::from(delta.encode()?)).await?;
     telemetry::delta_rederived();
-    tracing::warn!(seq = record.seq.0, key, "the delta was derived again, agrees with the books, and was put back");
+    tracing::warn!(
+        seq = record.seq.0,
+        key,
+        "the delta was derived again, agrees with the books, and was put back"
+    );
     Ok(Fetched { delta, rederived: true })
 }
 
@@ -79,8 +83,7 @@ async fn derive(deps: &Deps, record: &CommitRecord, before: &State) -> Result<De
     let records = match record.origin {
         // Decided with the mended bytes of that time.
         Origin::Replay { .. } => {
-            let mended =
-                redrive::lasting(deps, &raw, &before.controls().mended, &IntervalSet::new()).await?;
+            let mended = redrive::lasting(deps, &raw, &before.controls().mended, &IntervalSet::new()).await?;
             decode_again(raw, &mended, deps.decode)
         }
         _ => decode_all(raw, deps.decode),
@@ -98,11 +101,9 @@ async fn derive(deps: &Deps, record: &CommitRecord, before: &State) -> Result<De
     let asks = sights_needed(&records, &again, before, &rules);
     if !asks.is_empty() {
         let cursors = deps.catalog.cursors_at(before.applied()).await?;
-        let below = |p: Position| {
-            cursors.iter().any(|(shard, cursor)| *shard == p.shard() && p.offset < *cursor)
-        };
-        rules.sights =
-            find_sights(deps.catalog.as_ref(), &deps.store, before, asks, None, below).await?;
+        let below =
+            |p: Position| cursors.iter().any(|(shard, cursor)| *shard == p.shard() && p.offset < *cursor);
+        rules.sights = find_sights(deps.catalog.as_ref(), &deps.store, before, asks, None, below).await?;
     }
     let made = Made { commit: record.id, advances: &record.advances, replayed: &replayed };
     loop {
@@ -121,7 +122,8 @@ async fn derive(deps: &Deps, record: &CommitRecord, before: &State) -> Result<De
         let booked: u64 =
             record.restated.iter().filter(|r| accounted(&r.was)).map(Restatement::records).sum();
         if decided.changes.len() as u64 != booked {
-            let why = format!("{} records decided again changed, the books say {booked}", decided.changes.len());
+            let why =
+                format!("{} records decided again changed, the books say {booked}", decided.changes.len());
             return Err(underivable(record, why));
         }
         if matches!(record.origin, Origin::Reprocess { .. }) {
@@ -170,9 +172,7 @@ fn unstorable(
     let spec = SegmentSpec::new(ProjectId::UNKNOWN, deps.log.id(), record.id, Epoch(0));
     match encode_all(decided.rows, &spec) {
         Ok(_) => None,
-        Err(Unstorable(positions)) => {
-            Some(rules.unstorable.iter().copied().chain(positions).collect())
-        }
+        Err(Unstorable(positions)) => Some(rules.unstorable.iter().copied().chain(positions).collect()),
     }
 }
 
@@ -198,7 +198,9 @@ async fn reprocessed(
         resolve(deps, record, &records, &[], &mut rules).await?;
         for record in records {
             let now = match &record.content {
-                Content::Event { token, project, .. } => project.or_else(|| rules.projects.get(token).copied()),
+                Content::Event { token, project, .. } => {
+                    project.or_else(|| rules.projects.get(token).copied())
+                }
                 Content::Control(_) => None,
             };
             let (project, outcome) = match exceptions.get(&record.position) {

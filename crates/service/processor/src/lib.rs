@@ -14,9 +14,16 @@
 //!   neighbours are kept and the partition moves on.
 //! * Memory is bounded while catalog or object store are down; nothing is skipped, freshness lags.
 //!
+//! * Jobs (skip, replay, reprocess, rebuild) are chunks between live groups, by the same committer; live goes first.
+//!   What of a job is done is read from the books, so it may be killed anywhere.
+//! * A shard that stands before a gap an operator has to decide about waits alone.
+//!
 //! Outcomes are a function of the log and committed state (I12), with one exception that is configuration: which
-//! project owns a token is read from the catalog's settings. Rules that come through the log as control records
-//! (filters, throttles) do not exist yet; control records are accounted and change nothing.
+//! project owns a token is read from the catalog's settings. Rules, erasures and mended dead letters come through the
+//! log as control records and count from their own positions on.
+//!
+//! Tests only: `TALLYMARK_FAILPOINT=replay_after_commit:2` aborts the process at a step ([`Step`]);
+//! `TALLYMARK_TEST_SKIP=live/0:5000` makes it pass records by and lie about it, once, for drills of the auditor.
 //!
 //! Deliberately not here: HTTP, queries, merging segments, trimming the log.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
@@ -49,5 +56,5 @@ pub use error::ProcessorError;
 pub use failpoint::{EnvFailpoint, Failpoint, NoFailpoint, Place, Step, Verb};
 pub use projects::{ProjectTable, Projects};
 pub use recovery::catch_up;
-pub use sights::find_sights;
 pub use run::{Catalog, Deps, run};
+pub use sights::find_sights;

@@ -94,7 +94,10 @@ mod tests {
         assert_eq!((r.received_from, r.received_to), (103, 110));
         let Account::Accounted { tally, visible } = &r.now else { panic!() };
         assert_eq!(*tally, Tally { visible: 2, filtered: 1, dead: 1, ..Tally::default() });
-        assert_eq!(*visible, Fingerprint::of(log, changes[1].position) + Fingerprint::of(log, changes[2].position));
+        assert_eq!(
+            *visible,
+            Fingerprint::of(log, changes[1].position) + Fingerprint::of(log, changes[2].position)
+        );
         assert_eq!(r.was_parts.len(), 2);
         let shard = changes[0].position.shard();
         assert_eq!(masks(&changes), [Interval::new(shard, 3, 4), Interval::new(shard, 9, 11)]);

@@ -55,7 +55,8 @@ fn read_all(
     wanted: &BTreeSet<Position>,
 ) -> Result<Rows, StoreError> {
     let mut found = Rows::new();
-    let counts = |p: &Position, masked: &[Interval]| wanted.contains(p) && !masked.iter().any(|m| m.contains(*p));
+    let counts =
+        |p: &Position, masked: &[Interval]| wanted.contains(p) && !masked.iter().any(|m| m.contains(*p));
     let of = |kind| segments.iter().filter(move |(meta, _)| meta.kind == kind);
     for (meta, masked) in of(SegmentKind::Events) {
         let reader = SegmentReader::open(store, meta)?;

@@ -37,11 +37,7 @@ impl Stock {
 }
 
 /// Reads an interval from its start on, as far as the limit allows; at least one offset of a non-empty one.
-pub(crate) async fn read(
-    deps: &Deps,
-    interval: Interval,
-    limit: ReadLimit,
-) -> Result<Stock, ProcessorError> {
+pub(crate) async fn read(deps: &Deps, interval: Interval, limit: ReadLimit) -> Result<Stock, ProcessorError> {
     let mut stock = Stock { to: interval.from, ..Stock::default() };
     while stock.to < interval.to && stock.records.len() < limit.records && stock.bytes < limit.bytes {
         let left = ReadLimit {
@@ -136,11 +132,7 @@ impl Stock {
     }
 }
 
-async fn patiently(
-    log: &dyn LogReader,
-    at: Position,
-    limit: ReadLimit,
-) -> Result<Vec<Item>, ProcessorError> {
+async fn patiently(log: &dyn LogReader, at: Position, limit: ReadLimit) -> Result<Vec<Item>, ProcessorError> {
     let mut wait = Duration::from_millis(50);
     for _ in 1..TRIES {
         match log.read(at, limit).await {

@@ -173,7 +173,17 @@ async fn seen(rig: &Rig, found: &Found) -> (BTreeMap<Position, (String, Position
     let mut properties: Vec<String> = found
         .properties
         .iter()
-        .map(|(_, p)| format!("{:?} {} {} {:?} {} {:?}", p.position, p.index, p.name, p.op, p.value_json, raw(p.subject)))
+        .map(|(_, p)| {
+            format!(
+                "{:?} {} {} {:?} {} {:?}",
+                p.position,
+                p.index,
+                p.name,
+                p.op,
+                p.value_json,
+                raw(p.subject)
+            )
+        })
         .collect();
     properties.sort_unstable();
     (rows, properties)

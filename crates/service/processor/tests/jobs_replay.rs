@@ -50,7 +50,11 @@ async fn skipped_records_become_what_they_would_have_been() {
     let dry = rig.ask_dry(JobKind::Replay, json!({})).await;
     rig.drain().await;
     assert_eq!(rig.report(dry).await["replayed"], json!(skipped));
-    assert_eq!(rig.skipped().await.iter().map(Interval::len).sum::<u64>(), skipped, "a dry run changes nothing");
+    assert_eq!(
+        rig.skipped().await.iter().map(Interval::len).sum::<u64>(),
+        skipped,
+        "a dry run changes nothing"
+    );
 
     let id = rig.ask(JobKind::Replay, json!({})).await;
     rig.drain().await;
@@ -62,7 +66,10 @@ async fn skipped_records_become_what_they_would_have_been() {
     let outcomes = report["outcomes"].as_object().unwrap();
     assert_eq!(outcomes.values().map(|n| n.as_u64().unwrap()).sum::<u64>(), skipped);
     let job = rig.job(id).await;
-    assert_eq!((job.progress.done, job.progress.total, job.progress.unit.as_str()), (skipped, skipped, "records"));
+    assert_eq!(
+        (job.progress.done, job.progress.total, job.progress.unit.as_str()),
+        (skipped, skipped, "records")
+    );
     let feed = rig.catalog.feed(CommitSeq(0), 10_000).await.unwrap();
     let chunks = feed.iter().filter(|r| r.origin == Origin::Replay { job: id }).count();
     assert!(chunks > 1, "chunk by chunk");
@@ -74,7 +81,9 @@ async fn only_the_given_ranges_are_replayed() {
     rig.send(&stream(60)).await;
     skip(&rig, 2, 12).await;
     let shard = Shard { lane: Lane::Live, partition: 0 };
-    let id = rig.ask(JobKind::Replay, json!({"ranges": [Interval::new(shard, 5, 8), Interval::new(shard, 0, 1)]})).await;
+    let id = rig
+        .ask(JobKind::Replay, json!({"ranges": [Interval::new(shard, 5, 8), Interval::new(shard, 0, 1)]}))
+        .await;
     rig.drain().await;
     assert_eq!(rig.report(id).await["replayed"], json!(3));
     let left: Vec<Interval> = rig.skipped().await.into_iter().filter(|i| i.shard == shard).collect();
@@ -166,7 +175,8 @@ async fn a_replay_pauses_goes_on_and_is_cancelled_between_chunks() {
 #[tokio::test]
 async fn what_is_gone_meanwhile_is_lost_with_evidence_and_the_rest_is_replayed() {
     let mut rig = Rig::new().await;
-    let positions = rig.send(&(0..20).map(|i| Sent::new("Play", "d", &i.to_string())).collect::<Vec<_>>()).await;
+    let positions =
+        rig.send(&(0..20).map(|i| Sent::new("Play", "d", &i.to_string())).collect::<Vec<_>>()).await;
     let shard = positions[0].shard();
     let id = rig.ask(JobKind::Skip, json!({"ranges": [Interval::new(shard, 4, 15)]})).await;
     rig.drain().await;

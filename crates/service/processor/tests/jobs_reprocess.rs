@@ -8,9 +8,7 @@ use rig::{CrashAt, Rig, Sent};
 use serde_json::json;
 use tallymark_catalog::{Feed, JobKind, JobState, Origin, Snapshots};
 use tallymark_ledger::Interval;
-use tallymark_model::{
-    CommitSeq, Control, Outcome, Position, ProjectId, Redrive, RuleAction, WireFormat,
-};
+use tallymark_model::{CommitSeq, Control, Outcome, Position, ProjectId, Redrive, RuleAction, WireFormat};
 use tallymark_processor::{ProcessorError, Step, Verb};
 
 fn drop_named(name: &str) -> RuleAction {
@@ -157,7 +155,10 @@ async fn a_rule_can_be_tried_before_it_is_saved() {
     let report = rig.report(id).await;
     assert_eq!((&report["examined"], &report["filtered"]), (&json!(9), &json!(3)), "{report}");
     let first = &report["names"][0];
-    assert_eq!((&first["event"], &first["examined"], &first["filtered"]), (&json!("Noise"), &json!(3), &json!(3)));
+    assert_eq!(
+        (&first["event"], &first["examined"], &first["filtered"]),
+        (&json!("Noise"), &json!(3), &json!(3))
+    );
     assert_eq!(first["samples"][0]["event"]["name"], json!("Noise"));
     assert_eq!(rig.job(real).await.state, JobState::Failed, "an unsaved rule is only ever tried");
     assert_eq!(rig.job(broken).await.state, JobState::Failed);
@@ -243,7 +244,8 @@ async fn a_mended_dead_letter_counts_in_the_commit_that_passes_it() {
 #[tokio::test]
 async fn a_letter_mended_within_its_own_group_is_committed_first() {
     let mut rig = Rig::new().await;
-    let sent = rig.send(&[Sent::new("Play", "d", "1"), Sent::raw("d", b"{bad"), Sent::new("Play", "d", "2")]).await;
+    let sent =
+        rig.send(&[Sent::new("Play", "d", "1"), Sent::raw("d", b"{bad"), Sent::new("Play", "d", "2")]).await;
     rig.control(sent[1].shard(), redrive(sent[1], MENDED, None)).await;
     let more = rig.send(&[Sent::new("Play", "d", "3")]).await;
     rig.drain().await;

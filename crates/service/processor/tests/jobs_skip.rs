@@ -37,7 +37,10 @@ async fn a_range_ahead_is_reached_first_and_then_passed_by() {
     }
     assert_eq!(rig.skipped().await, [first, second]);
     let report = rig.report(id).await;
-    assert_eq!((&report["skipped"], &report["passed"], &report["beyond"]), (&json!(12), &json!(0), &json!(0)));
+    assert_eq!(
+        (&report["skipped"], &report["passed"], &report["beyond"]),
+        (&json!(12), &json!(0), &json!(0))
+    );
     let rows = rig.catalog.skipped().await.unwrap();
     assert_eq!(rows[0].account, Account::Skipped { by: "ops@example.com".into(), reason: "test".into() });
     // The range of time that is missing can be named.
@@ -56,7 +59,10 @@ async fn what_is_accounted_or_not_yet_written_is_left_alone() {
     let id = rig.ask(JobKind::Skip, json!({"ranges": [past, future]})).await;
     rig.drain().await;
     for report in [rig.report(dry).await, rig.report(id).await] {
-        assert_eq!((&report["skipped"], &report["passed"], &report["beyond"]), (&json!(0), &json!(6), &json!(20)));
+        assert_eq!(
+            (&report["skipped"], &report["passed"], &report["beyond"]),
+            (&json!(0), &json!(6), &json!(20))
+        );
     }
     assert_eq!(rig.skipped().await, []);
     rig.send(&plays(3)).await;
@@ -115,7 +121,10 @@ async fn a_blocked_shard_waits_alone_until_an_operator_decides() {
         match &row.account {
             Account::Skipped { .. } => assert!(!lost),
             Account::Lost { cause, evidence } => {
-                assert!(lost && *cause == GapCause::Corrupt && evidence.contains("ops@example.com"), "{evidence}");
+                assert!(
+                    lost && *cause == GapCause::Corrupt && evidence.contains("ops@example.com"),
+                    "{evidence}"
+                );
             }
             Account::Accounted { .. } => panic!("{row:?}"),
         }

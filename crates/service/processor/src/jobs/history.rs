@@ -133,9 +133,9 @@ impl History {
         let Some(key) = record.delta.clone() else { return Ok(()) };
         let mut intervals = decided_by(&record);
         let accounts = record.advances.iter().map(|a| &a.account);
-        let duplicates = accounts.chain(record.restated.iter().map(|r| &r.now)).any(|account| {
-            matches!(account, Account::Accounted { tally, .. } if tally.duplicate > 0)
-        });
+        let duplicates = accounts
+            .chain(record.restated.iter().map(|r| &r.now))
+            .any(|account| matches!(account, Account::Accounted { tally, .. } if tally.duplicate > 0));
         if duplicates || !record.restated.is_empty() {
             let delta = self.delta(committer, &key).await?;
             self.note_dependents(&delta);

@@ -119,11 +119,7 @@ impl Task {
         })
     }
 
-    async fn step(
-        &mut self,
-        committer: &mut Committer,
-        limit: ReadLimit,
-    ) -> Result<Stepped, ProcessorError> {
+    async fn step(&mut self, committer: &mut Committer, limit: ReadLimit) -> Result<Stepped, ProcessorError> {
         match self {
             Task::Skip(skip) => skip.step(committer).await,
             Task::Replay(replay) => replay.step(committer, limit).await,
@@ -445,10 +441,7 @@ async fn settle(committer: &mut Committer) -> Result<bool, ProcessorError> {
     Ok(true)
 }
 
-async fn claim(
-    committer: &mut Committer,
-    kinds: &[JobKind],
-) -> Result<Option<Running>, ProcessorError> {
+async fn claim(committer: &mut Committer, kinds: &[JobKind]) -> Result<Option<Running>, ProcessorError> {
     let job = match committer.deps.catalog.claim_job(kinds).await {
         Ok(None) => return Ok(None),
         Ok(Some(job)) => job,

@@ -114,7 +114,8 @@ impl Preview {
         self.examined += 1;
         self.filtered += u64::from(hit);
         let full = self.names.len() >= NAMES_HELD && !self.names.contains_key(&event.name);
-        let name = self.names.entry(if full { "(other names)".to_owned() } else { event.name.clone() }).or_default();
+        let name =
+            self.names.entry(if full { "(other names)".to_owned() } else { event.name.clone() }).or_default();
         name.examined += 1;
         name.filtered += u64::from(hit);
         if hit && name.samples.len() < SAMPLES {

@@ -115,12 +115,8 @@ impl Rebuild {
                 n => Stepped::Failed(format!("{n} segments could not be derived again; the report says why")),
             });
         }
-        let scope: IntervalSet = self
-            .damaged
-            .iter()
-            .flat_map(|d| &d.meta.sources)
-            .map(|s| s.interval)
-            .collect();
+        let scope: IntervalSet =
+            self.damaged.iter().flat_map(|d| &d.meta.sources).map(|s| s.interval).collect();
         let mut history = self.history.take().unwrap_or_else(|| History::new(scope));
         let followed = history.follow(committer).await?;
         let ready = followed == Some(true);
@@ -301,7 +297,9 @@ impl Rebuild {
         let others: Vec<(SegmentMeta, Vec<Interval>)> = self
             .live
             .iter()
-            .filter(|(m, _)| m.id != meta.id && m.project == meta.project && m.kind == meta.kind && overlaps(m))
+            .filter(|(m, _)| {
+                m.id != meta.id && m.project == meta.project && m.kind == meta.kind && overlaps(m)
+            })
             .filter(|(m, _)| !self.damaged.iter().any(|d| d.meta.id == m.id && !d.done))
             .cloned()
             .collect();
@@ -391,9 +389,8 @@ fn left_out(
         Content::Event { token, project, .. } => project.or_else(|| rules.projects.get(token).copied()),
         Content::Control(_) => None,
     };
-    let hidden = |d: &&Decoded| {
-        owner(d) == Some(meta.project) && masked.iter().any(|m| m.contains(d.position))
-    };
+    let hidden =
+        |d: &&Decoded| owner(d) == Some(meta.project) && masked.iter().any(|m| m.contains(d.position));
     records
         .iter()
         .filter(hidden)
@@ -408,7 +405,8 @@ fn order(rows: &mut ProjectRows, meta: &SegmentMeta, state: &State) {
         return;
     }
     rows.properties.sort_by(|a, b| {
-        (&a.name, a.subject, a.time, a.position, a.index).cmp(&(&b.name, b.subject, b.time, b.position, b.index))
+        (&a.name, a.subject, a.time, a.position, a.index)
+            .cmp(&(&b.name, b.subject, b.time, b.position, b.index))
     });
     let Some(mut graph) = state.project(meta.project).map(|p| p.graph.clone()) else { return };
     let view = graph.view();
@@ -419,11 +417,7 @@ fn order(rows: &mut ProjectRows, meta: &SegmentMeta, state: &State) {
 }
 
 /// The file, unless it would be empty.
-fn encode(
-    kind: SegmentKind,
-    rows: ProjectRows,
-    spec: &SegmentSpec,
-) -> Result<Option<Encoded>, StoreError> {
+fn encode(kind: SegmentKind, rows: ProjectRows, spec: &SegmentSpec) -> Result<Option<Encoded>, StoreError> {
     match kind {
         SegmentKind::Events if rows.events.is_empty() => Ok(None),
         SegmentKind::Properties if rows.properties.is_empty() => Ok(None),

@@ -75,7 +75,9 @@ impl Rebuild {
                     Ok(false) => {}
                     Ok(true) => self.rederived.push(json!({"seq": record.seq, "key": record.delta})),
                     Err(ProcessorError::Underivable { seq, key, why }) => {
-                        return Ok(Stepped::Failed(ProcessorError::Underivable { seq, key, why }.to_string()));
+                        return Ok(Stepped::Failed(
+                            ProcessorError::Underivable { seq, key, why }.to_string(),
+                        ));
                     }
                     Err(error) => {
                         self.fresh = Some(fresh);
@@ -165,7 +167,8 @@ fn differences(running: &State, fresh: &State, projects: &[ProjectId]) -> Vec<St
         let (a, b) = (running.project(*id), fresh.project(*id));
         let ids = |p: Option<&ProjectFold>| p.map_or(0, |p| u64::from(p.subjects.len()));
         say(format!("project {id}, ids"), ids(a), ids(b));
-        let events = |p: Option<&ProjectFold>| p.map_or(0, |p| p.stats.events.values().map(|e| e.count).sum());
+        let events =
+            |p: Option<&ProjectFold>| p.map_or(0, |p| p.stats.events.values().map(|e| e.count).sum());
         say(format!("project {id}, events"), events(a), events(b));
     }
     if running.controls() != fresh.controls() {

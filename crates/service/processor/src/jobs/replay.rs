@@ -135,15 +135,22 @@ impl Replay {
         let Some(decided) = committer.decide(id, records, again, rules).await? else {
             return Ok(Stepped::Stopped);
         };
-        let mut restate: Vec<Restatement> =
-            decided.books.advances(&runs).into_iter().zip(pieces).map(|(now, p)| restated(now, p.was)).collect();
+        let mut restate: Vec<Restatement> = decided
+            .books
+            .advances(&runs)
+            .into_iter()
+            .zip(pieces)
+            .map(|(now, p)| restated(now, p.was))
+            .collect();
         if self.dry_run {
             self.before = None;
             return Ok(Stepped::Chunk(self.count(&restate)));
         }
         let replayed = restate.len();
         let log = committer.deps.log.id();
-        restate.extend(decided.changes.iter().filter_map(|c| restate::restatement(log, std::slice::from_ref(c))));
+        restate.extend(
+            decided.changes.iter().filter_map(|c| restate::restatement(log, std::slice::from_ref(c))),
+        );
         let mended = restate[replayed..].iter().map(|r| r.interval);
         let work = Work {
             id,
@@ -197,7 +204,9 @@ impl Replay {
         };
         let (mut pieces, mut records) = (Vec::new(), Vec::new());
         for mut row in first {
-            if let Some(at) = self.before.filter(|at| row.interval.contains(*at) && row.interval.from < at.offset) {
+            if let Some(at) =
+                self.before.filter(|at| row.interval.contains(*at) && row.interval.from < at.offset)
+            {
                 row.interval.to = at.offset;
             }
             let stock = source::read(&committer.deps, row.interval, share).await?;
@@ -271,7 +280,8 @@ fn cut(row: &LedgerRow, stock: &Stock) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = Vec::new();
     for interval in gone.gaps(whole) {
         let inside = |p: &Position| interval.contains(*p);
-        let received = || stock.records.iter().filter(|(p, _)| inside(p)).map(|(_, r)| source::received_at(r));
+        let received =
+            || stock.records.iter().filter(|(p, _)| inside(p)).map(|(_, r)| source::received_at(r));
         let run = Run {
             interval,
             received_from: received().min().unwrap_or(row.received_from),

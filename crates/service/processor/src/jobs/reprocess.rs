@@ -75,7 +75,8 @@ impl Scope {
     }
 
     pub(crate) fn holds(&self, received_at: Millis) -> bool {
-        self.received.0.is_none_or(|from| from <= received_at) && self.received.1.is_none_or(|to| received_at < to)
+        self.received.0.is_none_or(|from| from <= received_at)
+            && self.received.1.is_none_or(|to| received_at < to)
     }
 
     pub(crate) fn left(&self) -> Left {
@@ -215,14 +216,16 @@ impl Reprocess {
         exceptions: &BTreeMap<Position, Exception>,
         projects: &crate::ProjectTable,
     ) -> Result<Vec<Again>, ProcessorError> {
-        let asked = |d: &Decoded| matches!(d.content, Content::Event { .. }) && self.scope.holds(d.received_at);
+        let asked =
+            |d: &Decoded| matches!(d.content, Content::Event { .. }) && self.scope.holds(d.received_at);
         let records: Vec<Decoded> = records.into_iter().filter(asked).collect();
         // Rows made by rules of another time, and rows whose key was revoked since, are looked at themselves.
         let looked_up = |d: &Decoded| {
             !exceptions.contains_key(&d.position)
                 && (owner(d, projects).is_none() || self.history.rewritten().contains(d.position))
         };
-        let wanted: BTreeSet<Position> = records.iter().filter(|d| looked_up(d)).map(|d| d.position).collect();
+        let wanted: BTreeSet<Position> =
+            records.iter().filter(|d| looked_up(d)).map(|d| d.position).collect();
         let mut rows: Rows = rows::rows_at(&committer.deps, wanted).await?;
         let mut again = Vec::with_capacity(records.len());
         for mut record in records {

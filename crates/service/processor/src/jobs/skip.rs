@@ -239,7 +239,8 @@ impl Skip {
             }));
         }
         let catalog = committer.deps.catalog.clone();
-        let rows = committer.patiently("books", || catalog.ledger(None, None, None)).await?.unwrap_or_default();
+        let rows =
+            committer.patiently("books", || catalog.ledger(None, None, None)).await?.unwrap_or_default();
         let (mut skipped, mut lost) = (0, 0);
         let mut ranges = Vec::new();
         for row in rows {

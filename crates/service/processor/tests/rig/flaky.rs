@@ -1,6 +1,7 @@
 //! A catalog that fails: before it did anything, or after it did everything (the answer is lost).
 
 use async_trait::async_trait;
+use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -11,7 +12,6 @@ use tallymark_catalog::{
     LeaseName, Leases, LedgerRow, NewJob, NewKey, NewProject, Project, RestatedRow, Settings, Snapshot,
     Snapshots, Verified,
 };
-use serde_json::Value;
 use tallymark_ledger::Tally;
 use tallymark_model::{CommitId, CommitSeq, LogId, Millis, ProjectId, ProjectToken, Shard};
 use tokio::sync::Notify;

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tallymark_catalog::sqlite::{OpenMode, SqliteCatalog};
 use tallymark_catalog::{
-    Commit, CommitAnswer, Commits, Garbage, Job, JobKind, JobState, Jobs, LeaseAnswer, LeaseName,
-    Leases, NewJob, NewProject, Origin, SegmentKind, SegmentMeta, Settings, Snapshots, token_of,
+    Commit, CommitAnswer, Commits, Garbage, Job, JobKind, JobState, Jobs, LeaseAnswer, LeaseName, Leases,
+    NewJob, NewProject, Origin, SegmentKind, SegmentMeta, Settings, Snapshots, token_of,
 };
 use tallymark_ledger::Interval;
 use tallymark_log::memory::MemoryLog;

@@ -170,3 +170,92 @@ fn the_schema_counts_names_and_the_tail_shows_what_is_new() {
     let (some, _) = engine.tail(PROJECT, Some(0), 10, &QueryContext::default()).unwrap();
     assert_eq!(some, events[events.len() - 10..]);
 }
+
+/// An engine over a fold that has passed a wish to forget somebody.
+fn engine_after(world: &World, subjects: &[(tallymark_model::SubjectKind, String)], undone: bool) -> Engine {
+    use tallymark_model::{Erasure, Lane, Position, Shard};
+    let mut source = support::source(world, Layout { commit: 37, compacted: true, ..Layout::FRESH });
+    let last = world.events.iter().map(|e| e.seq.received_at).max().unwrap();
+    // No shard of the world has the record of the wish, so all go by receive time.
+    let at = Position { lane: Lane::Bulk, partition: 9, offset: 0 };
+    assert_ne!(at.shard(), Shard { lane: Lane::Live, partition: 9 });
+    let wish = Erasure { made_at: last, ..support::erasure(subjects.to_vec()) };
+    support::erase(&source.state, at, wish.clone());
+    if undone {
+        support::erase(&source.state, Position { offset: 1, ..at }, Erasure { undone: true, ..wish });
+    }
+    let erased = source.state.snapshot(PROJECT).erased;
+    source.hidden = std::sync::Arc::new(tallymark_query::Hidden::new(&Default::default(), erased));
+    Engine::new(std::sync::Arc::new(source), 2)
+}
+
+fn all_persons(engine: &Engine) -> Vec<Value> {
+    let request = PersonsRequest { limit: 1000, ..PersonsRequest::default() };
+    let page = engine.persons(PROJECT, &request, &QueryContext::default()).unwrap();
+    page["persons"].as_array().unwrap().clone()
+}
+
+#[test]
+fn an_erased_person_is_nowhere_and_back_everywhere_when_that_is_undone() {
+    use tallymark_model::SubjectKind;
+    let world = world();
+    let before = engine(&world);
+    let someone = all_persons(&before).into_iter().find(|p| p["events"].as_u64() > Some(3)).unwrap();
+    let texts = |key: &str| -> Vec<String> {
+        someone[key].as_array().unwrap().iter().map(|v| v.as_str().unwrap().to_owned()).collect()
+    };
+    let users = texts("user_ids").into_iter().map(|raw| (SubjectKind::User, raw));
+    let devices = texts("device_ids").into_iter().map(|raw| (SubjectKind::Device, raw));
+    let ids: Vec<(SubjectKind, String)> = users.chain(devices).collect();
+    let key = someone["person"].as_str().unwrap();
+    let context = QueryContext::default();
+    let everything = EventsRequest { limit: 1000, ..EventsRequest::default() };
+    let uniques = |engine: &Engine| {
+        let query = serde_json::json!({
+            "type": "segmentation", "series": [{"event": "*", "measure": "uniques"}, {"event": "*", "measure": "totals"}],
+            "interval": "none", "range": {"from": "2020-01-01", "to": "2030-01-01"},
+        });
+        let answer = support::run(engine, &query).unwrap();
+        (answer["series"][0]["total"].as_f64().unwrap(), answer["series"][1]["total"].as_f64().unwrap())
+    };
+
+    let gone = engine_after(&world, &ids, false);
+    let back = engine_after(&world, &ids, true);
+    assert_eq!(all_persons(&back), all_persons(&before), "undone: as before");
+    assert_eq!(all_pages(&back, everything.clone()), all_pages(&before, everything.clone()));
+    assert_eq!(uniques(&back), uniques(&before));
+
+    assert!(all_persons(&gone).iter().all(|p| p["person"] != key));
+    let not_found = |answer: Result<Value, tallymark_insights::Error>| {
+        assert_eq!(answer.unwrap_err().kind(), ErrorKind::NotFound);
+    };
+    not_found(gone.person(PROJECT, key, &context));
+    not_found(gone.person(PROJECT, &ids[0].1, &context));
+    not_found(gone.timeline(PROJECT, key, &TimelineRequest::default(), &context));
+    let left = all_pages(&gone, everything.clone());
+    let all = all_pages(&before, everything);
+    let mine = |e: &&Value| {
+        let subject = match e["user_id"].as_str() {
+            Some(user) => (SubjectKind::User, user.to_owned()),
+            None => (SubjectKind::Device, e["device_id"].as_str().unwrap_or_default().to_owned()),
+        };
+        ids.contains(&subject)
+    };
+    let expected: Vec<&Value> = all.iter().filter(|e| !mine(e)).collect();
+    assert!(expected.len() < all.len());
+    assert_eq!(left.iter().collect::<Vec<_>>(), expected, "no event of theirs, every event of others");
+    let ((people, events), (people_before, events_before)) = (uniques(&gone), uniques(&before));
+    assert!(people < people_before && events < events_before, "{people} {events}");
+    for (kind, raw) in &ids {
+        let request = PersonsRequest { search: Some(raw.clone()), limit: 1000, ..PersonsRequest::default() };
+        let found = gone.persons(PROJECT, &request, &context).unwrap();
+        // The same text as an id of the other kind is another id.
+        let list = if *kind == SubjectKind::User { "user_ids" } else { "device_ids" };
+        for person in found["persons"].as_array().unwrap() {
+            assert!(
+                !person[list].as_array().unwrap().contains(&Value::from(raw.as_str())),
+                "{raw}: {person}"
+            );
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Events as the API lists them.
 
 use super::people::{People, key_of};
+use super::persons::is_forgotten;
 use crate::envelope::iso;
 use crate::{Error, EventsRequest, TimelineRequest};
 use serde_json::{Map, Value, json};
@@ -19,6 +20,11 @@ pub(crate) fn list(
 ) -> Result<Value, Error> {
     let snapshot = source.pin(project)?;
     let person = request.person.as_deref().map(|p| people.find(source, &snapshot, p)).transpose()?;
+    if let (Some(person), Some(text)) = (person, &request.person)
+        && is_forgotten(&snapshot, person, context)?
+    {
+        return Err(Error::NoPerson(text.clone()));
+    }
     let names = (!request.events.is_empty()).then(|| request.events.iter().cloned().collect());
     let query = RowQuery {
         names,

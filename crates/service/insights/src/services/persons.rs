@@ -7,7 +7,7 @@ use crate::{Error, EventsRequest, PersonsRequest};
 use serde_json::{Map, Value, json};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
-use tallymark_model::{Millis, ProjectId, SubjectKind};
+use tallymark_model::{Millis, ProjectId, SubjectId, SubjectKind};
 use tallymark_query::{
     Activity, Context, MergeKind, PropertyTimeline, Snapshot, Source, UNSEEN, count_events,
     properties_of_many,
@@ -58,11 +58,29 @@ pub(crate) fn page(
     context: &Context,
 ) -> Result<Value, Error> {
     let snapshot = source.pin(project)?;
-    let person = people.find(source, &snapshot, person)?;
+    let text = person;
+    let person = people.find(source, &snapshot, text)?;
+    if is_forgotten(&snapshot, person, context)? {
+        return Err(Error::NoPerson(text.to_owned()));
+    }
     let activity = source.activity(project, &snapshot.identity.members(person));
     let mut described = describe(&snapshot, &[person], vec![activity], context)?.pop().unwrap_or_default();
     described.insert("merges".to_owned(), Value::Array(merges(&snapshot, person)));
     Ok(Value::Object(described))
+}
+
+/// True if all of a person's ids are erased and nothing has come from them since.
+pub(crate) fn is_forgotten(snapshot: &Snapshot, person: u32, context: &Context) -> Result<bool, Error> {
+    let erased = |s: &SubjectId| is_erased(snapshot, s.0);
+    let members = snapshot.identity.members(person);
+    if members.is_empty() || !members.iter().all(erased) {
+        return Ok(false);
+    }
+    Ok(!count_events(snapshot, &[person], context)?.contains_key(&person))
+}
+
+fn is_erased(snapshot: &Snapshot, subject: u32) -> bool {
+    snapshot.hidden.erased_subjects().binary_search(&subject).is_ok()
 }
 
 struct ByPerson {
@@ -85,6 +103,21 @@ fn activities(source: &dyn Source, snapshot: &Snapshot, context: &Context) -> Re
             by.activity[person] = by.activity[person].merge(theirs);
         }
     }
+    // Sums still hold what erased persons did, so those are counted; who has nothing left is not there.
+    let erased = snapshot.hidden.erased_subjects().iter();
+    let mut touched: Vec<u32> = erased.map(|s| last_owner(&snapshot.identity, *s)).collect();
+    touched.sort_unstable();
+    touched.dedup();
+    if !touched.is_empty() {
+        let counted = count_events(snapshot, &touched, context)?;
+        for person in touched.into_iter().filter(|p| *p != 0 && (*p as usize) < bound) {
+            let members = snapshot.identity.members(person);
+            let found = counted.get(&person);
+            let activity = found.map(|&(events, first, last)| Activity { events, first, last });
+            by.activity[person as usize] = activity.unwrap_or(Activity::NONE);
+            by.alive[person as usize] = found.is_some() || members.iter().any(|s| !is_erased(snapshot, s.0));
+        }
+    }
     Ok(by)
 }
 
@@ -94,7 +127,7 @@ fn matching(snapshot: &Snapshot, text: &str, context: &Context) -> Result<BTreeS
     let has = |raw: &str| raw.to_lowercase().contains(&wanted);
     let mut found = BTreeSet::new();
     for (subject, _, raw) in snapshot.names.iter() {
-        if has(raw) {
+        if has(raw) && !is_erased(snapshot, subject.0) {
             found.insert(last_owner(&snapshot.identity, subject.0));
         }
     }
@@ -124,7 +157,9 @@ fn describe(
 ) -> Result<Vec<Map<String, Value>>, Error> {
     let properties = properties_of_many(snapshot, people, now(), context)?;
     // Sums over ids are wrong where a device had several owners; for those persons events are counted.
-    let shares = |p: &u32| snapshot.identity.members(*p).iter().any(|s| snapshot.identity.is_varying(*s));
+    // The same where some of what is in the sums is erased.
+    let inexact = |s: &SubjectId| snapshot.identity.is_varying(*s) || is_erased(snapshot, s.0);
+    let shares = |p: &u32| snapshot.identity.members(*p).iter().any(inexact);
     let sharing: Vec<u32> = people.iter().copied().filter(shares).collect();
     let counted =
         if sharing.is_empty() { Default::default() } else { count_events(snapshot, &sharing, context)? };
@@ -147,7 +182,10 @@ fn one(
     properties: tallymark_model::Properties,
 ) -> Map<String, Value> {
     let (mut users, mut devices) = (Vec::new(), Vec::new());
-    for subject in snapshot.identity.members(person) {
+    let members = snapshot.identity.members(person);
+    // Whoever comes back after everything was erased is known by the old ids again.
+    let back = members.iter().all(|s| is_erased(snapshot, s.0));
+    for subject in members.into_iter().filter(|s| back || !is_erased(snapshot, s.0)) {
         match snapshot.names.get(subject) {
             Some((SubjectKind::User, raw)) => users.push(raw),
             Some((SubjectKind::Device, raw)) => devices.push(raw),
@@ -177,7 +215,8 @@ fn one(
 }
 
 fn merges(snapshot: &Snapshot, person: u32) -> Vec<Value> {
-    let merges = snapshot.identity.merges(person);
+    let mut merges = snapshot.identity.merges(person);
+    merges.retain(|merge| !is_erased(snapshot, merge.subject.0));
     let name = |subject| snapshot.names.get(subject).map_or("", |(_, raw)| raw);
     let one = |merge: &tallymark_query::Merge| {
         let raw = name(merge.subject);

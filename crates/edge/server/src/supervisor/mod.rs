@@ -45,6 +45,7 @@ const PATIENCE_STEPS: u32 = 80;
 /// Runs everything until a signal arrives.
 pub async fn serve(config: ServeConfig) -> Result<(), ServerError> {
     let layout = Layout::new(&absolute(&config.data)?);
+    refuse_half_restored(&layout)?;
     layout.create()?;
     let _lock = hold_lock(&layout).await?;
     let keys = bootstrap::keys_from_environment()?;
@@ -77,6 +78,15 @@ pub async fn serve(config: ServeConfig) -> Result<(), ServerError> {
         let _ = tokio::time::timeout(DRAIN + Duration::from_secs(1), child).await;
     }
     Ok(())
+}
+
+/// A restore that was interrupted has left a part of an instance, which must not be taken for the whole.
+fn refuse_half_restored(layout: &Layout) -> Result<(), ServerError> {
+    if !layout.root().join(tallymark_recovery::backup::UNFINISHED).exists() {
+        return Ok(());
+    }
+    let why = format!("a restore into {} was not finished; run it again", layout.root().display());
+    Err(ServerError::Role { role: "restore", why })
 }
 
 fn absolute(path: &std::path::Path) -> Result<PathBuf, ServerError> {

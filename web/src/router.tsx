@@ -143,6 +143,44 @@ const statusIncident = createRoute({
   component: lazyRouteComponent(() => import('./features/status/IncidentPage'), 'IncidentPage'),
 });
 
+const operate = createRoute({
+  getParentRoute: () => root,
+  path: '/operate',
+  beforeLoad: ({ context, location }) => signedIn(context.client, location.href),
+  component: lazyRouteComponent(() => import('./features/operate/OperateShell'), 'OperateShell'),
+});
+
+const problems = createRoute({
+  getParentRoute: () => operate,
+  path: '/',
+  component: lazyRouteComponent(() => import('./features/operate/ProblemsPage'), 'ProblemsPage'),
+});
+
+const incident = createRoute({
+  getParentRoute: () => operate,
+  path: '/incidents/$incident',
+  component: lazyRouteComponent(() => import('./features/operate/IncidentPage'), 'IncidentPage'),
+});
+
+const jobs = createRoute({
+  getParentRoute: () => operate,
+  path: '/jobs',
+  validateSearch: (s: Record<string, unknown>): { kind?: string } => ({ kind: text(s.kind) }),
+  component: lazyRouteComponent(() => import('./features/operate/JobsPage'), 'JobsPage'),
+});
+
+const care = createRoute({
+  getParentRoute: () => operate,
+  path: '/care',
+  component: lazyRouteComponent(() => import('./features/operate/CarePage'), 'CarePage'),
+});
+
+const operateSettings = createRoute({
+  getParentRoute: () => operate,
+  path: '/settings',
+  component: lazyRouteComponent(() => import('./features/operate/SettingsPage'), 'SettingsPage'),
+});
+
 /** Lets people who are signed in through; sends others where they must go first. */
 async function signedIn(client: QueryClient, next: string | undefined): Promise<void> {
   const session = await client.fetchQuery(sessionQuery);
@@ -163,6 +201,7 @@ export function makeRouter(client: QueryClient) {
       login,
       status,
       statusIncident,
+      operate.addChildren([problems, incident, jobs, care, operateSettings]),
       project.addChildren([overview, charts, persons, person, events, ledger, sources]),
     ]),
     context: { client },

@@ -16,7 +16,7 @@ import type {
   SetUp,
 } from './types';
 
-const http = createClient<paths>({ baseUrl: '', credentials: 'same-origin' });
+export const http = createClient<paths>({ baseUrl: '', credentials: 'same-origin' });
 
 let csrf: string | null = null;
 
@@ -35,7 +35,7 @@ interface Outcome {
 }
 
 /** The body of a success, typed as what the caller knows it to be; everything else becomes an ApiError. */
-async function answer<T>(outcome: Promise<Outcome>, signal?: AbortSignal): Promise<T> {
+export async function answer<T>(outcome: Promise<Outcome>, signal?: AbortSignal): Promise<T> {
   const { data, error, response } = await outcome.catch((cause: unknown) => {
     if (signal?.aborted) throw cause;
     throw unreachable();

@@ -30,6 +30,9 @@ export function Nav({ project, onGo }: Props) {
       <p className={classes.group}>Data</p>
       <Item icon="ledger" label="Ledger" to="/p/$project/ledger" {...to} />
       <Item icon="sources" label="Sources" to="/p/$project/sources" {...to} />
+      <p className={classes.group}>Instance</p>
+      <Item icon="refresh" label="Operate" to="/operate" {...to} />
+      <Item icon="check" label="Status page" to="/status" {...to} />
     </nav>
   );
 }

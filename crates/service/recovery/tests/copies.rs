@@ -139,7 +139,7 @@ async fn an_emptied_catalog_is_noticed_and_its_copies_stay_where_they_are() {
     let empty = SqliteCatalog::open(&dir.path().join("empty.db"), OpenMode::Create).await.unwrap();
     let lost = check_not_lost(&empty, &i.store).await;
     assert!(matches!(lost, Err(RecoveryError::CatalogLost { copied: 4 })), "{lost:?}");
-    assert!(CommitCopier::open(empty, i.store.clone()).await.is_err());
+    assert!(CommitCopier::open(empty.clone(), i.store.clone()).await.is_err());
     assert_copied(&i).await;
 }
 

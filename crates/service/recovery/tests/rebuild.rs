@@ -214,6 +214,33 @@ async fn without_settings_the_projects_get_names_by_number() {
 }
 
 #[tokio::test]
+async fn copies_made_of_emptied_tables_are_passed_by() {
+    let dir = tempfile::tempdir().unwrap();
+    let (places, sent, before) = history(dir.path()).await;
+    // Somebody deletes all rows of the projects and keys; the copier copies that before anybody notices.
+    let catalog = SqliteCatalog::open(&places.catalog, OpenMode::Existing).await.unwrap();
+    let mut copy = catalog.copy_settings().await.unwrap();
+    for table in ["projects", "keys"] {
+        copy.tables.get_mut(table).unwrap().rows.clear();
+    }
+    catalog.load_settings(&copy).await.unwrap();
+    let store = tallymark_store::open(&places.objects_url()).unwrap();
+    for reason in ["emptied", "and then something else"] {
+        catalog.note("test", reason).await.unwrap();
+        assert!(SettingsCopier::open(catalog.clone(), store.clone()).await.unwrap().round().await.unwrap());
+    }
+    catalog.close().await;
+    let report = rebuilt(&places).await;
+    assert!(
+        report.unknown.iter().filter(|u| u.contains("projects was emptied")).count() == 2,
+        "{:?}",
+        report.unknown
+    );
+    let i = open(&places, &sent).await;
+    assert_eq!(answers(&i.catalog, &i).await, before);
+}
+
+#[tokio::test]
 async fn refused_while_somebody_works_on_the_folder() {
     let dir = tempfile::tempdir().unwrap();
     let i = Instance::new(dir.path()).await;

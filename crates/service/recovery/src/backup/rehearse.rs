@@ -1,6 +1,7 @@
 //! Restores the newest backup into a scratch folder, to know that it can be done and how long it takes.
 //!
-//! Guarantees: what it reports was really done; the scratch folder is removed afterwards, whatever came out.
+//! Guarantees: what it reports was really done; the folder it worked in is removed afterwards, whatever came out, and
+//! by the next rehearsal if the process died.
 //! Deliberately not here: when, and who is told.
 
 use super::manifest;
@@ -30,7 +31,8 @@ pub struct Rehearsal {
 /// Rehearses in a new folder below `scratch`.
 pub async fn rehearse(target: &ObjectStore, scratch: &Path) -> Result<Rehearsal, RecoveryError> {
     let started = Instant::now();
-    let root = scratch.join(format!("rehearsal-{}", uuid::Uuid::new_v4().simple()));
+    clear_leftovers(scratch);
+    let root = scratch.join(format!("{PREFIX}{}-{}", std::process::id(), uuid::Uuid::new_v4().simple()));
     let restored = restore(target, At::Newest, &Places::below(&root)).await;
     let removed = match std::fs::remove_dir_all(&root) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(RecoveryError::disk(&root)(e)),
@@ -61,4 +63,19 @@ pub async fn rehearse(target: &ObjectStore, scratch: &Path) -> Result<Rehearsal,
     };
     removed?;
     Ok(rehearsal)
+}
+
+/// Names of the folders below the scratch folder; the process that works in one is in its name.
+const PREFIX: &str = "rehearsal-";
+
+/// Removes what rehearsals of processes that are gone have left.
+fn clear_leftovers(scratch: &Path) {
+    for entry in std::fs::read_dir(scratch).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let process = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
+        if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+            // Space that is not given back shows as a full disk, which is alarmed; the rehearsal can do without.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }

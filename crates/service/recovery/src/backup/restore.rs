@@ -9,7 +9,7 @@
 
 use super::chunks;
 use super::manifest::{self, FileEntry, Manifest};
-use crate::failpoint::{Failpoint, NoFailpoint, Step, pass};
+use crate::failpoint::{EnvFailpoint, Failpoint, Step, pass};
 use crate::{BooksReport, Places, RecoveryError, archive::blocking, books};
 use serde::Serialize;
 use std::fs::{self, File};
@@ -72,7 +72,7 @@ pub struct RestoreReport {
 
 /// Restores into a folder that is empty or not there.
 pub async fn restore(target: &ObjectStore, at: At, into: &Places) -> Result<RestoreReport, RecoveryError> {
-    restore_with(target, at, into, Arc::new(NoFailpoint)).await
+    restore_with(target, at, into, Arc::new(EnvFailpoint::from_env())).await
 }
 
 /// The same with failpoints, for tests.

@@ -14,7 +14,7 @@ use super::prune::{KeepPolicy, prune};
 use crate::RecoveryError;
 use crate::archive::{ARCHIVE, blocking};
 use crate::copies::{COMMITS, SETTINGS};
-use crate::failpoint::{Failpoint, NoFailpoint, Step, pass};
+use crate::failpoint::{EnvFailpoint, Failpoint, Step, pass};
 use bytes::Bytes;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -97,7 +97,7 @@ pub async fn backup(
     target: &ObjectStore,
     options: &BackupOptions,
 ) -> Result<BackupReport, RecoveryError> {
-    backup_with(source, target, options, Arc::new(NoFailpoint)).await
+    backup_with(source, target, options, Arc::new(EnvFailpoint::from_env())).await
 }
 
 /// The same with failpoints, for tests.

@@ -104,6 +104,10 @@ impl CommitCopier {
     pub async fn round(&mut self) -> Result<CopyState, RecoveryError> {
         loop {
             let records = self.catalog.feed(self.state.copied, PAGE).await?;
+            if records.is_empty() && self.catalog.latest_seq().await? < self.state.copied {
+                // Emptied or exchanged under us: whoever opens the copies again finds out which.
+                return Err(RecoveryError::CatalogLost { copied: self.state.copied.0 });
+            }
             for record in &records {
                 self.copy(record).await?;
             }

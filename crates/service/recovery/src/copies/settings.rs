@@ -23,24 +23,44 @@ pub fn settings_key(at: Millis) -> String {
     format!("{SETTINGS}/{at:015}.json")
 }
 
-/// The newest copy that is whole, its key, and what is wrong with newer ones.
+/// The newest copy that is whole, its key, and what is wrong with newer ones: damage, or that a table is empty in
+/// which an older copy has rows. Rows of these tables are ended, not deleted, so such a copy was made of a catalog that
+/// somebody had emptied.
 pub async fn newest_settings(
     store: &ObjectStore,
 ) -> Result<(Option<(String, SettingsCopy)>, Vec<String>), RecoveryError> {
-    let mut problems = Vec::new();
+    let (mut whole, mut problems): (Vec<(String, SettingsCopy)>, _) = (Vec::new(), Vec::new());
     for object in store.list(SETTINGS).await?.into_iter().rev() {
         let read = match store.get(&object.key).await {
             Ok(bytes) => document::open::<SettingsCopy>(&object.key, &bytes),
             Err(error) => Err(error.into()),
         };
         match read {
-            Ok(copy) => return Ok((Some((object.key, copy)), problems)),
+            Ok(copy) => whole.push((object.key, copy)),
             Err(error @ RecoveryError::Newer { .. }) => return Err(error),
-            Err(error) => problems.push(error.to_string()),
+            // Damage of copies that are older than the one that is taken is nobody's concern.
+            Err(error) if whole.is_empty() => problems.push(error.to_string()),
+            Err(_) => {}
         }
     }
-    Ok((None, problems))
+    let rows = |copy: &SettingsCopy, table: &str| copy.tables.get(table).map_or(0, |t| t.rows.len());
+    let emptied = |nth: usize| {
+        let older = whole.get(nth + 1..).unwrap_or_default();
+        let table = NEVER_EMPTIED.iter().find(|table| {
+            rows(&whole[nth].1, table) == 0 && older.iter().any(|(_, copy)| rows(copy, table) > 0)
+        })?;
+        Some(format!("{}: table {table} was emptied before it was made", whole[nth].0))
+    };
+    let mut taken = 0;
+    while let Some(problem) = (taken < whole.len()).then(|| emptied(taken)).flatten() {
+        problems.push(problem);
+        taken += 1;
+    }
+    Ok((whole.into_iter().nth(taken), problems))
 }
+
+/// Tables whose rows nobody deletes.
+const NEVER_EMPTIED: [&str; 7] = ["instance", "projects", "keys", "users", "audit", "settings", "rules"];
 
 /// Copies settings.
 pub struct SettingsCopier {
@@ -55,9 +75,10 @@ pub struct SettingsCopier {
 impl SettingsCopier {
     /// Finds out what the newest copy says.
     pub async fn open(catalog: SqliteCatalog, store: ObjectStore) -> Result<SettingsCopier, RecoveryError> {
-        let (copy, _) = newest_settings(&store).await?;
+        let (copy, problems) = newest_settings(&store).await?;
         let newest = store.list(SETTINGS).await?.last().and_then(|o| time_of(&o.key)).unwrap_or(0);
-        let digest = copy.map(|(_, copy)| copy.digest());
+        // The settings are not what a newer copy says, if there is one that is not taken.
+        let digest = copy.filter(|_| problems.is_empty()).map(|(_, copy)| copy.digest());
         Ok(SettingsCopier { catalog, store, digest, newest, failpoint: Arc::new(NoFailpoint) })
     }
 

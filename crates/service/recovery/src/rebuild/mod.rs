@@ -18,7 +18,7 @@ pub(crate) use locks::Locks;
 
 use crate::archive::Archive;
 use crate::copies::newest_settings;
-use crate::failpoint::{Failpoint, NoFailpoint, Step, pass};
+use crate::failpoint::{EnvFailpoint, Failpoint, Step, pass};
 use crate::{BooksReport, Places, RecoveryError, books};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -56,7 +56,7 @@ pub struct RebuildReport {
 
 /// Builds a new catalog and puts it in place.
 pub async fn rebuild_catalog(places: &Places) -> Result<RebuildReport, RecoveryError> {
-    rebuild_catalog_with(places, Arc::new(NoFailpoint)).await
+    rebuild_catalog_with(places, Arc::new(EnvFailpoint::from_env())).await
 }
 
 /// The same with failpoints, for tests.
@@ -73,11 +73,11 @@ pub async fn rebuild_catalog_with(
     switch::clear(&beside)?;
 
     let catalog = SqliteCatalog::create_offline(&beside).await?;
-    settings(&catalog, &store, log.as_ref(), &mut report).await?;
     fold::commits(&catalog, &store, &mut report).await?;
     if report.commits == 0 {
         footers::derive(&catalog, &store, log.as_ref(), &mut report).await?;
     }
+    settings(&catalog, &store, log.as_ref(), &mut report).await?;
     fold::name_projects(&catalog, &mut report).await?;
     report.seq = catalog.latest_seq().await?;
     let highest = catalog.live().await?.iter().map(|s| s.epoch).max().unwrap_or(Epoch(0));

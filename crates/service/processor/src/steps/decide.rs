@@ -5,27 +5,22 @@
 //! Records are decided in log order, so of two that meet in one group the one with the smaller `seq` stays.
 //! Deliberately not here: the index (`state`), rows (`shape`), I/O.
 
+use super::again::{entry_of, key_of, runs_of, same_row, who};
 use super::books::Books;
 use super::decode::{Content, Decoded};
+use super::effects::{self, Effect};
 use super::rules::{Mode, RuleBook, broken};
-use super::shape::{self, Visible};
+use super::shape;
 use super::sights::Sights;
 use crate::projects::ProjectTable;
 use bytes::Bytes;
 use rustc_hash::FxHashSet;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use tallymark_identity::{IdentityOp, Sight};
-use tallymark_ledger::Interval;
-use tallymark_model::{
-    CommitId, DeadReason, Event, IdentityAction, LogId, Millis, Outcome, Position, ProjectId, Seq, SubjectId,
-    SubjectKind, WireFormat, is_operation,
-};
-use tallymark_state::{
-    DedupEntry, Delta, Exception, Overlay, ProjectOverlay, State, StatsBuilder, day_of, dedup_key,
-};
+use tallymark_model::{CommitId, DeadReason, Event, LogId, Outcome, Position, ProjectId, Seq, WireFormat};
+use tallymark_state::{DedupEntry, Delta, Exception, Overlay, State, day_of, dedup_key};
 use tallymark_store::{EventRow, PropertyRow};
-use tallymark_wire::ids;
+
+pub use super::again::{Again, Change, Old, OldRow, Orphaned};
 
 /// What decisions depend on besides the log and state.
 #[derive(Debug, Clone, Default)]
@@ -40,58 +35,6 @@ pub struct Rules {
     pub sights: Sights,
     /// Rows among those decided again that give way to an earlier copy: see [`Decided::overtaken`].
     pub yielding: FxHashSet<Position>,
-}
-
-/// A record that is in the books already and is decided again.
-#[derive(Debug, Clone)]
-pub struct Again {
-    /// It, decoded now.
-    pub record: Decoded,
-    /// What is in the books.
-    pub old: Old,
-}
-
-/// What the books, the newest delta that mentions it, and the files say of a record.
-#[derive(Debug, Clone)]
-pub struct Old {
-    /// Whose it is there.
-    pub project: ProjectId,
-    /// What became of it. Visible if no delta has an exception.
-    pub outcome: Outcome,
-    /// Its row, if it is visible and the row is at hand. Without it the row is taken to be what the rules at its own
-    /// position make of the record; give it if rules or bytes may have been others when the row was written.
-    pub row: Option<Box<OldRow>>,
-}
-
-/// A row in a file, with its changes of person properties.
-#[derive(Debug, Clone)]
-pub struct OldRow {
-    /// The row.
-    pub event: EventRow,
-    /// Its changes of person properties.
-    pub properties: Vec<PropertyRow>,
-}
-
-/// What deciding a record again changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// Which record.
-    pub position: Position,
-    /// When it was received.
-    pub received_at: Millis,
-    /// What the books say.
-    pub was: (ProjectId, Outcome),
-    /// What they are to say. Equal to `was` (visible) if only the row changed.
-    pub now: (ProjectId, Outcome),
-}
-
-/// A visible row that is no more, and what records may have leaned on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Orphaned {
-    /// The row's position: duplicates with this witness are to be decided in the same commit.
-    pub witness: Position,
-    /// Their key.
-    pub key: u64,
 }
 
 /// Everything a commit will say.
@@ -185,16 +128,6 @@ impl Open {
     fn holds(&self) -> bool {
         self.old.as_ref().is_some_and(|old| old.outcome == Outcome::Visible)
     }
-}
-
-/// What a decision does to rows and identity; carried out in log order, after all outcomes are known.
-struct Effect {
-    seq: Seq,
-    position: Position,
-    /// Project and event of a row that goes.
-    gone: Option<(ProjectId, Box<Event>)>,
-    /// Project and event of a row that comes.
-    row: Option<(ProjectId, Box<Event>)>,
 }
 
 /// What a record came to.
@@ -359,31 +292,8 @@ impl Group<'_> {
     }
 
     fn finish(mut self, commit: CommitId) -> Decided {
-        let mut visible: BTreeMap<ProjectId, Vec<Visible>> = BTreeMap::new();
-        let mut gone: BTreeMap<ProjectId, StatsBuilder> = BTreeMap::new();
-        self.effects.sort_unstable_by_key(|e| e.seq);
-        // Masked rows cannot speak for their device any more, nor can those that are offered again.
-        let masked: FxHashSet<u64> =
-            self.effects.iter().filter(|e| e.gone.is_some()).map(|e| e.seq.position).collect();
-        for effect in std::mem::take(&mut self.effects) {
-            if let Some((project, event)) = effect.gone {
-                gone.entry(project).or_default().add(&event);
-                self.leave(project, effect.seq, &event, effect.row.as_ref(), &masked);
-            }
-            if let Some((project, event)) = effect.row {
-                let row = self.keep(project, effect.position, effect.seq, event, &masked);
-                visible.entry(project).or_default().push(row);
-            }
-        }
-        let mut rows = BTreeMap::new();
-        for (project, visible) in visible {
-            let (shaped, stats) = shape::shape(visible);
-            self.overlay.project(project).stats(&stats);
-            rows.insert(project, shaped);
-        }
-        for (project, stats) in gone {
-            self.overlay.project(project).retract_stats(&stats.finish());
-        }
+        let rows =
+            effects::carry_out(&mut self.overlay, &self.rules.sights, std::mem::take(&mut self.effects));
         self.changes.sort_unstable_by_key(|c| c.position);
         self.overlay.restate(runs_of(self.changes.iter().map(|c| c.position)));
         Decided {
@@ -395,120 +305,6 @@ impl Group<'_> {
             overtaken: self.overtaken,
         }
     }
-
-    /// Takes back what a row had added, but for an operation that its successor asks for too.
-    fn leave(
-        &mut self,
-        project: ProjectId,
-        seq: Seq,
-        event: &Event,
-        successor: Option<&(ProjectId, Box<Event>)>,
-        masked: &FxHashSet<u64>,
-    ) {
-        let part = self.overlay.project(project);
-        let (subject, _) = ids_of(part, seq, event);
-        if !subject.is_none() && !is_operation(&event.name) {
-            part.retract_active(subject, event.time);
-        }
-        let Some(recorded) = part.recorded(seq) else { return };
-        let stays =
-            successor.is_some_and(|(to, next)| *to == project && ids_of(part, seq, next).1 == recorded);
-        if !stays {
-            let sights = unmasked(self.rules.sights.of(project, recorded.device), masked);
-            part.retract_op(recorded, &sights);
-        }
-    }
-
-    fn keep(
-        &mut self,
-        project: ProjectId,
-        position: Position,
-        seq: Seq,
-        event: Box<Event>,
-        masked: &FxHashSet<u64>,
-    ) -> Visible {
-        let part = self.overlay.project(project);
-        let (subject, op) = ids_of(part, seq, &event);
-        if part.recorded(seq) != Some(op) {
-            let sights = self.rules.sights.of(project, op.device);
-            part.op_among(op, || unmasked(sights, masked));
-        }
-        if !subject.is_none() && !is_operation(&event.name) {
-            part.active(subject, event.time);
-        }
-        Visible { position, received_at: seq.received_at, subject, event }
-    }
-}
-
-/// Subject and operation of an event, its ids numbered.
-fn ids_of(part: &mut ProjectOverlay<'_>, seq: Seq, event: &Event) -> (SubjectId, IdentityOp) {
-    let mut number = |kind, raw: &Option<String>| {
-        raw.as_deref().map_or(SubjectId::NONE, |raw| part.subject(kind, raw, seq))
-    };
-    let device = number(SubjectKind::Device, &event.device_id);
-    let user = number(SubjectKind::User, &event.user_id);
-    let mut others = |other: &str| match ids::usable(Some(other), 1) {
-        ids::Id::Usable(id) => (part.mention(SubjectKind::User, &id), part.mention(SubjectKind::Device, &id)),
-        ids::Id::Absent | ids::Id::Garbage => (SubjectId::NONE, SubjectId::NONE),
-    };
-    let op = match &event.action {
-        IdentityAction::None => IdentityOp::of_event(seq, device, user),
-        IdentityAction::Reset => IdentityOp::reset(seq, device, user),
-        IdentityAction::Alias { other } => IdentityOp::alias(seq, (device, user), others(other)),
-        IdentityAction::Merge { other } => IdentityOp::merge(seq, (device, user), others(other)),
-    };
-    (if user.is_none() { device } else { user }, op)
-}
-
-fn unmasked<'a>(sights: &'a [Sight], masked: &FxHashSet<u64>) -> Cow<'a, [Sight]> {
-    match masked.is_empty() {
-        true => Cow::Borrowed(sights),
-        false => sights.iter().filter(|s| !masked.contains(&s.seq.position)).copied().collect(),
-    }
-}
-
-/// Runs of neighbouring positions.
-fn runs_of(positions: impl Iterator<Item = Position>) -> Vec<Interval> {
-    let mut runs: Vec<Interval> = Vec::new();
-    for p in positions {
-        match runs.last_mut() {
-            Some(last) if last.shard == p.shard() && last.to == p.offset => last.to += 1,
-            _ => runs.push(Interval::new(p.shard(), p.offset, p.offset + 1)),
-        }
-    }
-    runs
-}
-
-/// The index entry of a row.
-fn entry_of(record: &Decoded, old: &Old) -> Option<DedupEntry> {
-    let key = key_of(old, &record.content)?;
-    Some(DedupEntry { key, position: record.position.pack(), day: day_of(record.received_at) })
-}
-
-/// The dedup key of a row: from the row if it is at hand.
-fn key_of(old: &Old, content: &Content) -> Option<u64> {
-    if let Some(OldRow { event, .. }) = old.row.as_deref() {
-        let who = event.device_id.as_deref().map(|d| (SubjectKind::Device, d));
-        let who = who.or(event.user_id.as_deref().map(|u| (SubjectKind::User, u)));
-        return event.insert_id.as_deref().map(|id| dedup_key(old.project, who, id));
-    }
-    let Content::Event { event: Ok(event), .. } = content else { return None };
-    event.insert_id.as_deref().map(|id| dedup_key(old.project, who(event), id))
-}
-
-/// True if a row would come out as it is.
-fn same_row(now: &Event, was: &Event, row: Option<&OldRow>) -> bool {
-    match row {
-        None => now == was,
-        Some(row) => shape::is_row_of(row, now),
-    }
-}
-
-/// Whose insert ids are compared: the device's, without one the user's (chapter 1.1). Events of nobody are compared
-/// among themselves, so that importing a file with anonymous rows twice adds nothing.
-fn who(event: &Event) -> Option<(SubjectKind, &str)> {
-    let device = event.device_id.as_deref().map(|d| (SubjectKind::Device, d));
-    device.or(event.user_id.as_deref().map(|u| (SubjectKind::User, u)))
 }
 
 #[cfg(test)]

@@ -6,9 +6,11 @@
 //! `rederive` (the same steps for a commit that was made already).
 //! Guarantees: no I/O, no clock, no randomness (I12). Deliberately not here: writing anything.
 
+pub mod again;
 pub mod books;
 pub mod decide;
 pub mod decode;
+mod effects;
 pub mod rederive;
 pub mod rules;
 pub mod shape;

@@ -284,10 +284,8 @@ impl Auditor {
         match pass.step(&self.deps).await? {
             Step::Segment(segment, fault) => {
                 self.progress.segments += 1;
-                let faults = fault.into_iter().collect();
-                self.tracker
-                    .settle(&format!("segment/{}", segment.id), faults, Some(catalog.as_ref()))
-                    .await?;
+                let faults = fault.into_iter().map(|fault| *fault).collect();
+                self.tracker.settle(&format!("segment/{segment}"), faults, Some(catalog.as_ref())).await?;
                 self.pass = Some(pass);
                 Ok(false)
             }

@@ -29,6 +29,8 @@ pub enum FindingKind {
     MissingObject,
     /// A file that cannot be read as a whole.
     DamagedObject,
+    /// The log can no longer give records that were decided before.
+    DamagedLog,
     /// The catalog does not belong to this log, or is ahead of it.
     LogMismatch,
     /// The catalog cannot be read.
@@ -47,6 +49,7 @@ impl FindingKind {
             FindingKind::MissingWitness => "missing-witness",
             FindingKind::MissingObject => "missing",
             FindingKind::DamagedObject => "damaged",
+            FindingKind::DamagedLog => "damaged-log",
             FindingKind::LogMismatch => "log-mismatch",
             FindingKind::CatalogUnreadable => "unreadable",
         }
@@ -133,7 +136,7 @@ impl fmt::Display for Finding {
 }
 
 /// The command that mends a fault.
-pub(crate) fn repair(fault: &Fault) -> String {
+pub(crate) fn repair(fault: &Fault, is_delta: bool) -> String {
     let range = fault.interval.map_or_else(String::new, |i| {
         format!(" --lane {} --partition {} --from {} --to {}", i.shard.lane, i.shard.partition, i.from, i.to)
     });
@@ -142,7 +145,13 @@ pub(crate) fn repair(fault: &Fault) -> String {
         FindingKind::Hole | FindingKind::WrongSum | FindingKind::WrongRows | FindingKind::MissingWitness => {
             format!("tallymark reprocess{range}")
         }
+        FindingKind::MissingObject | FindingKind::DamagedObject if is_delta => {
+            "tallymark rebuild state".to_owned()
+        }
         FindingKind::MissingObject | FindingKind::DamagedObject => "tallymark rebuild segments".to_owned(),
+        FindingKind::DamagedLog => {
+            "tallymark restore (the rows are stored; only deciding them again needs the log)".to_owned()
+        }
         FindingKind::Lost => "tallymark restore".to_owned(),
         FindingKind::LogMismatch => "tallymark restore (log and catalog of the same instance)".to_owned(),
         FindingKind::CatalogUnreadable => "tallymark rebuild catalog".to_owned(),

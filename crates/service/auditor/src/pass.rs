@@ -6,7 +6,7 @@ use crate::objects::{self, fault_of, is_live, is_passing};
 use crate::read::{aside, books};
 use crate::{Deps, Fault};
 use tallymark_ledger::{Interval, IntervalSet, SegmentKind, SegmentMeta};
-use tallymark_model::LogId;
+use tallymark_model::{LogId, SegmentId};
 use tallymark_store::{ObjectStore, StoreError, verify_segment};
 
 /// One reading of all files.
@@ -20,7 +20,7 @@ pub(crate) struct Pass {
 /// What one step brought.
 pub(crate) enum Step {
     /// A file was looked at; `None`: it is sound.
-    Segment(SegmentMeta, Option<Fault>),
+    Segment(SegmentId, Option<Box<Fault>>),
     /// A file went away meanwhile: the books moved on, so this reading is over.
     Stale,
     /// All were read; `None`: some could not be, so the sums say nothing.
@@ -48,14 +48,14 @@ impl Pass {
             Ok(positions) => {
                 let masked: IntervalSet = masked.into_iter().collect();
                 positions.into_iter().filter(|p| !masked.contains(*p)).for_each(|p| self.sums.add(p));
-                Ok(Step::Segment(segment, None))
+                Ok(Step::Segment(segment.id, None))
             }
             Err(_) if !is_live(deps, &segment).await? => Ok(Step::Stale),
             Err(error) if is_passing(&deps.store, &segment, &error) => Err(error.into()),
             Err(error) => {
                 self.torn |= segment.kind == SegmentKind::Events;
-                let fault = fault_of(&segment, &error);
-                Ok(Step::Segment(segment, Some(fault)))
+                let fault = Box::new(fault_of(&segment, &error));
+                Ok(Step::Segment(segment.id, Some(fault)))
             }
         }
     }

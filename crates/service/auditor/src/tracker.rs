@@ -90,7 +90,7 @@ async fn named(scope: &str, fault: Fault, catalog: Option<&dyn Catalog>) -> Find
         interval: fault.interval,
         received: fault.received,
         count: fault.count,
-        repair: repair(&fault),
+        repair: repair(&fault, scope.starts_with("delta/")),
         evidence: fault.evidence,
     }
 }

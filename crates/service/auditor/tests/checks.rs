@@ -187,7 +187,7 @@ proptest! {
         facts.gaps.push((gap, GapCause::Corrupt, "file 3".to_owned()));
         let rows = truth.visible();
         let found = check_advance(LOG, &truth.advance(), &facts, &truth.exceptions(), Some(&rows));
-        only(&found, FindingKind::DamagedObject, (gone, gone + 1), 1)?;
+        only(&found, FindingKind::DamagedLog, (gone, gone + 1), 1)?;
         // What was given up by permit cannot be compared any more.
         facts.gaps.push((gap, GapCause::Trimmed, String::new()));
         prop_assert_eq!(check_advance(LOG, &truth.advance(), &facts, &truth.exceptions(), Some(&rows)), vec![]);

@@ -413,7 +413,7 @@ async fn damage_to_the_log_below_the_cursor_is_found() {
     let finding = only(&found);
     assert_eq!(
         (finding.kind, finding.interval, finding.count),
-        (FindingKind::DamagedObject, Some(hit), Some(3))
+        (FindingKind::DamagedLog, Some(hit), Some(3))
     );
 }
 

@@ -102,7 +102,9 @@ fn told(finding: &Finding) -> AuditFinding {
             FindingKind::Lost => AuditKind::Lost,
             FindingKind::WrongSum | FindingKind::WrongRows => AuditKind::WrongSum,
             FindingKind::MissingWitness => AuditKind::MissingWitness,
-            FindingKind::MissingObject | FindingKind::DamagedObject => AuditKind::Damaged,
+            FindingKind::MissingObject | FindingKind::DamagedObject | FindingKind::DamagedLog => {
+                AuditKind::Damaged
+            }
             FindingKind::LogMismatch | FindingKind::CatalogUnreadable => AuditKind::Violation,
         },
         projects: finding.projects.clone(),

@@ -92,7 +92,7 @@ fn check_account(
         let text =
             format!("the log can no longer give records that were read before ({cause:?}: {evidence})");
         let count = facts.damage().map(|(gap, ..)| gap.len()).sum();
-        return vec![Fault::new(FindingKind::DamagedObject, text).at(*gap).of(count, received)];
+        return vec![Fault::new(FindingKind::DamagedLog, text).at(*gap).of(count, received)];
     }
     vec![derived.judge(interval, booked, facts, rows).unwrap_or_else(|| {
         let text =

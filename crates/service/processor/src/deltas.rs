@@ -10,7 +10,7 @@ use crate::redrive;
 use crate::run::Deps;
 use crate::sights::find_sights;
 use crate::source;
-use crate::steps::decide::{Again, Old, Rules};
+use crate::steps::decide::{Again, Old, Rules, decide_with};
 use crate::steps::decode::{Content, Decoded, decode_again, decode_all};
 use crate::steps::rederive::{Made, rederive, skipped};
 use crate::steps::rules::{Mode, rules_now};
@@ -93,9 +93,19 @@ async fn derive(deps: &Deps, record: &CommitRecord, before: &State) -> Result<De
         _ => Mode::AsOfPosition,
     };
     let again = match record.origin {
-        Origin::Reprocess { job } => reprocessed(deps, record, before, job).await?,
-        _ => redrive::mended(deps, &redrive::asked(&records), before.applied()).await?,
+        Origin::Reprocess { job } => reprocessed(deps, record, before, Some(job)).await?,
+        _ => {
+            let mut again = redrive::mended(deps, &redrive::asked(&records), before.applied()).await?;
+            if matches!(record.origin, Origin::Replay { .. }) {
+                // Later copies that gave their place back, and who leaned on them.
+                let moved = reprocessed(deps, record, before, None).await?;
+                let dead = |a: &Again| matches!(a.old.outcome, Outcome::Dead { .. });
+                again.extend(moved.into_iter().filter(|a| !dead(a)));
+            }
+            again
+        }
     };
+    let held: BTreeSet<Position> = again.iter().map(|a| a.record.position).collect();
     let mut rules = Rules { projects: Default::default(), mode, ..Rules::default() };
     resolve(deps, record, &records, &again, &mut rules).await?;
     let asks = sights_needed(&records, &again, before, &rules);
@@ -104,6 +114,16 @@ async fn derive(deps: &Deps, record: &CommitRecord, before: &State) -> Result<De
         let below =
             |p: Position| cursors.iter().any(|(shard, cursor)| *shard == p.shard() && p.offset < *cursor);
         rules.sights = find_sights(deps.catalog.as_ref(), &deps.store, before, asks, None, below).await?;
+    }
+    if matches!(record.origin, Origin::Replay { .. }) {
+        loop {
+            let (records, again) = (records.clone(), again.clone());
+            let decided = decide_with(deps.log.id(), record.id, records, again, before, &rules);
+            let more: Vec<Position> = decided.overtaken.iter().map(|(_, w)| *w).collect();
+            if more.iter().all(|w| !rules.yielding.insert(*w)) {
+                break;
+            }
+        }
     }
     let made = Made { commit: record.id, advances: &record.advances, replayed: &replayed };
     loop {
@@ -126,9 +146,7 @@ async fn derive(deps: &Deps, record: &CommitRecord, before: &State) -> Result<De
                 format!("{} records decided again changed, the books say {booked}", decided.changes.len());
             return Err(underivable(record, why));
         }
-        if matches!(record.origin, Origin::Reprocess { .. }) {
-            only_changes(&mut decided);
-        }
+        only_changes(&mut decided, &held);
         return Ok(decided.delta);
     }
 }
@@ -176,21 +194,29 @@ fn unstorable(
     }
 }
 
-/// What a reprocess decided again: everything its job asked for within the restated intervals.
+/// What a job decided again: everything it asked for within the restated intervals.
 async fn reprocessed(
     deps: &Deps,
     record: &CommitRecord,
     before: &State,
-    job: i64,
+    job: Option<i64>,
 ) -> Result<Vec<Again>, ProcessorError> {
-    let job = deps.catalog.job(job).await?;
+    let job = match job {
+        Some(job) => deps.catalog.job(job).await?,
+        None => None,
+    };
     let spec: spec::ReprocessSpec = job.as_ref().and_then(|j| spec::parse(&j.spec).ok()).unwrap_or_default();
     let only = job.and_then(|j| j.project);
-    let scope: IntervalSet = record.restated.iter().map(|r| r.interval).collect();
+    let again = |r: &&Restatement| matches!(r.was, Account::Accounted { .. });
+    let intervals: Vec<Interval> = record.restated.iter().filter(again).map(|r| r.interval).collect();
+    if intervals.is_empty() {
+        return Ok(Vec::new());
+    }
+    let scope: IntervalSet = intervals.iter().copied().collect();
     let (exceptions, restated) = history::exceptions_before(deps, &scope, record.seq).await?;
     let mut again = Vec::new();
-    for r in &record.restated {
-        let records = read_all(deps, r.interval).await?;
+    for interval in intervals {
+        let records = read_all(deps, interval).await?;
         let mended = redrive::lasting(deps, &records, &before.controls().mended, &restated).await?;
         let mut records = decode_again(records, &mended, deps.decode);
         records.retain(|d| matches!(d.content, Content::Event { .. }));

@@ -3,6 +3,8 @@
 //! Guarantees: one restatement per row of the books at most; what it says it replaces is what the changes say.
 //! Deliberately not here: what changes (`steps`).
 
+use crate::committer::Committer;
+use crate::error::ProcessorError;
 use crate::steps::decide::Change;
 use std::collections::BTreeMap;
 use tallymark_ledger::{Account, Fingerprint, Interval, Part, Restatement, Tally};
@@ -30,6 +32,30 @@ pub(crate) fn restatement(log: LogId, changes: &[Change]) -> Option<Restatement>
         received_from: received().min().unwrap_or_default(),
         received_to: received().max().unwrap_or_default(),
     })
+}
+
+/// One restatement per row of the books that the changes touch. None: asked to stop.
+pub(crate) async fn by_row(
+    committer: &mut Committer,
+    changes: &[Change],
+) -> Result<Option<Vec<Restatement>>, ProcessorError> {
+    let mut rows: Vec<(Interval, Vec<Change>)> = Vec::new();
+    let catalog = committer.deps.catalog.clone();
+    for change in changes {
+        let p = change.position;
+        if let Some((_, held)) = rows.iter_mut().find(|(row, _)| row.contains(p)) {
+            held.push(change.clone());
+            continue;
+        }
+        let at = change.received_at;
+        let call = || catalog.ledger(None, Some(at), at.checked_add(1));
+        let Some(found) = committer.patiently("books", call).await? else { return Ok(None) };
+        let alone = Interval::new(p.shard(), p.offset, p.offset + 1);
+        let row = found.iter().find(|r| r.interval.contains(p)).map_or(alone, |r| r.interval);
+        rows.push((row, vec![change.clone()]));
+    }
+    let log = committer.deps.log.id();
+    Ok(Some(rows.iter().filter_map(|(_, changes)| restatement(log, changes)).collect()))
 }
 
 /// The positions whose old rows stop counting.

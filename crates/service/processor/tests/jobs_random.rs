@@ -127,6 +127,18 @@ fn copies() -> impl Strategy<Value = Sent> + Clone {
     })
 }
 
+/// Copies of one insert id that differ: of those the first of its shard counts.
+fn conflicts() -> impl Strategy<Value = Sent> + Clone {
+    (0u8..8, prop::option::of(0u8..3), 0u8..5).prop_map(|(id, user, name)| Sent {
+        project: 1,
+        lane: Lane::Live,
+        device: Some(format!("d{}", id % 4)),
+        user: user.map(|u| format!("u{u}")),
+        insert: Some(id.to_string()),
+        body: Body::Named(format!("event {name}")),
+    })
+}
+
 /// Events without copies, and everything that identity and properties are made of.
 fn singles() -> impl Strategy<Value = Sent> + Clone {
     let id = |prefix: &'static str, n: u8| prop::option::of((0..n).prop_map(move |i| format!("{prefix}{i}")));
@@ -200,6 +212,16 @@ proptest! {
     fn copies_count_once_whatever_is_done_to_the_processor(rounds in rounds(copies())) {
         block_on(async {
             let (alone, troubled) = (undisturbed(&rounds).await, disturbed(&rounds).await);
+            assert_eq!(visible(&alone.1), visible(&troubled.1));
+        });
+    }
+
+    #[test]
+    fn of_copies_that_differ_the_first_counts_even_if_it_is_replayed(rounds in rounds(conflicts())) {
+        block_on(async {
+            let (alone, troubled) = (undisturbed(&rounds).await, disturbed(&rounds).await);
+            let positions = |found: &Found| found.rows.keys().copied().collect::<Vec<_>>();
+            assert_eq!(positions(&alone.1), positions(&troubled.1));
             assert_eq!(visible(&alone.1), visible(&troubled.1));
         });
     }

@@ -6,6 +6,8 @@
 //! Deliberately not here: deciding (`steps`), the way to being visible (`land`).
 
 use super::counts::Outcomes;
+use super::history::{Dependent, History};
+use super::reprocess::{held, only_changes, orphan};
 use super::spec::{self, ReplaySpec};
 use super::{Left, Stepped};
 use crate::committer::{Committer, aside};
@@ -17,17 +19,21 @@ use crate::redrive::{Mending, lasting};
 use crate::restate;
 use crate::source::{self, Stock};
 use crate::steps::books::Run;
+use crate::steps::decide::{Again, Decided, Rules};
 use crate::steps::decode::{Decoded, decode_again};
 use crate::telemetry::{self, Laps};
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 use tallymark_catalog::{Advance, Job, LedgerRow, Origin};
 use tallymark_ledger::{Account, Interval, IntervalSet, Restatement, Tally};
 use tallymark_log::ReadLimit;
-use tallymark_model::{CommitId, Position, ProjectId};
+use tallymark_model::{CommitId, Outcome, Position, ProjectId};
 
 /// Refusals in a row until the job gives up.
 const REFUSALS_MAX: u32 = 5;
+/// Rounds of adding records that have to be decided again; each adds all that the round before asked for.
+const ROUNDS_MAX: usize = 16;
 
 pub(crate) struct Replay {
     job: i64,
@@ -45,6 +51,8 @@ pub(crate) struct Replay {
     refusals: u32,
     /// A chunk of this shard has to end before this control record.
     before: Option<Position>,
+    /// Who leans on whom, behind the skipped ranges.
+    history: History,
     began: Instant,
 }
 
@@ -78,10 +86,13 @@ impl Replay {
             ranges: IntervalSet::new(),
             refusals: 0,
             before: None,
+            history: History::new(IntervalSet::new()),
             began: Instant::now(),
         };
         if replay.open_rows(committer).await?.is_some() {
             replay.total = replay.total.max(replay.left.len());
+            let behind = |i: Interval| Interval { to: Position::OFFSET_MAX, ..i };
+            replay.history = History::new(replay.left.iter().map(behind).collect());
         }
         Ok(Ok(replay))
     }
@@ -132,7 +143,7 @@ impl Replay {
             }
         };
         let Some(rules) = committer.rules(&records, &again).await? else { return Ok(Stepped::Stopped) };
-        let Some(decided) = committer.decide(id, records, again, rules).await? else {
+        let Some(decided) = self.settle(committer, id, records, again, rules).await? else {
             return Ok(Stepped::Stopped);
         };
         let mut restate: Vec<Restatement> = decided
@@ -147,17 +158,17 @@ impl Replay {
             return Ok(Stepped::Chunk(self.count(&restate)));
         }
         let replayed = restate.len();
-        let log = committer.deps.log.id();
-        restate.extend(
-            decided.changes.iter().filter_map(|c| restate::restatement(log, std::slice::from_ref(c))),
-        );
-        let mended = restate[replayed..].iter().map(|r| r.interval);
+        let Some(others) = restate::by_row(committer, &decided.changes).await? else {
+            return Ok(Stepped::Stopped);
+        };
+        restate.extend(others);
+        let others = restate[replayed..].iter().map(|r| r.interval);
         let work = Work {
             id,
             origin: Origin::Replay { job: self.job },
             verb: Some(Verb::Replay),
             rows: decided.rows,
-            sources: runs.iter().filter(|r| r.lost.is_none()).map(|r| r.interval).chain(mended).collect(),
+            sources: runs.iter().filter(|r| r.lost.is_none()).map(|r| r.interval).chain(others).collect(),
             advances: Vec::new(),
             restate: restate.clone(),
             masks: restate::masks(&decided.changes),
@@ -183,6 +194,64 @@ impl Replay {
             Landed::Refused(answer) => Ok(Stepped::Failed(format!("the catalog refuses it: {answer:?}"))),
             Landed::Stopped => Ok(Stepped::Stopped),
         }
+    }
+
+    /// Decides; later copies that were processed first give their place back to the originals, together with the
+    /// duplicates that lean on them. None: asked to stop.
+    async fn settle(
+        &mut self,
+        committer: &mut Committer,
+        id: CommitId,
+        records: Vec<Decoded>,
+        mut again: Vec<Again>,
+        mut rules: Rules,
+    ) -> Result<Option<Decided>, ProcessorError> {
+        let mut known: BTreeSet<Position> = again.iter().map(|a| a.record.position).collect();
+        for _ in 0..ROUNDS_MAX {
+            let (records, more) = (records.clone(), again.clone());
+            let Some(mut decided) = committer.decide(id, records, more, rules.clone()).await? else {
+                return Ok(None);
+            };
+            only_changes(&mut decided, &known);
+            if self.dry_run || (decided.overtaken.is_empty() && decided.orphaned.is_empty()) {
+                return Ok(Some(decided));
+            }
+            // Rare: only now is it worth knowing who leans on whom.
+            loop {
+                match self.history.follow(committer).await? {
+                    None => return Ok(None),
+                    Some(true) => break,
+                    Some(false) => {}
+                }
+            }
+            let of_record: BTreeMap<Position, ProjectId> =
+                decided.delta.exceptions.iter().map(|e| (e.position, e.project)).collect();
+            let mut missing = Vec::new();
+            for (record, witness) in &decided.overtaken {
+                let Some(project) = of_record.get(record) else { continue };
+                if known.insert(*witness) {
+                    let restated = self.history.mended();
+                    missing.extend(held(committer, *witness, *project, Outcome::Visible, restated).await?);
+                }
+                rules.yielding.insert(*witness);
+            }
+            let left = decided.orphaned.iter().map(|o| o.witness).chain(rules.yielding.iter().copied());
+            let leaning: Vec<Dependent> =
+                left.flat_map(|witness| self.history.dependents(witness)).cloned().collect();
+            for dependent in leaning {
+                if known.insert(dependent.position) {
+                    missing.extend(orphan(committer, dependent, self.history.mended()).await?);
+                }
+            }
+            if missing.is_empty() {
+                return Ok(Some(decided));
+            }
+            again.extend(missing);
+        }
+        Err(ProcessorError::Panicked {
+            step: "replay",
+            message: "duplicates keep losing their witnesses".to_owned(),
+        })
     }
 
     /// The next chunk: a share of every shard that has something, so that records meet as they would have.

@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 use tallymark_catalog::{Job, Origin};
-use tallymark_ledger::{Account, Interval, IntervalSet, Restatement};
+use tallymark_ledger::{Account, Interval, IntervalSet};
 use tallymark_log::ReadLimit;
 use tallymark_model::{CommitId, Millis, Outcome, OutcomeKind, Position, ProjectId, Rule};
 use tallymark_state::Exception;
@@ -166,7 +166,7 @@ impl Reprocess {
         let Some((decided, orphans)) = self.settle(committer, id, again, rules).await? else {
             return Ok(Stepped::Stopped);
         };
-        let Some(restate) = self.restate(committer, chunk, &decided.changes).await? else {
+        let Some(restate) = restate::by_row(committer, &decided.changes).await? else {
             return Ok(Stepped::Stopped);
         };
         if !self.dry_run && !restate.is_empty() {
@@ -266,7 +266,7 @@ impl Reprocess {
         for _ in 0..ROUNDS_MAX {
             let decided = committer.decide(id, Vec::new(), again.clone(), rules.clone()).await?;
             let Some(mut decided) = decided else { return Ok(None) };
-            only_changes(&mut decided);
+            only_changes(&mut decided, &held);
             let missing: Vec<Dependent> = decided
                 .orphaned
                 .iter()
@@ -291,32 +291,6 @@ impl Reprocess {
             step: "reprocess",
             message: "duplicates keep losing their witnesses".to_owned(),
         })
-    }
-
-    /// One restatement per row of the books. None: asked to stop.
-    async fn restate(
-        &self,
-        committer: &mut Committer,
-        chunk: Interval,
-        changes: &[Change],
-    ) -> Result<Option<Vec<Restatement>>, ProcessorError> {
-        let mut rows: Vec<(Interval, Vec<Change>)> = Vec::new();
-        let catalog = committer.deps.catalog.clone();
-        for change in changes {
-            let p = change.position;
-            if let Some((_, held)) = rows.iter_mut().find(|(row, _)| row.contains(p)) {
-                held.push(change.clone());
-                continue;
-            }
-            let at = change.received_at;
-            let call = || catalog.ledger(None, Some(at), at.checked_add(1));
-            let Some(found) = committer.patiently("books", call).await? else { return Ok(None) };
-            // The row of the chunk may start and end anywhere around it.
-            let row = found.iter().find(|r| r.interval.contains(p)).map_or(chunk, |r| r.interval);
-            rows.push((row, vec![change.clone()]));
-        }
-        let log = committer.deps.log.id();
-        Ok(Some(rows.iter().filter_map(|(_, changes)| restate::restatement(log, changes)).collect()))
     }
 
     fn count(&mut self, changes: &[Change]) {
@@ -353,10 +327,11 @@ impl Reprocess {
     }
 }
 
-/// Rows that stay have their index entries already: a delta need not repeat them.
-pub(crate) fn only_changes(decided: &mut Decided) {
-    let changed: BTreeSet<u64> = decided.changes.iter().map(|c| c.position.pack()).collect();
-    decided.delta.dedup.retain(|e| changed.contains(&e.position));
+/// Rows that stay have their index entries already: a delta need not repeat them. `again`: what was decided again.
+pub(crate) fn only_changes(decided: &mut Decided, again: &BTreeSet<Position>) {
+    let changed: BTreeSet<Position> = decided.changes.iter().map(|c| c.position).collect();
+    let stays = |p: Position| again.contains(&p) && !changed.contains(&p);
+    decided.delta.dedup.retain(|e| !Position::unpack(e.position).is_some_and(stays));
 }
 
 /// Whose a record is, as the settings have it now.
@@ -366,23 +341,34 @@ fn owner(record: &Decoded, projects: &crate::ProjectTable) -> Option<ProjectId> 
 }
 
 /// A duplicate that lost its witness. None: it cannot be read any more, and stays what it is.
-async fn orphan(
+pub(crate) async fn orphan(
     committer: &Committer,
     dependent: Dependent,
     restated: &IntervalSet,
 ) -> Result<Option<Again>, ProcessorError> {
     let Dependent { position, project, witness, .. } = dependent;
+    held(committer, position, project, Outcome::Duplicate { witness }, restated).await
+}
+
+/// A record with this outcome in the books, read and decoded again.
+pub(crate) async fn held(
+    committer: &Committer,
+    position: Position,
+    project: ProjectId,
+    outcome: Outcome,
+    restated: &IntervalSet,
+) -> Result<Option<Again>, ProcessorError> {
     let one = Interval::new(position.shard(), position.offset, position.offset + 1);
     let stock = source::read(&committer.deps, one, ReadLimit { records: 1, bytes: usize::MAX }).await?;
     let mended = &committer.state()?.controls().mended;
     let mended = lasting(&committer.deps, &stock.records, mended, restated).await?;
     let mut records = decode_again(stock.records, &mended, committer.deps.decode);
     let Some(mut record) = records.pop() else {
-        tracing::error!(%position, %witness, "a duplicate lost its witness and cannot be read any more");
+        tracing::error!(%position, ?outcome, "a record that is to be decided again cannot be read any more");
         return Ok(None);
     };
     if let Content::Event { project: given, .. } = &mut record.content {
         given.get_or_insert(project);
     }
-    Ok(Some(Again { record, old: Old { project, outcome: Outcome::Duplicate { witness }, row: None } }))
+    Ok(Some(Again { record, old: Old { project, outcome, row: None } }))
 }

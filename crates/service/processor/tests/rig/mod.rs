@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tallymark_catalog::sqlite::{OpenMode, SqliteCatalog};
 use tallymark_catalog::{
-    Commit, CommitAnswer, Commits, Garbage, Job, JobKind, JobState, Jobs, LeaseAnswer, LeaseName, Leases,
-    NewJob, NewProject, Origin, SegmentKind, SegmentMeta, Settings, Snapshots, token_of,
+    Commit, CommitAnswer, Commits, Feed, Garbage, Job, JobKind, JobState, Jobs, LeaseAnswer, LeaseName,
+    Leases, NewJob, NewProject, Origin, SegmentKind, SegmentMeta, Settings, Snapshots, token_of,
 };
 use tallymark_ledger::Interval;
 use tallymark_log::memory::MemoryLog;
@@ -291,6 +291,7 @@ impl Rig {
             add: vec![merged],
             remove: old.iter().map(|m| m.id).collect(),
             origin: Origin::Compaction,
+            as_of: self.catalog.latest_seq().await.unwrap(),
             ..Commit::new(id, lease.epoch, 0)
         };
         let answer = self.catalog.commit(&commit).await.unwrap();

@@ -77,13 +77,7 @@ export function NewJobForm({ initial, done }: Props) {
             />
             <NumberInput label="Partition" min={0} value={partition} onChange={change(setPartition)} />
             <NumberInput label="From offset" min={0} value={from} onChange={change(setFrom)} />
-            <NumberInput
-              label="To offset"
-              description="not included"
-              min={0}
-              value={to}
-              onChange={change(setTo)}
-            />
+            <NumberInput label="To offset (not included)" min={0} value={to} onChange={change(setTo)} />
           </fieldset>
         )}
         <TextInput

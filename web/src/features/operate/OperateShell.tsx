@@ -36,7 +36,9 @@ export function OperateShell() {
             {data.environment}
           </span>
         )}
-        <UserMenu />
+        <div className={classes.user}>
+          <UserMenu />
+        </div>
         <SchemeToggle />
       </header>
       <main id="content" tabIndex={-1} className={classes.main}>

@@ -1,7 +1,7 @@
 import type { StatusComponent } from '../../api/watch';
 import { Panel } from '../../ui/Panel';
 import classes from './Status.module.css';
-import { STATE, toneOf, uptime } from './words';
+import { uptime as percent, STATE, toneOf } from './words';
 
 /** Every part with its state and its last ninety days. */
 export function Components({ components }: { components: StatusComponent[] }) {
@@ -25,34 +25,42 @@ export function Components({ components }: { components: StatusComponent[] }) {
   );
 }
 
-function Days({ component: { name, uptime: up } }: { component: StatusComponent }) {
-  const watched = up.days.filter(([, share]) => share !== null).length;
+/** A part that was never watched has days too: grey ones. */
+const UNKNOWN: StatusComponent['uptime']['days'] = Array.from({ length: 90 }, (_, i) => [
+  i === 89 ? 'Today' : `${89 - i} days ago`,
+  null,
+  null,
+]);
+
+function Days({ component: { name, uptime } }: { component: StatusComponent }) {
+  const up = uptime.days.length > 0 ? uptime : { ...uptime, days: UNKNOWN };
+  const watched = up.days.filter(([, s]) => s !== null).length;
   return (
     <div className={classes.days}>
       <svg
         viewBox={`0 0 ${up.days.length * 4} 24`}
         preserveAspectRatio="none"
         role="img"
-        aria-label={`${name}: ${uptime(up.share)} of ${watched} watched days`}
+        aria-label={`${name}: ${percent(up.share)} of ${watched} watched days`}
       >
-        {up.days.map(([day, share, worst], i) => (
+        {up.days.map(([day, dayShare, worst], i) => (
           <rect
             key={day}
             x={i * 4}
-            y={share === null ? 9 : 0}
+            y={dayShare === null ? 9 : 0}
             width={3}
-            height={share === null ? 6 : 24}
+            height={dayShare === null ? 6 : 24}
             rx={0.8}
             className={classes.day}
             data-tone={toneOf(worst)}
           >
-            <title>{`${day}: ${share === null ? 'not watched' : `${uptime(share)}, ${worst ? STATE[worst].toLowerCase() : ''}`}`}</title>
+            <title>{`${day}: ${dayShare === null ? 'not watched' : `${percent(dayShare)}, ${worst ? STATE[worst].toLowerCase() : ''}`}`}</title>
           </rect>
         ))}
       </svg>
       <div className={classes.daysFoot} aria-hidden="true">
         <span>{up.days.length} days ago</span>
-        <span>{uptime(up.share)}</span>
+        <span>{percent(up.share)}</span>
         <span>today</span>
       </div>
     </div>

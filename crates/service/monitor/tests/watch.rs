@@ -388,9 +388,21 @@ async fn an_incident_does_not_end_in_the_dark() {
 #[tokio::test]
 async fn a_start_is_no_blind_spot() {
     let mut i = Instance::start(WatchConfig::default()).await;
-    i.set(|f| f.unavailable = vec![("catalog".to_owned(), "does not exist yet".to_owned())]);
+    let silent = RoleFacts {
+        role: "process".to_owned(),
+        state: RoleState::Starting,
+        beat: None,
+        progressed: None,
+        started: None,
+        restarts_last_hour: 0,
+    };
+    i.set(|f| {
+        f.unavailable = vec![("catalog".to_owned(), "does not exist yet".to_owned())];
+        f.roles = vec![silent];
+    });
     i.pass(MINUTE - 5_000).await;
     assert_eq!(page(&i).await.indicator, Indicator::None);
+    assert!(i.store.incidents(1).await.unwrap().is_empty());
     i.pass(10_000).await;
-    assert_eq!(page(&i).await.indicator, Indicator::Minor);
+    assert_eq!(page(&i).await.indicator, Indicator::Major);
 }

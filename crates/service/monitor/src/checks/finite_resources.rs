@@ -1,7 +1,7 @@
 //! A finite resource runs out: by how much is left, and by when it ends at the observed rate.
 //!
 //! Guarantees: what can never be given back (sequences, numbers, offsets) is told from half on; everything is told
-//! more than 7 days before it ends at a steady rate, once it was observed for an hour.
+//! more than 7 days before it ends at a steady rate, once it was observed for some hours.
 //! Deliberately not here: disk space by time (`disk_days_left` says that).
 
 use super::{finding, grade, grade_down};
@@ -30,7 +30,8 @@ fn judge(resource: &ResourceFacts, facts: &Facts, t: &Thresholds) -> Option<Find
     };
     let days = resource.days_left().filter(|_| {
         let observed = resource.growth.map_or(0.0, |g| g.observed_hours);
-        observed >= t.resource_observed_hours_min && resource.kind != ResourceKind::DiskBytes
+        let level = if resource.kind.is_counter() { 0.0 } else { t.level_observed_hours_min };
+        observed >= t.resource_observed_hours_min.max(level) && resource.kind != ResourceKind::DiskBytes
     });
     let by_time = days.and_then(|d| grade_down(d, t.resource_days_warning, t.resource_days_critical));
     let severity = by_share.max(by_time)?;

@@ -265,10 +265,12 @@ fn finite_resources() {
         assert_eq!(severities(m, &with(ResourceKind::FileDescriptors, used, None, 0.0)), expected, "{used}");
     }
     let memory = ResourceKind::MemoryBytes;
-    assert_eq!(severities(m, &with(memory, 100.0, Some(10.1), 2.0)), []);
-    assert_eq!(severities(m, &with(memory, 100.0, Some(9.9), 2.0)), [Severity::Warning]);
-    assert_eq!(severities(m, &with(memory, 100.0, Some(1.9), 2.0)), [Severity::Critical]);
-    assert_eq!(severities(m, &with(memory, 100.0, Some(1.9), 0.9)), []);
+    assert_eq!(severities(m, &with(memory, 100.0, Some(10.1), 6.0)), []);
+    assert_eq!(severities(m, &with(memory, 100.0, Some(9.9), 6.0)), [Severity::Warning]);
+    assert_eq!(severities(m, &with(memory, 100.0, Some(1.9), 6.0)), [Severity::Critical]);
+    assert_eq!(severities(m, &with(memory, 100.0, Some(1.9), 5.9)), []);
+    assert_eq!(severities(m, &with(ResourceKind::Offsets, 100.0, Some(9.9), 1.0)), [Severity::Warning]);
+    assert_eq!(severities(m, &with(ResourceKind::Offsets, 100.0, Some(9.9), 0.9)), []);
     one(
         m,
         &with(ResourceKind::Sequence, 500.0, Some(5.0), 2.0),

@@ -50,6 +50,8 @@ thresholds! {
     resource_days_critical: f64 = 2.0,
     /// Growth observed for less than this says nothing, hours.
     resource_observed_hours_min: f64 = 1.0,
+    /// The same for what also shrinks (memory, descriptors, inodes): a process that has just started grows, hours.
+    level_observed_hours_min: f64 = 6.0,
     /// Part in use of a level (disk, memory, descriptors): warning.
     resource_share_warning: f64 = 0.85,
     /// Part in use of a level: critical.

@@ -68,8 +68,10 @@ impl Watch {
         let began = *self.began.get_or_insert(now);
         if now - began < (self.config.thresholds.start_grace_s * 1_000.0) as Millis {
             // The instance may be starting as well; what was wrong before stands nevertheless.
-            findings
-                .retain(|f| f.monitor != Monitor::BlindSpot || self.found.iter().any(|b| b.id() == f.id()));
+            let starting = |f: &Finding| {
+                matches!(f.monitor, Monitor::BlindSpot | Monitor::DeadHeartbeat | Monitor::Canary)
+            };
+            findings.retain(|f| !starting(f) || self.found.iter().any(|b| b.id() == f.id()));
         }
         self.incidents(&facts, &findings).await?;
         self.count_time(&findings, now).await?;

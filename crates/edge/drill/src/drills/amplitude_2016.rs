@@ -75,7 +75,7 @@ async fn run(stage: &mut Stage) -> Result<()> {
     stage.pass(8.0).await;
     load.stop().await;
     stage.acceptance("during the outage", Acceptance::of(&record.attempts(vandal, i64::MAX)));
-    catalog_deleted::rebuild_catalog(stage, &mut shop).await?;
+    catalog_deleted::rebuild_catalog(stage, &mut shop, "production").await?;
     stage.judge(&shop, &record).await?;
     let seconds = outage.elapsed().as_secs_f64();
     stage.figure(

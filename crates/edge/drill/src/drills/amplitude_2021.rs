@@ -3,7 +3,7 @@
 use super::{Drill, backlog, log_file_deleted, loss_report};
 use crate::error::Result;
 use crate::figure::Figure;
-use crate::instance::{ADMIN_KEY, Signal};
+use crate::instance::{ADMIN_KEY, Signal, until};
 use crate::judge::all_files;
 use crate::load::{Batch, Profile, Script, feed};
 use crate::record::{Record, now_ms};
@@ -55,13 +55,18 @@ async fn run(stage: &mut Stage) -> Result<()> {
     stage.note("set back to a week");
     let ranges = backlog::pending(&shop).await?;
     let skipped = backlog::skip_pending(stage, &shop).await?;
-    let (summary, _) =
-        crate::instance::until("the operator's summary", Duration::from_secs(20), async || {
-            shop.known("/api/v1/operations/summary").await.ok()
-        })
-        .await?;
+    let (summary, _) = until("the operator's summary", Duration::from_secs(20), async || {
+        shop.known("/api/v1/operations/summary").await.ok()
+    })
+    .await?;
     stage.note(format!("the summary says: identity {}", summary["identity"]));
-    stage.pass(6.0).await;
+    let (_, turned) = until("the status page to speak of it", Duration::from_secs(130), async || {
+        let page = shop.known("/status/api/v2/status.json").await.ok()?;
+        (page["status"]["indicator"] != "none").then_some(())
+    })
+    .await?;
+    let figure = Figure::seconds("until the status page spoke of it by itself", turned);
+    stage.figure(figure.at_most(120.0).objective("O9"));
     let denials = log_file_deleted::denials(&shop).await?;
     if let Some(text) = denials.first() {
         stage.note(format!("denied: {text}"));

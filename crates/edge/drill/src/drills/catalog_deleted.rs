@@ -38,7 +38,7 @@ async fn run(stage: &mut Stage) -> Result<(), DrillError> {
     load.stop().await;
     let during = Acceptance::of(&record.attempts(vandal, i64::MAX));
     stage.acceptance("without a catalog", during);
-    let seconds = rebuild_catalog(stage, &mut shop).await?;
+    let seconds = rebuild_catalog(stage, &mut shop, ENVIRONMENT).await?;
     let per_million = seconds / 60.0 * 1e6 / record.acknowledged_count().max(1) as f64;
     stage.figure(Figure::of("minutes per million events", per_million, "min").objective("A16-4"));
     stage.judge(&shop, &record).await?;
@@ -57,10 +57,14 @@ pub fn delete_catalog(stage: &mut Stage, shop: &Instance) -> Result<(), DrillErr
 }
 
 /// Stops, rebuilds the catalog by command, starts; seconds of the command.
-pub async fn rebuild_catalog(stage: &mut Stage, shop: &mut Instance) -> Result<f64, DrillError> {
+pub async fn rebuild_catalog(
+    stage: &mut Stage,
+    shop: &mut Instance,
+    environment: &str,
+) -> Result<f64, DrillError> {
     shop.stop().await;
     let data = shop.data().display().to_string();
-    let arguments = ["rebuild", "catalog", "--data", &data, "--environment", ENVIRONMENT, "--json"];
+    let arguments = ["rebuild", "catalog", "--data", &data, "--environment", environment, "--json"];
     let done = shop.command(&arguments).await?.ok()?;
     stage.note(format!("tallymark rebuild catalog: {:.1} s; {}", done.seconds, one_line(&done.out)));
     stage.figure(Figure::seconds("rebuild of the catalog", done.seconds).at_most(900.0).objective("A16-2"));

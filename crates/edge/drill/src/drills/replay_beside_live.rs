@@ -1,6 +1,6 @@
 //! A19-4, A19-13: a replay runs beside live load; live stays fresh; the replay pauses, resumes and is cancelled.
 
-use super::{Drill, backlog};
+use super::{Drill, backlog, hole};
 use crate::error::DrillError;
 use crate::figure::Figure;
 use crate::instance::{Signal, until};
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub const DRILL: Drill = Drill {
     name: "a19-4-replay-beside-live",
-    rows: &["A19-4", "A19-13"],
+    rows: &["A19-4", "A19-9", "A19-13"],
     title: "A replay of skipped events runs beside live load: live stays fresh, the replay obeys pause and cancel.",
     story: "In 2019 reprocessing meant stopping live processing and rewinding it. Here a backlog is skipped by\n\
             command (so that live is fresh at once) and replayed in its own lane while clients go on sending; the\n\
@@ -35,6 +35,10 @@ async fn run(stage: &mut Stage) -> Result<(), DrillError> {
     let before = backlog::freshness(&shop, 0, count_down(5)).await?;
     backlog::judge_freshness(stage, &before, "with the backlog skipped", 10.0);
 
+    let shown = hole::gap_is_shown(&shop).await?;
+    stage.figure(
+        Figure::must("charts over the skipped range say that something is missing", shown).objective("A19-9"),
+    );
     let first = shop.start_job("replay", json!({})).await?;
     shop.steer(&first, "pause").await?;
     let (paused, _) = until("the replay to pause", Duration::from_secs(20), async || {
@@ -75,6 +79,9 @@ async fn run(stage: &mut Stage) -> Result<(), DrillError> {
         }
     }
     load.stop().await;
+    crate::judge::wait_visible(&shop, &record, stage.time(60.0)).await?;
+    let shown = hole::gap_is_shown(&shop).await?;
+    stage.figure(Figure::must("the mark is gone after the replay", !shown).objective("A19-9"));
     // Canaries are the drill's own: they are in no record.
     let canaries = shop.events(Some("canary")).await?.len();
     let judgement = stage.judge_beside(&shop, &record, canaries..=canaries).await?;

@@ -7,12 +7,11 @@ use crate::stage::Stage;
 
 pub const DRILL: Drill = Drill {
     name: "a19-3-skip-alarm",
-    rows: &["A19-3", "A19-9", "A21-13"],
+    rows: &["A19-3", "A21-13"],
     title: "The processor skips a thousand events and lies about it; the auditor finds it, one command heals it.",
     story: "In 2019, processing jumped over 35 minutes of queued events and nobody noticed for most of a day. Here a\n\
             test switch makes the processor move over 1,000 offsets and write into the books that there was nothing.\n\
-            The auditor derives the range again from the log and must raise an alarm that names it; charts must say\n\
-            that something is missing; the command that the alarm names must heal it, equal to an undisturbed twin.",
+            The auditor derives the range again from the log and must raise an alarm that names it; the command that the alarm names must heal it, equal to an undisturbed twin.",
     run: |stage| Box::pin(run(stage)),
 };
 
@@ -25,10 +24,7 @@ async fn run(stage: &mut Stage) -> Result<(), DrillError> {
     stage.figure(
         Figure::count("unresolved incidents on the status page", incidents).at_least(1.0).objective("O9"),
     );
-    let shown = hole::gap_is_shown(&twins.shop).await?;
-    stage.figure(
-        Figure::must("the answer to a chart says that something is missing", shown).objective("A19-9"),
-    );
+    hole::note_gap(stage, &twins.shop).await?;
     let repair = hole::repair_as_told(stage, &twins.shop, &finding).await?;
     stage.figure(Figure::seconds("repair by the command that the alarm names", repair));
     twins.compare(stage, "after the repair").await?;

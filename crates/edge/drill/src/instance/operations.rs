@@ -16,11 +16,11 @@ impl Instance {
         Ok(body["findings"].as_array().cloned().unwrap_or_default())
     }
 
-    /// Waits until the watch has nothing serious to say: a start takes a moment to look healthy.
+    /// Waits until the watch has nothing critical to say: a start takes a moment to look healthy.
     pub async fn wait_calm(&self) -> Result<f64> {
         let (_, seconds) = until("the watch to have nothing to say", Duration::from_secs(60), async || {
             let findings = self.findings().await.ok()?;
-            findings.iter().all(|f| f["severity"] == "info").then_some(())
+            findings.iter().all(|f| f["severity"] != "critical").then_some(())
         })
         .await?;
         Ok(seconds)

@@ -5,8 +5,18 @@ use crate::instance::Instance;
 use serde_json::{Value, json};
 
 /// What an answer says about itself rather than about the events.
-const ENVELOPE: [&str; 7] =
-    ["as_of", "complete_through", "identity_version", "restated", "gaps", "completeness", "incomplete"];
+const ENVELOPE: [&str; 10] = [
+    "as_of",
+    "complete",
+    "complete_through",
+    "definition_hash",
+    "gaps",
+    "identity_version",
+    "incomplete",
+    "restated",
+    "restatements",
+    "watermarks",
+];
 
 /// The questions: totals, people, breakdowns by event and user property, funnels, retention.
 pub fn battery() -> Vec<(&'static str, Value)> {
@@ -63,7 +73,7 @@ pub async fn ask_all(instance: &Instance) -> Result<Vec<(&'static str, Value)>> 
     for (name, query) in battery() {
         let mut answer = instance.query(&query).await?;
         if let Some(object) = answer.as_object_mut() {
-            object.retain(|key, _| !ENVELOPE.contains(&key.as_str()) && key != "definition_hash");
+            object.retain(|key, _| !ENVELOPE.contains(&key.as_str()));
         }
         answers.push((name, answer));
     }

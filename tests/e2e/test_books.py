@@ -171,27 +171,33 @@ def test_a_rule_filters_from_its_position_on_and_reprocess_brings_everything_bac
 
 
 def test_dead_letters_are_mended_and_counts_move(server):
-    # Bytes that no protocol would let through become letters by way of a vendor's batch with an odd event.
-    good = events(20)
-    server.send(good, wait="visible")
-    odd = [{"event_type": "Buy", "user_id": "amp-1", "time": "soon", "insert_id": f"odd-{i}"} for i in range(3)]
-    answer = httpx.post(f"{server.url}/2/httpapi", json={"api_key": server.write_key, "events": odd}, timeout=30)
-    letters = server.get("dead-letters")["dead"]
-    if not letters:
-        pytest.skip(f"this build refuses odd events at the door: {answer.status_code} {answer.text[:200]}")
-    before = server.ledger()["identity"]
-    assert before["dead"] == len(letters)
+    server.send(events(20), wait="visible")
+    # Somebody sends with a key that no project has: acknowledged, so never dropped.
+    server.send(events(30, "Stray"), key="wk_mistyped_0123456789")
+    server.settle()
+    until("the letters", lambda: server.ledger()["instance"]["dead"] == 30)
+    letters = admin(server, "GET", f"{OPERATIONS}/dead-letters", limit=100)["dead"]
+    assert len(letters) == 30 and {letter["reason"]["code"] for letter in letters} == {"unknown_project"}
+    before = server.ledger()
     letter = letters[0]
-    mended = {**json.loads(letter["body"]), "time": 1767607200000}
-    items = [{"position": letter["position"], "body": mended}]
-    tried = server.http.post(f"{SHOP}/dead-letters/redrive", json={"items": items, "dry_run": True}).json()
-    assert tried["redriven"] == 1 and server.ledger()["identity"] == before
-    done = server.http.post(f"{SHOP}/dead-letters/redrive", json={"items": items}).json()
-    assert done["redriven"] == 1, done
-    until("it is visible", lambda: server.ledger()["identity"]["dead"] == before["dead"] - 1)
-    after = server.ledger()["identity"]
-    assert after["visible"] == before["visible"] + 1 and after["balanced"]
-    assert letter["position"] not in {item["position"] for item in server.get("dead-letters")["dead"]}
+    mended = {**json.loads(letter["body"]), "event": "Mended"}
+    one = {"items": [{"position": letter["position"], "body": mended}], "project": "shop"}
+    tried = admin(server, "POST", f"{OPERATIONS}/dead-letters/redrive", {**one, "dry_run": True})
+    assert tried["redriven"] == 1 and server.ledger()["instance"] == before["instance"]
+    broken = {"items": [{"position": letter["position"], "body": "{"}], "project": "shop"}
+    assert admin(server, "POST", f"{OPERATIONS}/dead-letters/redrive", broken)["refused"] == 1
+    assert admin(server, "POST", f"{OPERATIONS}/dead-letters/redrive", one)["redriven"] == 1
+    until("it is visible", lambda: server.total("Mended") == 1)
+    rest = ["redrive", "--reason", "unknown_project", "--unowned", "--project", "shop", "--map", "event=row.event + ' found'"]
+    server.cli("dead-letters", *rest)
+    until("all are visible", lambda: server.total("Stray found") == 29)
+    after = server.ledger()
+    assert after["instance"]["dead"] == 0 and after["instance"]["balanced"], after["instance"]
+    assert after["identity"]["visible"] == 50 and after["identity"]["balanced"]
+    assert admin(server, "GET", f"{OPERATIONS}/dead-letters")["dead"] == []
+    # A second redrive finds nothing that is dead.
+    assert admin(server, "POST", f"{OPERATIONS}/dead-letters/redrive", one)["redriven"] == 0
+    server.cli("verify")
 
 
 def test_a_person_is_forgotten_at_once_and_comes_back_when_that_is_undone(server):

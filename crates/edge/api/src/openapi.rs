@@ -40,7 +40,7 @@ use utoipa::{Modify, OpenApi};
         erasures::list, erasures::undo, erasures::erase, erasures::export,
         watch::summary, watch::findings, watch::alerts, watch::acknowledge, watch::estimates, watch::backups,
         watch::maintenances, watch::announce, watch::reschedule, watch::call_off,
-        loss::report, settings::get, settings::change, settings::throttle, settings::set_throttle,
+        letters::list_unowned, letters::adopt, loss::report, settings::get, settings::change, settings::throttle, settings::set_throttle,
         jobs::list, jobs::create, jobs::scope, jobs::get, jobs::pause, jobs::resume, jobs::cancel,
         status::summary, status::status, status::components, status::incidents, status::unresolved,
         status::maintenances, status::upcoming, status::active, status::page, status::rss, status::atom,

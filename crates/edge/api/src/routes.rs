@@ -80,6 +80,8 @@ pub(crate) fn routes() -> Vec<Route> {
         row("GET", "/api/v1/operations/estimates", ReadOperations, get(watch::estimates)),
         row("GET", "/api/v1/operations/backups", ReadOperations, get(watch::backups)),
         row("GET", "/api/v1/operations/loss-report", ReadOperations, get(loss::report)),
+        row("GET", "/api/v1/operations/dead-letters", ReadOperations, get(letters::list_unowned)),
+        row("POST", "/api/v1/operations/dead-letters/redrive", Operate, post(letters::adopt)),
         row("GET", "/api/v1/operations/maintenances", ReadOperations, get(watch::maintenances)),
         row("POST", "/api/v1/operations/maintenances", Operate, post(watch::announce)),
         row("PUT", "/api/v1/operations/maintenances/{maintenance}", Operate, put(watch::reschedule)),

@@ -285,6 +285,8 @@ async fn dead_letters_are_redriven_by_hand_and_by_mapping() {
     for (bad, code) in [
         (json!({}), "TM0004"),
         (json!({"mapping": {"time": "null"}}), "TM0004"),
+        (json!({"reason": "x", "items": [{"position": "live/0@3"}]}), "TM0004"),
+        (json!({"reason": "x", "project": "beta"}), "TM0004"),
         (json!({"mapping": {"time": "row."}, "reason": "x"}), "TM0811"),
         (json!({"items": [{"position": "3", "body": {}}]}), "TM0005"),
     ] {
@@ -297,6 +299,26 @@ async fn dead_letters_are_redriven_by_hand_and_by_mapping() {
     let theirs = json!({"items": [{"position": "live/0@3", "body": {"event": "x"}}]});
     let answer = w.post("/api/v1/projects/beta/dead-letters/redrive", &w.b.secret_key, theirs).await;
     assert_eq!(answer.json["redriven"], 0, "another project's letter is none");
+}
+
+#[tokio::test]
+async fn letters_of_nobody_are_given_to_a_project_by_operators() {
+    let w = World::new().await;
+    let path = "/api/v1/operations/dead-letters";
+    assert_eq!(w.get(path, &w.admin).await.json["dead"][0]["position"], "live/0@100");
+    let body = json!({"reason": "invalid_field", "project": "beta"});
+    let done = w.post(&format!("{path}/redrive"), &w.admin, body).await;
+    assert_eq!(done.json["redriven"], 1, "{}", done.text);
+    let order = w.door.orders.lock().unwrap()[0].clone();
+    let (_, Control::Redrive(redrive)) = &order.at[0] else { panic!("{order:?}") };
+    assert_eq!(redrive.project, Some(w.b.project.id));
+    assert!(redrive.body.contains("soon"), "as they were sent");
+    for (body, code) in
+        [(json!({"reason": "x"}), "TM0004"), (json!({"reason": "x", "project": "gamma"}), "TM0204")]
+    {
+        assert_eq!(w.post(&format!("{path}/redrive"), &w.admin, body.clone()).await.code(), code, "{body}");
+    }
+    assert_eq!(w.get(path, &w.a.secret_key).await.status, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]

@@ -172,6 +172,7 @@ fn working(path: &str) -> (String, Value) {
     let body = match path {
         "/api/v1/projects" => json!({"name": "gamma"}),
         "/api/v1/projects/{project}/keys" => json!({"kind": "write"}),
+        "/api/v1/operations/dead-letters/redrive" => json!({"reason": "invalid_field", "project": "alpha"}),
         p if p.ends_with("/redrive") => json!({"items": [{"position": "live/0@3", "body": {"event": "x"}}]}),
         p if p.contains("/rules/preview") => {
             json!({"action": {"type": "block", "users": ["u"]}, "wait_ms": 0})

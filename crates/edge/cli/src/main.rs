@@ -217,6 +217,8 @@ mod tests {
             "dead-letters list --project shop --json",
             "dead-letters redrive live/0@3 --body {} --project shop",
             "dead-letters redrive --reason invalid_field --map time=null --dry-run --project shop",
+            "dead-letters list --unowned",
+            "dead-letters redrive --reason unknown_project --unowned --project shop",
             "erase ann --project shop --reason art17 --environment production",
             "erase --undo 3 --project shop",
             "project delete shop --yes",

@@ -182,7 +182,9 @@ async fn reprocess(
             spec.insert(name.to_owned(), at.into());
         }
     }
-    let problem = (events == 0).then(|| "nothing was processed there yet".to_owned());
+    // Deciding everything of an empty instance again is done at once; a place without records is a mistake.
+    let somewhere = ranges.is_some() || from.is_some() || to.is_some();
+    let problem = (events == 0 && somewhere).then(|| "nothing was processed there yet".to_owned());
     Ok(Scope { spec: spec.into(), events, ranges: ranges.unwrap_or_default(), problem })
 }
 

@@ -31,12 +31,20 @@ pub(crate) async fn list(
     access: Access,
     Params(page): Params<Page>,
 ) -> Result<Json<DeadLettersBody>, ApiError> {
-    let (id, limit) = (access.project()?.id, limit(page.limit)?);
-    let found = state.parts.outcomes.dead_letters(id, limit, page.cursor.as_deref()).await?;
-    Ok(Json(DeadLettersBody { dead: found.dead.into_iter().map(body_of).collect(), next: found.next }))
+    page_of(&state, access.project()?.id, &page).await
 }
 
-/// Decides dead letters again with mended bytes, one by one or by a mapping.
+/// Records that belong to no project, because their key is unknown, newest first.
+#[utoipa::path(get, path = "/api/v1/operations/dead-letters", tag = "operations", params(Page), responses(
+    (status = 200, body = DeadLettersBody)))]
+pub(crate) async fn list_unowned(
+    State(state): State<ApiState>,
+    Params(page): Params<Page>,
+) -> Result<Json<DeadLettersBody>, ApiError> {
+    page_of(&state, ProjectId::UNKNOWN, &page).await
+}
+
+/// Decides dead letters again: with mended bytes, by a mapping, or as they are.
 #[utoipa::path(post, path = "/api/v1/projects/{project}/dead-letters/redrive", tag = "books",
     request_body = RedriveBody, responses((status = 200, body = RedrivenBody), (status = 400, body = ErrorBody)))]
 pub(crate) async fn redrive(
@@ -45,10 +53,55 @@ pub(crate) async fn redrive(
     Body(asked): Body<RedriveBody>,
 ) -> Result<Json<RedrivenBody>, ApiError> {
     let project = access.project()?.id;
-    let mended = if asked.mapping.is_empty() {
-        by_hand(&state, project, &asked.items).await?
-    } else {
-        by_mapping(&state, project, &asked).await?
+    if asked.project.is_some() {
+        return Err(ApiError::new(&codes::BAD_BODY, "`project`: these letters have one already"));
+    }
+    again(&state, &access, project, None, asked).await
+}
+
+/// Gives letters that belong to no project to one, and decides them again.
+#[utoipa::path(post, path = "/api/v1/operations/dead-letters/redrive", tag = "operations",
+    request_body = RedriveBody, responses((status = 200, body = RedrivenBody), (status = 400, body = ErrorBody),
+        (status = 404, body = ErrorBody)))]
+pub(crate) async fn adopt(
+    State(state): State<ApiState>,
+    access: Access,
+    Body(asked): Body<RedriveBody>,
+) -> Result<Json<RedrivenBody>, ApiError> {
+    let Some(name) = &asked.project else {
+        return Err(ApiError::new(&codes::BAD_BODY, "`project`: say whose they are from now on"));
+    };
+    let found = state.parts.catalog.project(name).await?;
+    let owner = found.ok_or_else(|| {
+        ApiError::new(&codes::NO_PROJECT, format!("`project`: there is no project {name:?}"))
+    })?;
+    again(&state, &access, ProjectId::UNKNOWN, Some(owner.id), asked).await
+}
+
+async fn page_of(
+    state: &ApiState,
+    project: ProjectId,
+    page: &Page,
+) -> Result<Json<DeadLettersBody>, ApiError> {
+    let found =
+        state.parts.outcomes.dead_letters(project, limit(page.limit)?, page.cursor.as_deref()).await?;
+    Ok(Json(DeadLettersBody { dead: found.dead.into_iter().map(body_of).collect(), next: found.next }))
+}
+
+async fn again(
+    state: &ApiState,
+    access: &Access,
+    project: ProjectId,
+    owner: Option<ProjectId>,
+    asked: RedriveBody,
+) -> Result<Json<RedrivenBody>, ApiError> {
+    let mended = match (&asked.reason, asked.items.is_empty()) {
+        (None, _) if asked.mapping.is_empty() => by_hand(state, project, &asked.items).await?,
+        (Some(reason), true) => by_reason(state, project, reason, &asked).await?,
+        _ => {
+            let why = "give either `items`, or a `reason` with or without a `mapping`";
+            return Err(ApiError::new(&codes::BAD_BODY, why));
+        }
     };
     let by = access.principal.actor();
     let mut order = ControlOrder::default();
@@ -58,32 +111,27 @@ pub(crate) async fn redrive(
             let event = state.parts.records.decode(wire, &body).map_err(|r| r.message)?;
             Ok((wire, body, event))
         });
-        let letter = match decoded {
+        let (event, body, error) = match decoded {
             Ok((wire, body, event)) => {
-                let made_at = time::now();
-                let redrive =
-                    Redrive { position, project: None, wire, body: body.clone(), by: by.clone(), made_at };
+                let redrive = Redrive {
+                    position,
+                    project: owner,
+                    wire,
+                    body: body.clone(),
+                    by: by.clone(),
+                    made_at: time::now(),
+                };
                 order.at.push((position.shard(), Control::Redrive(redrive)));
-                RedrivenLetterBody {
-                    position: position.to_string(),
-                    event: Some(event),
-                    body: Some(body),
-                    error: None,
-                }
+                (Some(event), Some(body), None)
             }
-            Err(why) => RedrivenLetterBody {
-                position: position.to_string(),
-                event: None,
-                body: None,
-                error: Some(why),
-            },
+            Err(why) => (None, None, Some(why)),
         };
-        letters.push(letter);
+        letters.push(RedrivenLetterBody { position: position.to_string(), event, body, error });
     }
     let redriven = order.at.len() as u64;
     if !asked.dry_run && redriven > 0 {
-        let subject = format!("{redriven} letters of project {project}");
-        state.audit(&access, "dead_letters.redrive", &subject).await?;
+        let subject = format!("{redriven} letters of project {}", owner.unwrap_or(project));
+        state.audit(access, "dead_letters.redrive", &subject).await?;
         for chunk in order.at.chunks(ORDER_MAX) {
             let order = ControlOrder { everywhere: Vec::new(), at: chunk.to_vec() };
             state.parts.control.append(order).await?;
@@ -104,46 +152,45 @@ async fn by_hand(
     if items.is_empty() || items.len() > LETTERS_MAX {
         return Err(ApiError::new(
             &codes::BAD_BODY,
-            format!("give a `mapping`, or 1 to {LETTERS_MAX} `items`"),
+            format!("give a `reason`, or 1 to {LETTERS_MAX} `items`"),
         ));
     }
     let mut mended = Vec::with_capacity(items.len());
     for (i, item) in items.iter().enumerate() {
         let position = position(&format!("items[{i}].position"), &item.position)?;
         let letter = state.parts.outcomes.dead_letter(project, position).await?;
-        let body = match &item.body {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
         let result = letter
-            .map(|letter| (item.wire.unwrap_or(letter.wire), body))
+            .map(|letter| {
+                let body = match &item.body {
+                    None => String::from_utf8_lossy(&letter.body).into_owned(),
+                    Some(Value::String(text)) => text.clone(),
+                    Some(other) => other.to_string(),
+                };
+                (item.wire.unwrap_or(letter.wire), body)
+            })
             .ok_or_else(|| "there is no dead letter of this project here (any more)".to_owned());
         mended.push((position, result));
     }
     Ok(mended)
 }
 
-async fn by_mapping(
+async fn by_reason(
     state: &ApiState,
     project: ProjectId,
+    reason: &str,
     asked: &RedriveBody,
 ) -> Result<Vec<Mended>, ApiError> {
-    if !asked.items.is_empty() {
-        return Err(ApiError::new(&codes::BAD_BODY, "give either `items` or a `mapping`"));
-    }
-    let Some(reason) = &asked.reason else {
-        return Err(ApiError::new(&codes::BAD_BODY, "`reason`: a mapping needs the reason code it mends"));
-    };
     let wanted = asked.limit.unwrap_or(LETTERS_DEFAULT).min(LETTERS_MAX);
     let mending = Mending::compile(&asked.mapping).map_err(|why| ApiError::new(&codes::BAD_MAPPING, why))?;
     let (mut mended, mut cursor) = (Vec::new(), None);
     loop {
         let page = state.parts.outcomes.dead_letters(project, 500, cursor.as_deref()).await?;
-        for letter in page.dead.into_iter().filter(|l| l.reason.code == *reason) {
+        for letter in page.dead.into_iter().filter(|l| l.reason.code == reason) {
             if mended.len() == wanted {
                 return Ok(mended);
             }
-            let body = mending.apply(&String::from_utf8_lossy(&letter.body));
+            let sent = String::from_utf8_lossy(&letter.body);
+            let body = if asked.mapping.is_empty() { Ok(sent.into_owned()) } else { mending.apply(&sent) };
             mended.push((letter.position, body.map(|body| (letter.wire, body))));
         }
         match page.next {

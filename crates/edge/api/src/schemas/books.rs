@@ -188,16 +188,16 @@ pub(crate) struct HeldBackRowBody {
 pub(crate) struct RedriveItem {
     /// `lane/partition@offset`.
     pub position: String,
-    /// The mended event: a JSON value, or its text.
-    pub body: serde_json::Value,
+    /// The mended event: a JSON value, or its text. Left out: the bytes as they were sent.
+    pub body: Option<serde_json::Value>,
     /// Protocol of `body` if it differs from the letter's.
     #[schema(value_type = Option<String>)]
     pub wire: Option<tallymark_model::WireFormat>,
 }
 
-/// Letters to mend: either one by one, or all with a reason by a mapping. A mapping names fields of the letter
-/// (`time`, `properties.price`) with the CEL expression of their new value, which sees the letter's fields as `row`
-/// and those that are numbers as `num`; `null` takes a field out.
+/// Letters to mend: either one by one, or all with a reason, by a mapping or as they are. A mapping names fields of
+/// the letter (`time`, `properties.price`) with the CEL expression of their new value, which sees the letter's fields
+/// as `row` and those that are numbers as `num`; `null` takes a field out.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RedriveBody {
@@ -206,10 +206,12 @@ pub(crate) struct RedriveBody {
     #[serde(default)]
     #[schema(value_type = Object)]
     pub mapping: std::collections::BTreeMap<String, String>,
-    /// Only letters with this reason code; needed with a mapping.
+    /// All letters with this reason code, instead of `items`.
     pub reason: Option<String>,
     /// At most this many letters, default 1,000.
     pub limit: Option<usize>,
+    /// Letters that belong to no project (under `/operations`): whose they are from now on, by id or name.
+    pub project: Option<String>,
     /// Only say what would happen.
     #[serde(default)]
     pub dry_run: bool,

@@ -14,6 +14,9 @@ pub struct LettersArgs {
     /// Project, by id or name.
     #[arg(long, global = true, default_value = "")]
     pub project: String,
+    /// Letters that belong to no project, because their key is unknown; a redrive gives them to --project.
+    #[arg(long, global = true)]
+    pub unowned: bool,
     /// Print as JSON.
     #[arg(long, global = true)]
     pub json: bool,
@@ -45,16 +48,16 @@ pub enum LettersCommand {
 /// Which letters, and how they are mended.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RedriveArgs {
-    /// One letter, as `live/0@123`, with its new --body.
-    #[arg(requires = "body", conflicts_with = "map")]
+    /// One letter, as `live/0@123`.
+    #[arg(conflicts_with_all = ["map", "reason"], required_unless_present = "reason")]
     pub position: Option<String>,
-    /// The mended event as JSON; `@FILE` reads it.
+    /// The mended event as JSON; `@FILE` reads it. Default: as it was sent.
     #[arg(long, requires = "position")]
     pub body: Option<String>,
-    /// Every letter with --reason: FIELD=EXPRESSION (CEL over `row`, `num` and `text`; may be repeated).
+    /// How every letter with --reason is mended: FIELD=EXPRESSION (CEL over `row`, `num` and `text`; may be repeated).
     #[arg(long, value_name = "FIELD=EXPRESSION", requires = "reason")]
     pub map: Vec<String>,
-    /// Reason code of the letters to mend.
+    /// Every letter with this reason code, as it was sent or mended by --map.
     #[arg(long)]
     pub reason: Option<String>,
     /// At most this many letters.
@@ -67,11 +70,16 @@ pub struct RedriveArgs {
 
 /// Runs `dead-letters`.
 pub async fn run(args: &LettersArgs) -> Result<ExitCode, Failure> {
-    if args.project.is_empty() {
+    let gives_away = args.unowned && matches!(args.command, LettersCommand::Redrive(_));
+    if args.project.is_empty() && (!args.unowned || gives_away) {
         return Err("whose dead letters? give --project".into());
     }
     let client = Client::connect(&args.connect)?;
-    let base = format!("/api/v1/projects/{}/dead-letters", path_segment(&args.project));
+    let base = if args.unowned {
+        "/api/v1/operations/dead-letters".to_owned()
+    } else {
+        format!("/api/v1/projects/{}/dead-letters", path_segment(&args.project))
+    };
     match &args.command {
         LettersCommand::List { limit, reason } => {
             let found = find(&client, &base, *limit, |l| {
@@ -88,7 +96,11 @@ pub async fn run(args: &LettersArgs) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         LettersCommand::Redrive(redrive) => {
-            let answer = client.post_once(&format!("{base}/redrive"), &body(redrive)?).await?;
+            let mut body = body(redrive)?;
+            if gives_away {
+                body["project"] = args.project.as_str().into();
+            }
+            let answer = client.post_once(&format!("{base}/redrive"), &body).await?;
             report(&answer, args.json)
         }
     }
@@ -136,15 +148,17 @@ fn list(letters: &[Value], json: bool) -> Result<ExitCode, Failure> {
 }
 
 fn body(args: &RedriveArgs) -> Result<Value, Failure> {
-    if let (Some(position), Some(body)) = (&args.position, &args.body) {
-        let text = match body.strip_prefix('@') {
-            Some(path) => std::fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))?,
-            None => body.clone(),
-        };
-        return Ok(json!({"items": [{"position": position, "body": text}], "dry_run": args.dry_run}));
-    }
-    if args.map.is_empty() {
-        return Err("say which letter (POSITION --body JSON), or how to mend all (--reason CODE --map FIELD=EXPRESSION)".into());
+    if let Some(position) = &args.position {
+        let mut item = json!({ "position": position });
+        match args.body.as_deref().map(|body| (body, body.strip_prefix('@'))) {
+            Some((_, Some(path))) => {
+                let text = std::fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))?;
+                item["body"] = text.into();
+            }
+            Some((body, None)) => item["body"] = body.into(),
+            None => {}
+        }
+        return Ok(json!({"items": [item], "dry_run": args.dry_run}));
     }
     let mut mapping = Map::new();
     for pair in &args.map {
@@ -190,6 +204,7 @@ mod tests {
         let json = body(&args).unwrap();
         assert_eq!(json["mapping"]["event"], "row.event == 'x' ? 'y' : row.event");
         assert!(body(&RedriveArgs { map: vec!["event".into()], ..args.clone() }).is_err());
-        assert!(body(&RedriveArgs { map: vec![], ..args }).is_err());
+        let one = RedriveArgs { position: Some("live/0@3".to_owned()), map: vec![], reason: None, ..args };
+        assert_eq!(body(&one).unwrap()["items"], json!([{"position": "live/0@3"}]), "as it was sent");
     }
 }

@@ -121,7 +121,14 @@ const events = createRoute({
 const ledger = createRoute({
   getParentRoute: () => project,
   path: '/ledger',
+  validateSearch: (s: Record<string, unknown>): { event?: string } => ({ event: text(s.event) }),
   component: lazyRouteComponent(() => import('./features/ledger/LedgerPage'), 'LedgerPage'),
+});
+
+const rules = createRoute({
+  getParentRoute: () => project,
+  path: '/rules',
+  component: lazyRouteComponent(() => import('./features/rules/RulesPage'), 'RulesPage'),
 });
 
 const sources = createRoute({
@@ -202,7 +209,7 @@ export function makeRouter(client: QueryClient) {
       status,
       statusIncident,
       operate.addChildren([problems, incident, jobs, care, operateSettings]),
-      project.addChildren([overview, charts, persons, person, events, ledger, sources]),
+      project.addChildren([overview, charts, persons, person, events, ledger, rules, sources]),
     ]),
     context: { client },
     defaultPreload: 'intent',

@@ -4,6 +4,7 @@ import { number, percent, ratio } from '../../ui/format/number';
 import { Panel } from '../../ui/Panel';
 import { Partial } from '../../ui/states';
 import classes from './Equation.module.css';
+import { HeldBackNote } from './HeldBackNote';
 import { accounted, verdict } from './verdict';
 
 interface Term {
@@ -21,7 +22,7 @@ const terms: Term[] = [
 ];
 
 /** acknowledged = visible + duplicate + filtered + dead + pending, with the stamp that says it holds. */
-export function Equation({ ledger }: { ledger: Ledger }) {
+export function Equation({ ledger, zone }: { ledger: Ledger; zone: string }) {
   const i = ledger.identity;
   const v = verdict(ledger);
   return (
@@ -66,6 +67,7 @@ export function Equation({ ledger }: { ledger: Ledger }) {
           {ledger.instance.balanced ? ', balanced' : ', NOT balanced'}.
         </p>
       )}
+      <HeldBackNote held={ledger.held_back} zone={zone} />
     </Panel>
   );
 }

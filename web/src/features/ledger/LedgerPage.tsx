@@ -9,13 +9,18 @@ import { Freshness } from './Freshness';
 import { Gaps } from './Gaps';
 import { Hours } from './Hours';
 import { Lanes } from './Lanes';
+import { Lookup } from './Lookup';
 import classes from './ledger.module.css';
+import { Reading } from './Reading';
+import { Restated } from './Restated';
+import { SkippedRanges } from './SkippedRanges';
 
 const route = getRouteApi('/p/$project/ledger');
 
 /** The books: what was promised to senders, and what became of it. */
 export function LedgerPage() {
   const { project } = route.useParams();
+  const { event = '' } = route.useSearch();
   const zone = useZone(project);
   const { data, isError, error, refetch, isPending } = useLedger(project, 5000);
   return (
@@ -31,9 +36,13 @@ export function LedgerPage() {
       )}
       {data && (
         <div className={classes.stack}>
-          <Equation ledger={data} />
+          <Reading />
+          <Equation ledger={data} zone={zone} />
+          <Lookup project={project} zone={zone} wanted={event} />
           <Freshness ledger={data} zone={zone} />
           {data.gaps.length > 0 && <Gaps gaps={data.gaps} />}
+          <SkippedRanges project={project} skipped={data.skipped} zone={zone} />
+          <Restated restatements={data.restatements} zone={zone} />
           <Lanes lanes={data.lanes} zone={zone} />
           <Hours intervals={data.intervals} leftOut={data.intervals_left_out ?? 0} zone={zone} />
           <DeadLetters project={project} zone={zone} dead={data.identity.dead} />

@@ -29,6 +29,7 @@ export function Nav({ project, onGo }: Props) {
       ))}
       <p className={classes.group}>Data</p>
       <Item icon="ledger" label="Ledger" to="/p/$project/ledger" {...to} />
+      <Item icon="filter" label="Rules" to="/p/$project/rules" {...to} />
       <Item icon="sources" label="Sources" to="/p/$project/sources" {...to} />
       <p className={classes.group}>Instance</p>
       <Item icon="refresh" label="Operate" to="/operate" {...to} />

@@ -18,6 +18,8 @@ pub struct Judge {
     /// Records that were decided again, with the rules that were announced by then.
     again: BTreeMap<Position, Vec<Rule>>,
     skipped: BTreeSet<Position>,
+    /// Dead letters with what they should have been.
+    mended: BTreeMap<Position, Sent>,
 }
 
 /// What must become of a record.
@@ -59,6 +61,30 @@ impl Judge {
         self.again.extend(positions.into_iter().map(|p| (p, rules.to_vec())));
     }
 
+    /// A dead letter was mended; it is decided by the rules of its own place.
+    pub fn mended(&mut self, position: Position, event: Sent) {
+        self.again.remove(&position);
+        self.mended.insert(position, event);
+    }
+
+    /// Some dead letter that could be mended.
+    pub fn dead_letter(&self, log: &BTreeMap<Position, Logged>, nth: usize) -> Option<(Position, Sent)> {
+        let dead = log.iter().filter_map(|(position, logged)| match logged {
+            Logged::Event(number) if !self.skipped.contains(position) => {
+                Some((*position, self.as_is(*position, *number)))
+            }
+            _ => None,
+        });
+        let dead: Vec<_> = dead.filter(|(_, sent)| sent.name.is_none() && sent.project <= PROJECTS).collect();
+        let (position, sent) = dead.get(nth % dead.len().max(1))?;
+        Some((*position, (*sent).clone()))
+    }
+
+    /// The event at a position, as sent or as mended.
+    fn as_is(&self, position: Position, number: u64) -> &Sent {
+        self.mended.get(&position).unwrap_or_else(|| &self.sent[&number])
+    }
+
     /// Compares everything that is in the log with what became of it.
     pub fn judge(
         &self,
@@ -81,7 +107,7 @@ impl Judge {
                 Fate::Control => expected.get_mut(&0).unwrap().control += 1,
                 Fate::Counts(project) => {
                     let Logged::Event(number) = log[position] else { unreachable!("only events count") };
-                    let sent = &self.sent[&number];
+                    let sent = self.as_is(*position, number);
                     // Without an insert id an event is only the same as itself.
                     let who = (*project, sent.device.clone());
                     let id = sent.insert.clone().unwrap_or_else(|| format!("at {position}"));
@@ -100,7 +126,7 @@ impl Judge {
         }
         for (position, row) in rows {
             let Some(Logged::Event(number)) = log.get(position) else { panic!("{row:?} comes from nowhere") };
-            let sent = &self.sent[number];
+            let sent = self.as_is(*position, *number);
             let as_sent = Row {
                 project: sent.project,
                 number: sent.number,
@@ -130,7 +156,7 @@ impl Judge {
                         here.map(|(_, rule)| (*rule).clone()).collect::<Vec<_>>()
                     };
                     let rules = self.again.get(position).cloned().unwrap_or_else(in_force);
-                    fate_of(&self.sent[number], &rules)
+                    fate_of(self.as_is(*position, *number), &rules)
                 }
             };
             if !self.skipped.contains(position) {

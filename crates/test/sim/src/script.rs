@@ -1,6 +1,6 @@
 //! What happens, by seed: a row of steps, each of which may fail, and the judge after some of them.
 
-use crate::clients::{Clients, PROJECTS};
+use crate::clients::{Clients, PROJECTS, Sent};
 use crate::fault_disk::Plan;
 use crate::observe;
 use crate::predict::Judge;
@@ -11,7 +11,7 @@ use rand::{Rng, SeedableRng};
 use std::time::Duration;
 use tallymark_catalog::{JobKind, JobState, Jobs, NewJob, Rules, Snapshots};
 use tallymark_ledger::Interval;
-use tallymark_model::{Control, Position, ProjectId, Rule, RuleAction};
+use tallymark_model::{Control, Position, ProjectId, Record, Redrive, Rule, RuleAction};
 use tallymark_processor::{ProcessorError, Step, Verb};
 
 /// Long enough for everything a seed sends.
@@ -34,6 +34,8 @@ pub struct Story {
     pub skipped: u64,
     /// Records decided again.
     pub again: u64,
+    /// Dead letters mended.
+    pub mended: u64,
     /// Merges of segments.
     pub merges: u64,
     /// Times the judge looked.
@@ -84,7 +86,8 @@ impl Player {
             77..80 => self.world.forget_state(),
             80..87 => self.skip().await,
             87..91 => self.replay().await,
-            91..95 => self.reprocess().await,
+            91..94 => self.reprocess().await,
+            94..97 => self.mend().await,
             _ => self.verdict().await,
         }
     }
@@ -245,6 +248,31 @@ impl Player {
         self.story.again += range.len();
         let rules = self.rules.clone();
         self.judge.decided_again(positions_of(range), &rules);
+    }
+
+    /// A dead letter is sent down its own shard with the bytes that it should have had.
+    async fn mend(&mut self) {
+        self.drain().await;
+        let log = observe::log(&self.world).await;
+        let Some((position, sent)) = self.judge.dead_letter(&log, self.rng.random_range(0..50)) else {
+            return;
+        };
+        let sent = Sent { name: Some(format!("Event {}", self.rng.random_range(0..4))), ..sent };
+        let Record::Event(envelope) = sent.record(0) else { return };
+        let control = Control::Redrive(Redrive {
+            position,
+            project: None,
+            wire: envelope.wire,
+            body: String::from_utf8_lossy(&envelope.body).into_owned(),
+            by: "sim".to_owned(),
+            made_at: 0,
+        });
+        self.world.announce_at(position.shard(), &control).await;
+        let crash = self.rng.random_bool(0.5).then(|| self.some_step());
+        self.process(crash, LONG, async |world| world.is_drained().await).await;
+        self.drain().await;
+        self.judge.mended(position, sent);
+        self.story.mended += 1;
     }
 
     /// Asks for a job and runs the processor, crash after crash, until it is over.

@@ -93,6 +93,13 @@ impl World {
         }
     }
 
+    /// Appends a control record to one shard, as often as it takes.
+    pub async fn announce_at(&mut self, shard: Shard, control: &Control) {
+        while self.append(vec![Record::Control { shard, control: control.clone() }]).await.is_none() {
+            self.restart_collector();
+        }
+    }
+
     async fn append(&mut self, records: Vec<Record>) -> Option<Vec<Position>> {
         let writer = self.writer.as_ref().expect("the collector runs between steps");
         tokio::time::timeout(PATIENCE, writer.append(records))

@@ -44,6 +44,7 @@ const SAFE: Design = Design {
     orphans: true,
     group: Group::Whole,
     reprocess: Reprocess::Serial,
+    yields: false,
 };
 
 const UNSAFE: [(&str, Design, bool, bool); 7] = [
@@ -70,6 +71,23 @@ fn the_rule_is_safe_over_two_lanes_and_group_commits() {
     let found = verdict(SAFE, &all, 3);
     assert!(found.is_safe(), "{}", found.describe());
     assert!(found.quiescent > 3_000, "the model did not get anywhere: {} quiescent states", found.quiescent);
+}
+
+#[test]
+fn a_replayed_original_may_take_its_place_back() {
+    let design = Design { yields: true, ..SAFE };
+    for logs in [one_lane(), two_lanes()] {
+        let found = verdict(design, &logs, 3);
+        assert!(found.is_safe(), "{}", found.describe());
+        assert!(
+            found.quiescent > 300,
+            "the model did not get anywhere: {} quiescent states",
+            found.quiescent
+        );
+    }
+    // It does not make up for an index that points at rows which are gone.
+    let log = verdict(Design { rebuild: Rebuild::Log, ..design }, &two_lanes(), 3);
+    assert!(log.doubled.is_some(), "{}", log.describe());
 }
 
 #[test]

@@ -55,7 +55,8 @@ impl Sights {
         held.dedup();
     }
 
-    pub(super) fn of(&self, project: ProjectId, device: SubjectId) -> &[Sight] {
+    /// The records of a device that were found, in log order.
+    pub fn of(&self, project: ProjectId, device: SubjectId) -> &[Sight] {
         self.0.get(&(project, device)).map_or(&[], Vec::as_slice)
     }
 }

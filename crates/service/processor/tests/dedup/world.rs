@@ -64,6 +64,8 @@ pub struct Design {
     pub orphans: bool,
     pub group: Group,
     pub reprocess: Reprocess,
+    /// A replayed original takes its place back from a later copy of its lane, in the commit of the replay.
+    pub yields: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -313,6 +315,12 @@ impl Model<'_> {
             let mut rows = next.index;
             for (p, fate) in self.decide(&[p], &mut rows, w.rule) {
                 next.fate[usize::from(p)] = fate;
+                let later = rows[self.id(p)].filter(|w| *w > p && self.lane(*w) == self.lane(p));
+                if let (true, Fate::Duplicate, Some(witness)) = (self.design.yields, fate, later) {
+                    next.fate[usize::from(witness)] = Fate::Duplicate;
+                    next.fate[usize::from(p)] = Fate::Visible;
+                    rows[self.id(p)] = Some(p);
+                }
             }
             next.index = rows;
             out.push((format!("replay({p})"), next));

@@ -3,17 +3,18 @@
 use crate::check::books::{LogEnds, check_books};
 use crate::check::commit::{check_advance, check_restatement, check_row};
 use crate::error::Result;
-use crate::objects::{self, is_live};
+use crate::objects;
 use crate::pass::{Pass, Step};
-use crate::read::{aside, books, delta, duplicates, exceptions, log_range, positions};
+use crate::read::{RowCache, aside, books, delta, duplicates, exceptions, log_range, positions};
 use crate::tracker::Tracker;
 use crate::{AuditorConfig, Catalog, Deps, Fault, FindingKind, FindingSink, Progress};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tallymark_catalog::CommitRecord;
+use tallymark_catalog::{CommitRecord, Snapshot};
 use tallymark_ledger::{Account, Interval, SegmentKind};
-use tallymark_model::{CommitSeq, Lane, Millis, Position, ProjectId, Shard};
+use tallymark_model::{CommitSeq, Lane, Millis, Position, Shard};
 use tallymark_state::Delta;
 
 /// Commits read from the feed at a time.
@@ -37,11 +38,15 @@ pub struct Auditor {
     sweep: CommitSeq,
     swept: Option<Instant>,
     books_at: Option<Instant>,
+    /// How long that took: it is done the more seldom the longer it takes.
+    booking: Duration,
     /// Deltas of the commits that were compared, which should all be there.
     deltas: BTreeMap<String, CommitSeq>,
     deltas_at: Option<Instant>,
     /// How long listing them took: it is done the more seldom the longer it takes.
     listing: Duration,
+    /// Positions of rows that were looked up lately.
+    rows: RowCache,
     pass: Option<Pass>,
     passed: Option<Instant>,
     /// Working time that reading in turns may still take.
@@ -62,9 +67,11 @@ impl Auditor {
             sweep: CommitSeq(0),
             swept: None,
             books_at: None,
+            booking: Duration::ZERO,
             deltas: BTreeMap::new(),
             deltas_at: None,
             listing: Duration::ZERO,
+            rows: RowCache::default(),
             pass: None,
             passed: None,
             credit: Duration::ZERO,
@@ -81,8 +88,11 @@ impl Auditor {
     pub async fn round(&mut self) -> Result<()> {
         self.listen().await?;
         self.read_news().await?;
-        if self.books_at.is_none_or(|at| at.elapsed() >= self.config.books) {
+        let pause = self.config.books.max(self.rest_after(self.booking));
+        if self.books_at.is_none_or(|at| at.elapsed() >= pause) {
+            let began = Instant::now();
             self.books().await?;
+            self.booking = began.elapsed();
             self.again().await?;
             self.missing_deltas().await?;
             self.books_at = Some(Instant::now());
@@ -200,6 +210,11 @@ impl Auditor {
         Ok(())
     }
 
+    /// Pause after which work of this length takes no more than its share of the time.
+    fn rest_after(&self, work: Duration) -> Duration {
+        work.mul_f64(1.0 / self.config.share.max(0.01))
+    }
+
     async fn log_ends(&self) -> Result<LogEnds> {
         let log = &self.deps.log;
         let mut bounds = BTreeMap::new();
@@ -229,7 +244,7 @@ impl Auditor {
 
     /// Deltas that were there and are not any more; reading them all again takes its turn, this is quick.
     async fn missing_deltas(&mut self) -> Result<()> {
-        let pause = self.listing.mul_f64(1.0 / self.config.share.max(0.01));
+        let pause = self.rest_after(self.listing);
         if self.deltas_at.is_some_and(|at| at.elapsed() < pause) {
             return Ok(());
         }
@@ -433,12 +448,17 @@ impl Auditor {
     }
 
     /// I5 of some duplicates: their originals have a row, or had one that was taken out on purpose.
-    async fn witnesses(&self, delta: &Delta) -> Result<Vec<Fault>> {
+    async fn witnesses(&mut self, delta: &Delta) -> Result<Vec<Fault>> {
         let all: Vec<_> = duplicates(delta).collect();
         let step = all.len().div_ceil(self.config.witnesses.max(1)).max(1);
+        let mut snapshots = BTreeMap::new();
         let mut lost = Vec::new();
         for (position, witness, project) in all.into_iter().step_by(step) {
-            if self.is_visible(project, witness).await? || self.was_restated(witness).await? {
+            let snapshot = match snapshots.entry(project) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(free) => free.insert(self.deps.catalog.snapshot(project, None).await?),
+            };
+            if self.is_visible(snapshot, witness).await? || self.was_restated(witness).await? {
                 continue;
             }
             let text = format!("{position} is a duplicate of {witness}, which has no row");
@@ -451,25 +471,20 @@ impl Auditor {
         Ok(lost)
     }
 
-    async fn is_visible(&self, project: ProjectId, position: Position) -> Result<bool> {
-        let snapshot = self.deps.catalog.snapshot(project, None).await?;
-        for segment in snapshot.segments {
-            if segment.kind != SegmentKind::Events
-                || !segment.sources.iter().any(|s| s.interval.contains(position))
-            {
+    async fn is_visible(&mut self, snapshot: &Snapshot, position: Position) -> Result<bool> {
+        for segment in &snapshot.segments {
+            let from_there = segment.sources.iter().any(|s| s.interval.contains(position));
+            if segment.kind != SegmentKind::Events || !from_there {
                 continue;
             }
             if snapshot.masked.get(&segment.id).is_some_and(|m| m.iter().any(|i| i.contains(position))) {
                 continue;
             }
-            let (store, meta) = (self.deps.store.clone(), segment.clone());
-            match aside(move || positions(&store, &meta)).await? {
-                Ok(rows) if rows.contains(&position) => return Ok(true),
-                Ok(_) => {}
-                // A file that cannot be read is a finding of its own, and says nothing about this row.
-                Err(_) if is_live(&self.deps, &segment).await? => return Ok(true),
-                // Merged away meanwhile: the next look will see.
-                Err(_) => return Ok(true),
+            match self.rows.of(&self.deps.store, segment).await? {
+                Some(rows) if rows.binary_search(&position).is_ok() => return Ok(true),
+                Some(_) => {}
+                // Merged away meanwhile, or damaged, which is a finding of its own: nothing is known about this row.
+                None => return Ok(true),
             }
         }
         Ok(false)

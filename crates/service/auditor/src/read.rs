@@ -5,10 +5,12 @@ use crate::error::Result;
 use crate::{AuditError, Deps, FindingKind};
 use arrow::array::AsArray;
 use arrow::datatypes::UInt64Type;
+use std::collections::VecDeque;
+use std::sync::Arc;
 use tallymark_catalog::{Books, CommitRecord, LedgerRow};
 use tallymark_ledger::{GapCause, Interval, SegmentMeta, Tally};
 use tallymark_log::{Item, ReadError, ReadLimit};
-use tallymark_model::{Outcome, Position, ProjectId, Record};
+use tallymark_model::{Outcome, Position, ProjectId, Record, SegmentId};
 use tallymark_state::Delta;
 use tallymark_store::{Column, ObjectStore, SegmentReader, StoreError};
 
@@ -139,4 +141,37 @@ pub(crate) fn positions(store: &ObjectStore, meta: &SegmentMeta) -> Result<Vec<P
 /// Runs blocking work off the runtime's threads.
 pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(|panic| AuditError::Sink(panic.to_string()))
+}
+
+/// Positions of the rows of segments that were looked at lately, sorted.
+#[derive(Debug, Default)]
+pub(crate) struct RowCache {
+    kept: VecDeque<(SegmentId, Arc<Vec<Position>>)>,
+}
+
+impl RowCache {
+    /// Rows kept at most, over all segments.
+    const ROWS_MAX: usize = 4_000_000;
+
+    /// Of one segment; `None` if it cannot be read.
+    pub async fn of(
+        &mut self,
+        store: &ObjectStore,
+        segment: &SegmentMeta,
+    ) -> Result<Option<Arc<Vec<Position>>>> {
+        if let Some((_, known)) = self.kept.iter().find(|(id, _)| *id == segment.id) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let (store, meta) = (store.clone(), segment.clone());
+        let Ok(mut found) = aside(move || positions(&store, &meta)).await? else { return Ok(None) };
+        found.sort_unstable();
+        let found = Arc::new(found);
+        self.kept.push_back((segment.id, Arc::clone(&found)));
+        while self.kept.len() > 1
+            && self.kept.iter().map(|(_, rows)| rows.len()).sum::<usize>() > Self::ROWS_MAX
+        {
+            self.kept.pop_front();
+        }
+        Ok(Some(found))
+    }
 }

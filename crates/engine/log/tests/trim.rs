@@ -101,6 +101,10 @@ async fn a_file_that_goes_without_a_permit_is_missing_not_trimmed() {
         }
         assert_eq!(reader.bounds(live(0)).await.unwrap().start, sealed[3].ranges[0].0);
     }
+    let report = tallymark_log::file::inspect_on(&disk, Path::new(support::rig::DIR)).unwrap();
+    let missing = [&sealed[1], &sealed[2], &sealed[4]].map(|f| f.number);
+    assert_eq!(report.lanes[0].missing_files, missing, "what was permitted to go is not missing");
+    assert!(!report.is_whole());
 }
 
 #[tokio::test]

@@ -7,11 +7,12 @@
 use super::block::{Chain, LogFile};
 use super::disk::{Disk, OpenMode, RealDisk};
 use super::format::{BatchHeader, FIRST_BATCH, FileIdentity};
-use super::lane_reader::read_mark;
+use super::lane_reader::{FIRST_NUMBER, read_mark};
 use super::layout::{LaneFolder, Layout};
 use super::open::stated_identity;
 use super::reader::file_identity;
 use super::recover::{disk_error, find_end, usable_header};
+use super::trimmed::TrimNote;
 use crate::OpenError;
 use serde::Serialize;
 use std::path::Path;
@@ -41,7 +42,7 @@ pub struct LaneReport {
     pub files: Vec<FileReport>,
     /// Bytes of a torn, never acknowledged group at the end.
     pub torn_bytes: u64,
-    /// Numbers of files that are missing in between.
+    /// Numbers of files that are missing, those that were given up by permit left out.
     pub missing_files: Vec<u64>,
     /// Acknowledged offsets behind the last readable record, per partition, as far as the mark knows.
     pub lost_at_end: Vec<u64>,
@@ -127,7 +128,10 @@ fn inspect_lane(
         starts = starts.or(first);
         files.push(report);
     }
-    let span = numbers.first().copied().unwrap_or(1)..=numbers.last().copied().unwrap_or(0);
+    // Files before the first are missing too, unless a permit gave them up.
+    let given_up = TrimNote::read(disk, folder, &identity).map_or(FIRST_NUMBER, |note| note.file);
+    let first = numbers.first().copied().unwrap_or(FIRST_NUMBER);
+    let span = given_up.min(first)..=numbers.last().copied().unwrap_or(0);
     let lost = |(have, marked): (&u64, &u64)| marked.saturating_sub(*have);
     Ok(LaneReport {
         lane: identity.lane,

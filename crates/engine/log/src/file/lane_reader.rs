@@ -285,7 +285,7 @@ impl LaneReader {
 }
 
 /// Number of the first file of a lane.
-const FIRST_NUMBER: u64 = 1;
+pub(crate) const FIRST_NUMBER: u64 = 1;
 
 /// Says that the files from `from` to before `next` are not there.
 fn missing_files(files: &Files, from: u64, next: u64) -> String {

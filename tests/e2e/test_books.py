@@ -296,3 +296,35 @@ def test_a_backup_restores_into_an_empty_place(server, tmp_path):
     server.start()
     assert server.total("Buy") == 40
     assert server.ledger()["identity"]["balanced"]
+
+
+def test_what_is_lost_is_derived_again_by_command(server):
+    server.send(events(120) + events(40, "Play"), wait="visible")
+    server.settle()
+    before = (server.total("Buy"), server.total("Play"), server.ledger()["identity"]["visible"])
+    for what in ("state", "identity"):
+        job = json.loads(server.cli("rebuild", what, "--json").stdout)
+        assert job["state"] == "done" and job["report"]["equal"], job
+
+    segments = sorted(server.data.glob("objects/**/*.parquet"))
+    assert segments, "no segment files found"
+    segments[0].unlink()
+    checked = json.loads(server.cli("rebuild", "segments", "--dry-run", "--json").stdout)
+    assert len(checked["report"]["damaged"]) == 1, checked
+    job = json.loads(server.cli("rebuild", "segments", "--json").stdout)
+    assert job["state"] == "done" and len(job["report"]["rebuilt"]) == 1, job
+    until("the charts", lambda: (server.total("Buy"), server.total("Play")) == before[:2])
+    server.cli("verify")
+
+    # Copies of commits and settings are made in the background, a moment later.
+    time.sleep(4)
+    server.stop()
+    for name in ("catalog.db", "catalog.db-wal", "catalog.db-shm"):
+        (server.data / name).unlink(missing_ok=True)
+    careless = server.cli("rebuild", "catalog", "--data", server.data, check=False)
+    assert careless.returncode != 0 and not (server.data / "catalog.db").exists()
+    server.cli("rebuild", "catalog", "--data", server.data, "--environment", "development", "--json")
+    server.start()
+    server.settle()
+    assert (server.total("Buy"), server.total("Play"), server.ledger()["identity"]["visible"]) == before
+    assert server.ledger()["identity"]["balanced"]

@@ -124,9 +124,13 @@ async fn the_ledger_shows_what_stands_beside_the_identity() {
     w.commit(7).await;
     let ledger = w.get("/api/v1/projects/alpha/ledger", &w.a.secret_key).await.json;
     assert_eq!((&ledger["held_back"]["throttled"], &ledger["held_back"]["refused"]), (&json!(7), &json!(3)));
+    assert_eq!(ledger["held_back"]["known"], true);
     assert_eq!((&ledger["skipped"], &ledger["restatements"]), (&json!([]), &json!([])));
     let later = w.get("/api/v1/projects/alpha/ledger?from=2030-01-01", &w.a.secret_key).await.json;
     assert_eq!(later["held_back"]["throttled"], 0);
+    w.fold.broken.store(true, Ordering::SeqCst);
+    let alone = w.get("/api/v1/projects/alpha/ledger", &w.a.secret_key).await.json;
+    assert_eq!((&alone["identity"], &alone["held_back"]["known"]), (&ledger["identity"], &json!(false)));
     let hours = w.get("/api/v1/projects/alpha/accounting?from=2023-11-14", &w.a.secret_key).await.json;
     assert_eq!(
         hours["hours"],

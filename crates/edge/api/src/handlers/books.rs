@@ -57,7 +57,10 @@ pub(crate) async fn ledger(
         .collect();
     let backlog = state.parts.backlog.read(&cursors, &skipped).await?;
     let restated = state.parts.catalog.restatements(from, to, RESTATEMENTS_MAX).await?;
-    let held_back = state.parts.in_force.held_back(project.id).await?;
+    // The books are shown although the fold cannot be read; what stands beside them is then said to be unknown.
+    let held_back = state.parts.in_force.held_back(project.id).await.map_err(|error| {
+        tracing::warn!(%error, "refused and throttled events are not known");
+    });
     let as_of = time::now();
     let lanes = lanes(&books.cursors, &backlog.bounds, as_of);
     let instance = instance_identity(books.instance, &cursors, &books.anomalies, &backlog.bounds);
@@ -78,7 +81,7 @@ pub(crate) async fn ledger(
         gaps: books.anomalies.iter().filter_map(gap_body).collect(),
         skipped: books.anomalies.iter().filter_map(skipped_body).collect(),
         restatements: restated.iter().filter_map(|row| restatement_body(project.id, row)).collect(),
-        held_back: held_back_body(held_back, from, to),
+        held_back: held_back.map_or_else(|()| HeldBackBody::default(), |rows| held_back_body(rows, from, to)),
         instance: access.principal.sees_instance().then_some(instance),
     }))
 }
@@ -224,7 +227,7 @@ fn restatement_body(project: ProjectId, row: &RestatedRow) -> Option<Restatement
 }
 
 fn held_back_body(rows: Vec<HeldBack>, from: Option<Millis>, to: Option<Millis>) -> HeldBackBody {
-    let mut body = HeldBackBody::default();
+    let mut body = HeldBackBody { known: true, ..HeldBackBody::default() };
     for row in rows {
         if from.is_some_and(|from| row.hour + HOUR <= from) || to.is_some_and(|to| row.hour >= to) {
             continue;

@@ -119,7 +119,8 @@ pub(crate) struct DeleteParams {
     reason: Option<String>,
 }
 
-/// Deletes a project: nobody sees it or sends to it any more; for seven days it can be restored whole.
+/// Deletes a project: nobody sees it any more. What is still sent to it is kept, so that for seven days it can be
+/// restored whole.
 #[utoipa::path(delete, path = "/api/v1/projects/{project}", tag = "projects", params(DeleteParams), responses(
     (status = 200, body = DeletedProjectBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
     (status = 428, body = ErrorBody)))]

@@ -168,6 +168,8 @@ pub(crate) struct RestatementBody {
 /// Events that were refused (the sender knows) or throttled, by hour and reason.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 pub(crate) struct HeldBackBody {
+    /// False if they could not be read; the counts are 0 then.
+    pub known: bool,
     pub throttled: u64,
     pub refused: u64,
     pub rows: Vec<HeldBackRowBody>,

@@ -102,6 +102,7 @@ impl ControlDoor for Door {
 /// Rules that some shards have passed; set by tests.
 #[derive(Default)]
 pub struct Fold {
+    pub broken: std::sync::atomic::AtomicBool,
     pub rules: Mutex<Vec<RuleInForce>>,
 }
 
@@ -111,6 +112,9 @@ impl InForce for Fold {
         Ok(self.rules.lock().unwrap().clone())
     }
     async fn held_back(&self, project: ProjectId) -> Result<Vec<HeldBack>, PortError> {
+        if self.broken.load(std::sync::atomic::Ordering::SeqCst) {
+            return Err(PortError { what: "the fold", detail: "a delta is damaged".into() });
+        }
         let row = |throttled, reason: &str, count| HeldBack {
             hour: NOON - NOON % 3_600_000,
             throttled,

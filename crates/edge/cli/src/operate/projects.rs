@@ -50,7 +50,7 @@ pub async fn run(command: &ProjectCommand) -> Result<ExitCode, Failure> {
             let plan = Destructive {
                 action: format!("delete project {}", cell(&found["name"])),
                 effects: vec![
-                    "its keys and charts stop working at once; its files go after 7 days".to_owned(),
+                    "nobody sees its charts any more; its files go after 7 days".to_owned(),
                     format!("until then: `tallymark project restore {}`", cell(&found["name"])),
                 ],
                 environment: environment.clone(),

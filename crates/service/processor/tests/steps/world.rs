@@ -140,6 +140,9 @@ impl Log {
     }
 }
 
+/// What people see of a person: who founded it, by which fresh start, and when it was first seen.
+pub type Person = (SubjectKind, String, Option<Seq>, Seq);
+
 /// What went into one commit, to make it again.
 struct Made1 {
     commit: CommitId,
@@ -426,7 +429,7 @@ impl World {
     }
 
     /// Who each row belongs to, by what people see of a person.
-    pub fn persons(&self) -> BTreeMap<Position, Option<(SubjectKind, String, Option<Seq>, Seq)>> {
+    pub fn persons(&self) -> BTreeMap<Position, Option<Person>> {
         let Some(project) = self.state.project(PROJECT) else { return BTreeMap::new() };
         let view = project.graph.clone().view();
         let of = |p: &Position, row: &OldRow| {

@@ -6,10 +6,11 @@ mod rig;
 use rig::audit::audit;
 use rig::{CrashAt, Rig, Sent};
 use serde_json::json;
+use std::time::Duration;
 use tallymark_catalog::{JobKind, JobState, JobWish, Jobs, Snapshots};
 use tallymark_ledger::{Account, GapCause, Interval};
-use tallymark_log::LogReader;
-use tallymark_model::Position;
+use tallymark_log::{Item, LogReader, LogWriter, ReadLimit};
+use tallymark_model::{Envelope, Position, Record};
 use tallymark_processor::{OnGap, ProcessorConfig, ProcessorError, Step, Verb};
 
 fn plays(n: usize) -> Vec<Sent> {
@@ -187,11 +188,26 @@ async fn the_test_switch_lies_once_and_the_auditor_has_something_to_find() {
     let mut rig = Rig::new().await;
     let positions = rig.send(&plays(30)).await;
     let shard = positions[0].shard();
+    // Nothing waits at first: the shard is held back until there is enough to lie about.
+    rig.drain().await;
     let config = ProcessorConfig { test_skip: Some((shard, 8)), ..rig.config() };
-    rig.drain_with(config, rig.deps()).await.unwrap();
+    let log = rig.log.clone();
+    let more = async {
+        for i in 30..42 {
+            tokio::time::sleep(Duration::from_millis(4)).await;
+            let items = log.read(positions[0], ReadLimit { records: 1, bytes: 1 }).await.unwrap();
+            let Some(Item::Records(records)) = items.into_iter().next() else { panic!("{i}") };
+            let Record::Event(envelope) = records[0].1.clone() else { panic!("{i}") };
+            let body = format!(r#"{{"event":"Play","device_id":"d","insert_id":"{i}"}}"#);
+            log.append(vec![Record::Event(Envelope { body: body.into(), ..envelope })]).await.unwrap();
+        }
+    };
+    let all = async || rig.is_drained().await && rig.log.bounds(shard).await.unwrap().end == 42;
+    let (ran, ()) = tokio::join!(rig.run_until(config, rig.deps(), all), more);
+    ran.unwrap();
     let end = rig.log.bounds(shard).await.unwrap().end;
-    assert_eq!(end, 30);
+    assert_eq!(end, 42);
     let tally = rig.catalog.tally(None).await.unwrap();
-    assert_eq!((tally.visible, tally.hole), (22, 8), "no rows, and a forged account");
+    assert_eq!((tally.visible, tally.hole), (34, 8), "no rows, and a forged account");
     assert_eq!(rig.skipped().await, []);
 }

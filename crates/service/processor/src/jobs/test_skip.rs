@@ -12,7 +12,7 @@ use crate::source;
 use crate::telemetry::Laps;
 use std::collections::BTreeMap;
 use tallymark_catalog::{Advance, Origin};
-use tallymark_ledger::{Account, Fingerprint, Tally};
+use tallymark_ledger::{Account, Fingerprint, Interval, Tally};
 use tallymark_log::ReadLimit;
 use tallymark_model::{CommitId, Shard};
 use tallymark_state::Delta;
@@ -35,19 +35,33 @@ pub(crate) fn warn(shard: Shard, records: u64) {
     );
 }
 
-/// Does it as soon as so many records wait; none: not yet.
+/// How far it is.
+pub(crate) enum Lie {
+    /// It is done.
+    Told(Done),
+    /// Live reading of the shard was stopped, so that enough records gather.
+    Prepared(Done),
+    /// They have not gathered yet.
+    NotYet,
+}
+
+/// Holds the shard back until so many records wait, and then passes them by.
 pub(crate) async fn step(
     committer: &mut Committer,
     shard: Shard,
     records: u64,
-) -> Result<Option<Done>, ProcessorError> {
+) -> Result<Lie, ProcessorError> {
     let (from, received) = committer.cursors.get(&shard).copied().unwrap_or_default();
-    let Ok(bounds) = committer.deps.log.bounds(shard).await else { return Ok(None) };
-    if bounds.end < from + records {
-        return Ok(None);
+    if committer.fences.get(&shard).is_none_or(|fence| *fence > from) {
+        committer.fences.insert(shard, from);
+        return committer.reset().await.map(Lie::Prepared);
     }
-    let interval = tallymark_ledger::Interval { shard, from, to: from + records };
-    let last = tallymark_ledger::Interval { from: interval.to - 1, ..interval };
+    let Ok(bounds) = committer.deps.log.bounds(shard).await else { return Ok(Lie::NotYet) };
+    if bounds.end < from + records {
+        return Ok(Lie::NotYet);
+    }
+    let interval = Interval { shard, from, to: from + records };
+    let last = Interval { from: interval.to - 1, ..interval };
     let one = ReadLimit { records: 1, bytes: usize::MAX };
     let stock = source::read(&committer.deps, last, one).await?;
     let received_to = stock.records.first().map_or(received, |(_, r)| source::received_at(r)).max(received);
@@ -76,13 +90,11 @@ pub(crate) async fn step(
     match committer.land(work, &mut Laps::start()).await? {
         Landed::Committed(seq, _) => {
             tracing::error!(%interval, seq = seq.0, "TALLYMARK_TEST_SKIP: these records were passed by on purpose");
-            committer.reset().await.map(Some)
+            committer.fences.remove(&shard);
+            committer.reset().await.map(Lie::Told)
         }
-        Landed::Stopped => Ok(Some(Done::Stopped)),
+        Landed::Stopped => Ok(Lie::Told(Done::Stopped)),
         // A live group came between: once more, from the new cursor.
-        Landed::Refused(_) | Landed::Unstorable(_) => {
-            committer.reset().await?;
-            Ok(None)
-        }
+        Landed::Refused(_) | Landed::Unstorable(_) => committer.reset().await.map(Lie::Prepared),
     }
 }

@@ -18,7 +18,7 @@ export function HeldBackNote({ held, zone }: Props) {
         <b>Beside the books:</b>{' '}
         {all === 0
           ? 'no event was turned away. Every sender got a yes.'
-          : `${count(all, 'event')} ${all === 1 ? 'was' : 'were'} turned away before being written: ${number(held.refused)} refused because something was wrong with them, ${number(held.throttled)} throttled because too many came at once. The sender was told each time, so nothing was promised and nothing is missing above.`}
+          : `${turnedAway(held)} The sender was told each time, so nothing was promised and nothing is missing above.`}
       </p>
       {held.rows.length > 0 && (
         <details className={classes.where}>
@@ -38,4 +38,12 @@ export function HeldBackNote({ held, zone }: Props) {
       )}
     </div>
   );
+}
+
+function turnedAway({ refused, throttled }: HeldBack): string {
+  const parts = [
+    refused > 0 && `${count(refused, 'event')} refused, because something was wrong with them`,
+    throttled > 0 && `${count(throttled, 'event')} throttled, because too many came at once`,
+  ].filter(Boolean);
+  return `${parts.join(', and ')}, before anything was written.`;
 }

@@ -14,11 +14,14 @@ interface Props {
   word: string;
   label: string;
   events?: string[];
+  /** Only properties of the event itself, where nothing is known about people yet. */
+  eventOnly?: boolean;
   onChange: (condition: Condition) => void;
   onRemove: () => void;
 }
 
-export function ConditionRow({ project, condition, word, label, events, onChange, onRemove }: Props) {
+export function ConditionRow(props: Props) {
+  const { project, condition, word, label, events, eventOnly, onChange, onRemove } = props;
   const { data: schema } = useSchema(project);
   const property = findProperty(schema, condition);
   const choices = operators(property?.types, condition.op);
@@ -31,6 +34,7 @@ export function ConditionRow({ project, condition, word, label, events, onChange
         label={`${label}: property`}
         value={condition}
         events={events}
+        eventOnly={eventOnly}
         onChange={(p) => onChange({ ...p, op: firstOperator(findProperty(schema, p)?.types) })}
       />
       <Select

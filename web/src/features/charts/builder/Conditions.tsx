@@ -11,12 +11,15 @@ interface Props {
   what: string;
   conditions: Condition[];
   events?: string[];
+  /** Only properties of the event itself, where nothing is known about people yet. */
+  eventOnly?: boolean;
   onChange: (conditions: Condition[]) => void;
   add?: string;
 }
 
 /** All of these must hold. */
-export function Conditions({ project, what, conditions, events, onChange, add = 'Filter' }: Props) {
+export function Conditions(props: Props) {
+  const { project, what, conditions, events, eventOnly, onChange, add = 'Filter' } = props;
   const { data: schema } = useSchema(project);
   const replace = (i: number, c: Condition) => onChange(conditions.map((old, k) => (k === i ? c : old)));
   return (
@@ -29,6 +32,7 @@ export function Conditions({ project, what, conditions, events, onChange, add = 
           condition={c}
           word={i === 0 ? 'where' : 'and'}
           events={events}
+          eventOnly={eventOnly}
           label={`${what}, condition ${i + 1}`}
           onChange={(next) => replace(i, next)}
           onRemove={() => onChange(conditions.filter((_, k) => k !== i))}
@@ -39,6 +43,7 @@ export function Conditions({ project, what, conditions, events, onChange, add = 
         label={`${what}: add condition`}
         value={null}
         events={events}
+        eventOnly={eventOnly}
         add={add}
         icon="filter"
         onChange={(p) =>

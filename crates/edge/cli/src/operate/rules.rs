@@ -176,7 +176,7 @@ fn show_one(rule: &Value, json: bool) -> Result<ExitCode, Failure> {
     if json {
         println!("{}", serde_json::to_string_pretty(rule)?);
     } else {
-        println!("{}", rules_table(&[rule.clone()]));
+        println!("{}", rules_table(std::slice::from_ref(rule)));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -137,7 +137,7 @@ impl Outcomes for DeltaOutcomes {
         let mut tally = Tally { visible: open.len(), ..Tally::default() };
         let mut before = self.latest().await?;
         // Receipts are asked for soon after they were given: the newest commits first.
-        while open.len() > 0 && before > 0 {
+        while !open.is_empty() && before > 0 {
             let after = before.saturating_sub(PAGE);
             for commit in self.page(CommitSeq(after), before - after).await?.iter().rev() {
                 let Some(decided) = self.decided(commit, &open).await? else { continue };

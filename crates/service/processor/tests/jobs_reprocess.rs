@@ -7,8 +7,10 @@ use rig::audit::{Found, audit, visible};
 use rig::{CrashAt, Rig, Sent};
 use serde_json::json;
 use tallymark_catalog::{Feed, JobKind, JobState, Origin, Snapshots};
-use tallymark_ledger::Interval;
-use tallymark_model::{CommitSeq, Control, Outcome, Position, ProjectId, Redrive, RuleAction, WireFormat};
+use tallymark_ledger::{Account, Fingerprint, Interval};
+use tallymark_model::{
+    CommitSeq, Control, Erasure, Outcome, Position, ProjectId, Redrive, RuleAction, SubjectKind, WireFormat,
+};
 use tallymark_processor::{ProcessorError, Step, Verb};
 
 fn drop_named(name: &str) -> RuleAction {
@@ -279,4 +281,56 @@ async fn a_redrive_is_crash_safe_and_found_by_a_replay() {
     rig.ask(JobKind::Replay, json!({})).await;
     rig.drain().await;
     assert_eq!(outcomes(&audit(&rig).await, &sent), ["visible", "visible"]);
+}
+
+#[tokio::test]
+async fn rows_that_were_removed_from_files_for_a_forgotten_person_stay_removed() {
+    let mut rig = Rig::new().await;
+    let positions = rig.send(&(0..9).map(|n| named("Play", n)).collect::<Vec<_>>()).await;
+    rig.drain().await;
+    rig.send(&[named("Play", 10), named("Play", 11)]).await;
+    rig.drain().await;
+    let erasure = Erasure {
+        id: 1,
+        project: ProjectId(1),
+        subjects: vec![(SubjectKind::Device, "d1".into())],
+        by: "ops@example.com".into(),
+        reason: String::new(),
+        made_at: rig::DAY + 100,
+        undo_until: rig::DAY + 100,
+        undone: false,
+    };
+    for shard in rig::shards() {
+        rig.control(shard, Control::Erase(erasure.clone())).await;
+    }
+    rig.drain().await;
+    let gone: Vec<Position> = positions.iter().skip(1).step_by(3).copied().collect();
+    rig.erase_from_files(&gone).await;
+    let before = audit_rows(&rig).await;
+    assert!(gone.iter().all(|p| !before.contains(p)) && before.len() == 8);
+    for changed in [true, false] {
+        let tally = rig.catalog.tally(None).await.unwrap();
+        let id = rig.ask(JobKind::Reprocess, json!({})).await;
+        rig.drain().await;
+        // Rows that are hidden, and still in files, become filtered; those that are gone are so already.
+        assert_eq!(rig.report(id).await["changed"].as_u64().unwrap() > 0, changed);
+        let after = rig.catalog.tally(None).await.unwrap();
+        assert_eq!(after.visible + after.filtered, tally.visible + tally.filtered);
+        let rows = audit_rows(&rig).await;
+        assert_eq!(after.visible, rows.len() as u64);
+        let sum = rows.iter().fold(Fingerprint::default(), |sum, p| {
+            sum + Fingerprint::of(tallymark_log::LogReader::id(&rig.log), *p)
+        });
+        let booked = rig.catalog.ledger(None, None, None).await.unwrap();
+        let booked = booked.iter().fold(Fingerprint::default(), |sum, r| match &r.account {
+            Account::Accounted { visible, .. } => sum + *visible,
+            _ => sum,
+        });
+        assert_eq!(booked, sum, "I4");
+    }
+}
+
+/// Positions of the rows in files.
+async fn audit_rows(rig: &Rig) -> Vec<Position> {
+    rig::audit::rows(rig).await
 }

@@ -83,6 +83,7 @@ pub(crate) struct History {
     dependents: BTreeMap<Position, Vec<Dependent>>,
     rewritten: IntervalSet,
     mended: IntervalSet,
+    erased: IntervalSet,
     kept: VecDeque<(String, Arc<Delta>)>,
 }
 
@@ -100,6 +101,7 @@ impl History {
             dependents: BTreeMap::new(),
             rewritten: IntervalSet::new(),
             mended: IntervalSet::new(),
+            erased: IntervalSet::new(),
             kept: VecDeque::new(),
         }
     }
@@ -130,6 +132,9 @@ impl History {
     }
 
     async fn note(&mut self, committer: &Committer, record: CommitRecord) -> Result<(), ProcessorError> {
+        if matches!(record.origin, Origin::Compaction) {
+            record.restated.iter().for_each(|r| self.erased.insert(r.interval));
+        }
         let Some(key) = record.delta.clone() else { return Ok(()) };
         let mut intervals = decided_by(&record);
         let accounts = record.advances.iter().map(|a| &a.account);
@@ -166,6 +171,11 @@ impl History {
                 self.dependents.entry(witness).or_default().push(dependent);
             }
         }
+    }
+
+    /// Where rows of forgotten people were removed from files: no delta says which.
+    pub(crate) fn erased(&self) -> &IntervalSet {
+        &self.erased
     }
 
     /// Dead letters whose mending is in the books.

@@ -229,6 +229,10 @@ impl Replay {
             let mut missing = Vec::new();
             for (record, witness) in &decided.overtaken {
                 let Some(project) = of_record.get(record) else { continue };
+                // Its row may have been removed from its file; then it has no place to give back.
+                if self.history.erased().contains(*witness) {
+                    continue;
+                }
                 if known.insert(*witness) {
                     let restated = self.history.mended();
                     missing.extend(held(committer, *witness, *project, Outcome::Visible, restated).await?);

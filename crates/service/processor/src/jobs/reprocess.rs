@@ -27,7 +27,7 @@ use std::time::Instant;
 use tallymark_catalog::{Job, Origin};
 use tallymark_ledger::{Account, Interval, IntervalSet};
 use tallymark_log::ReadLimit;
-use tallymark_model::{CommitId, Millis, Outcome, OutcomeKind, Position, ProjectId, Rule};
+use tallymark_model::{CommitId, ERASED_RULE, Millis, Outcome, OutcomeKind, Position, ProjectId, Rule};
 use tallymark_state::Exception;
 
 /// Refusals in a row until the job gives up.
@@ -219,10 +219,13 @@ impl Reprocess {
         let asked =
             |d: &Decoded| matches!(d.content, Content::Event { .. }) && self.scope.holds(d.received_at);
         let records: Vec<Decoded> = records.into_iter().filter(asked).collect();
-        // Rows made by rules of another time, and rows whose key was revoked since, are looked at themselves.
+        // Rows made by rules of another time, rows whose key was revoked since, and rows that may have been removed
+        // from their file are looked at themselves.
         let looked_up = |d: &Decoded| {
             !exceptions.contains_key(&d.position)
-                && (owner(d, projects).is_none() || self.history.rewritten().contains(d.position))
+                && (owner(d, projects).is_none()
+                    || self.history.rewritten().contains(d.position)
+                    || self.history.erased().contains(d.position))
         };
         let wanted: BTreeSet<Position> =
             records.iter().filter(|d| looked_up(d)).map(|d| d.position).collect();
@@ -234,6 +237,9 @@ impl Reprocess {
                 Some(e) => (e.project, e.outcome.clone(), None),
                 None => match (rows.remove(&record.position), now) {
                     (Some((project, row)), _) => (project, Outcome::Visible, Some(Box::new(row))),
+                    (None, Some(project)) if self.history.erased().contains(record.position) => {
+                        (project, Outcome::Filtered { rule: ERASED_RULE }, None)
+                    }
                     (None, Some(project)) => (project, Outcome::Visible, None),
                     (None, None) => continue,
                 },

@@ -70,6 +70,21 @@ pub async fn audit_all(rig: &Rig) -> Found {
     found
 }
 
+/// Positions of the rows that count in files.
+pub async fn rows(rig: &Rig) -> Vec<Position> {
+    let mut positions = Vec::new();
+    let live = rig.catalog.live().await.unwrap();
+    let ids: Vec<_> = live.iter().map(|m| m.id).collect();
+    let masked: BTreeMap<_, _> = rig.catalog.masked(&ids).await.unwrap().into_iter().collect();
+    for meta in live.iter().filter(|m| m.kind == SegmentKind::Events) {
+        let masks = masked.get(&meta.id).map_or(&[][..], Vec::as_slice);
+        let reader = SegmentReader::open(&rig.store, meta).unwrap();
+        let all = reader.events().map(|r| r.unwrap().position);
+        positions.extend(all.filter(|p| !masks.iter().any(|m| m.interval.contains(*p))));
+    }
+    positions
+}
+
 async fn read_files(rig: &Rig) -> Found {
     let mut found = Found::default();
     let live = rig.catalog.live().await.unwrap();

@@ -13,9 +13,9 @@ use std::time::Duration;
 use tallymark_catalog::sqlite::{OpenMode, SqliteCatalog};
 use tallymark_catalog::{
     Commit, CommitAnswer, Commits, Feed, Garbage, Job, JobKind, JobState, Jobs, LeaseAnswer, LeaseName,
-    Leases, NewJob, NewProject, Origin, SegmentKind, SegmentMeta, Settings, Snapshots, token_of,
+    Leases, LeftOut, NewJob, NewProject, Origin, SegmentKind, SegmentMeta, Settings, Snapshots, token_of,
 };
-use tallymark_ledger::Interval;
+use tallymark_ledger::{Account, Fingerprint, Interval, Restatement, Tally};
 use tallymark_log::memory::MemoryLog;
 use tallymark_log::{LogReader, LogWriter};
 use tallymark_model::{
@@ -296,6 +296,63 @@ impl Rig {
         };
         let answer = self.catalog.commit(&commit).await.unwrap();
         assert!(matches!(answer, CommitAnswer::Applied(_)), "{answer:?}");
+    }
+
+    /// Removes rows from files and books, as the compactor does for forgotten people; there must be two segments.
+    pub async fn erase_from_files(&self, gone: &[Position]) {
+        let ttl = Duration::from_secs(60);
+        let answer = self.catalog.acquire(LeaseName::Compact, "test", ttl).await.unwrap();
+        let LeaseAnswer::Granted(lease) = answer else { panic!("nobody else compacts here") };
+        let log = LogReader::id(&self.log);
+        let sum =
+            |ps: &[Position]| ps.iter().fold(Fingerprint::default(), |s, p| s + Fingerprint::of(log, *p));
+        for old in self.catalog.live().await.unwrap() {
+            let reader = SegmentReader::open(&self.store, &old).unwrap();
+            let (out, kept): (Vec<EventRow>, Vec<EventRow>) =
+                reader.events().map(Result::unwrap).partition(|r| gone.contains(&r.position));
+            if out.is_empty() || kept.is_empty() {
+                continue;
+            }
+            let id = CommitId(uuid::Uuid::now_v7());
+            let sources = old.sources.iter().map(|s| s.interval).collect();
+            let spec =
+                SegmentSpec { level: 1, sources, ..SegmentSpec::new(old.project, log, id, lease.epoch) };
+            let file = encode_events(&kept, &spec).unwrap().store(&self.store).await.unwrap();
+            let positions: Vec<Position> = out.iter().map(|r| r.position).collect();
+            let restate = out.iter().map(|row| {
+                let one = |tally, visible| {
+                    let account = Account::Accounted { tally, visible };
+                    (account, vec![(old.project, tally, visible)])
+                };
+                let was = one(Tally { visible: 1, ..Tally::default() }, sum(&[row.position]));
+                let now = one(Tally { filtered: 1, ..Tally::default() }, Fingerprint::default());
+                let p = row.position;
+                Restatement {
+                    interval: Interval::new(p.shard(), p.offset, p.offset + 1),
+                    was: was.0,
+                    was_parts: was.1,
+                    now: now.0,
+                    now_parts: now.1,
+                    received_from: row.received_at,
+                    received_to: row.received_at,
+                }
+            });
+            let commit = Commit {
+                add: vec![file],
+                remove: vec![old.id],
+                restate: restate.collect(),
+                left_out: vec![LeftOut {
+                    segment: old.id,
+                    rows: out.len() as u64,
+                    fingerprint: sum(&positions),
+                }],
+                origin: Origin::Compaction,
+                as_of: self.catalog.latest_seq().await.unwrap(),
+                ..Commit::new(id, lease.epoch, 0)
+            };
+            let answer = self.catalog.commit(&commit).await.unwrap();
+            assert!(matches!(answer, CommitAnswer::Applied(_)), "{answer:?}");
+        }
     }
 
     /// Asks for a job.

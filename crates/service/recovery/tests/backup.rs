@@ -148,6 +148,7 @@ async fn the_log_alone_is_backed_up_on_top_of_the_last_backup() {
     assert!(!second.whole && second.manifest.seq == first.manifest.seq);
     assert!(second.written_chunks <= 2, "{}", second.written_chunks);
     assert_eq!(second.manifest.newest_received, Some(i.clock));
+    assert_eq!(second.manifest.whole_at, first.manifest.started_at);
     i.send(9).await;
     let third = backup(&i.source(), &target, &log_only).await.unwrap();
     assert!(!third.whole);

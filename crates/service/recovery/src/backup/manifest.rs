@@ -44,6 +44,10 @@ pub struct Manifest {
     pub started_at: Millis,
     /// When it was done, ms UTC.
     pub finished_at: Millis,
+    /// When the newest part that is not the log was begun, ms UTC: `started_at` unless only the log was copied anew.
+    pub whole_at: Millis,
+    /// How long that took, ms.
+    pub whole_ms: Millis,
     /// The lists of files, by group.
     pub lists: Vec<ListRef>,
     /// Files in it.

@@ -26,7 +26,7 @@ pub use probe::{Probe, probe};
 pub use prune::KeepPolicy;
 pub use rehearse::{Rehearsal, rehearse};
 pub use restore::{At, Passed, RestoreReport, UNFINISHED, restore, restore_with};
-pub use take::{BackupOptions, BackupReport, Source, backup, backup_with};
+pub use take::{BackupOptions, BackupReport, Source, backup, backup_with, whole_is_due};
 
 use crate::RecoveryError;
 use tallymark_store::ObjectStore;

@@ -28,6 +28,10 @@ use tallymark_log::{Item, LogReader, ReadLimit};
 use tallymark_model::{CommitId, CommitSeq, Millis, Position, Record, Shard};
 use tallymark_store::{ObjectStore, StoreError};
 
+/// A whole backup may take one part in so many of the time.
+const WHOLE_SHARE: Millis = 60;
+/// A whole backup is due after so long in any case.
+const WHOLE_EVERY_MS: Millis = 3_600_000;
 /// How often a round starts over because files went away.
 const TRIES: u32 = 5;
 /// Group of the log's files.
@@ -91,6 +95,18 @@ pub struct BackupReport {
     pub seconds: f64,
 }
 
+/// Whether a scheduled backup should be whole rather than of the log only: whole ones may take a sixtieth of the time,
+/// and there is one an hour at least. On a small instance that is every time; on a large one the minutes in between copy
+/// the end of the log.
+pub async fn whole_is_due(target: &ObjectStore) -> Result<bool, RecoveryError> {
+    let newest = manifest::list_backups(target).await?.into_iter().find_map(|b| b.manifest);
+    Ok(newest.is_none_or(|m| due(now() - m.whole_at, m.whole_ms)))
+}
+
+fn due(since_ms: Millis, took_ms: Millis) -> bool {
+    since_ms >= took_ms.saturating_mul(WHOLE_SHARE).min(WHOLE_EVERY_MS) || since_ms < 0
+}
+
 /// Backs up.
 pub async fn backup(
     source: &Source,
@@ -141,6 +157,9 @@ pub async fn backup_with(
         }
     };
     (manifest.started_at, manifest.finished_at) = (started_at, now());
+    if whole {
+        (manifest.whole_at, manifest.whole_ms) = (started_at, (manifest.finished_at - started_at).max(0));
+    }
     let newest = target.list(manifest::MANIFESTS).await?.pop();
     // A clock that went back must not make this backup look older than the one before.
     let after = newest.and_then(|o| o.key.rsplit_once('/')?.1.split_once('-')?.0.parse::<Millis>().ok());
@@ -235,6 +254,8 @@ impl Round<'_> {
             newest_received,
             started_at: 0,
             finished_at: 0,
+            whole_at: 0,
+            whole_ms: 0,
             lists: Vec::new(),
             files,
             bytes,
@@ -485,4 +506,18 @@ fn remove_database(path: &Path) -> Result<(), RecoveryError> {
 
 fn now() -> Millis {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as Millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_backups_take_a_small_part_of_the_time_and_come_every_hour() {
+        assert!(due(60_000, 500), "half a second every minute");
+        assert!(!due(60_000, 5_000), "not five seconds every minute");
+        assert!(due(300_000, 5_000), "but every five minutes");
+        assert!(due(WHOLE_EVERY_MS, 600_000), "however long it takes, every hour");
+        assert!(due(-1, 600_000), "a clock that went back delays nothing");
+    }
 }

@@ -118,8 +118,9 @@ async fn settings(
             report.settings = Some(key);
         }
         None => report.unknown.push(
-            "projects' names, keys, people, rules and erasures: there is no copy of the settings. Projects get \
-             names by number; create keys and users again"
+            "projects' names, keys, people, and the documents of rules and erasures: there is no copy of the \
+             settings. Projects get names by number; create keys and users again. Rules and erasures that were \
+             published stay in force, they are in the log"
                 .to_owned(),
         ),
     }

@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run build web test test-web test-rust test-e2e lint bench
+.PHONY: help setup run build web test test-web test-rust test-e2e lint bench drill
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 STEP = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
@@ -48,3 +48,7 @@ test-e2e: web ## The real binary with real SDKs and a real browser
 bench: build ## Measure, side by side with DuckDB; see docs/performance.md
 	$(call STEP,benchmarks)
 	@. scripts/env.sh && cargo run --release --locked -p tallymark-bench-ingest -- "$(TARGET)/release/tallymark" && python bench/query/run.py --binary "$(TARGET)/release/tallymark"
+
+drill: build ## Re-enact the published incidents on scratch instances; see docs/drills.md
+	$(call STEP,drills)
+	@$(TARGET)/release/tallymark drill run --all --json "$(TARGET)/drills.json" --junit "$(TARGET)/drills.xml"

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long visible is waited for after a drill's fault is over.
-const SETTLE: Duration = Duration::from_secs(90);
+const SETTLE: Duration = Duration::from_secs(40);
 
 /// The stage of one drill.
 #[derive(Debug)]

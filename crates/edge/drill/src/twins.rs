@@ -10,7 +10,7 @@ use crate::record::{Record, now_ms};
 use crate::stage::Stage;
 use std::time::Duration;
 
-const SETTLE: Duration = Duration::from_secs(60);
+const SETTLE: Duration = Duration::from_secs(20);
 const DAY_MS: i64 = 86_400_000;
 
 /// The pair.

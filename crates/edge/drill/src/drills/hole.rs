@@ -113,7 +113,8 @@ pub fn start_repair(stage: &mut Stage, shop: &Instance, command: &[String]) -> R
 pub async fn repair_as_told(stage: &mut Stage, shop: &Instance, finding: &Value) -> Result<f64> {
     let command = command_of(finding)?;
     let done = start_repair(stage, shop, &command)?.finish().await?.ok()?;
-    stage.note(format!("done in {:.1} s", done.seconds));
+    let report: Value = serde_json::from_str(&done.out).unwrap_or_default();
+    stage.note(format!("done in {:.1} s: {}", done.seconds, report["report"]));
     Ok(done.seconds)
 }
 

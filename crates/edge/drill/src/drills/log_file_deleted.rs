@@ -3,7 +3,7 @@
 use super::Drill;
 use crate::error::DrillError;
 use crate::figure::Figure;
-use crate::instance::{Instance, Signal, until};
+use crate::instance::{Instance, until};
 use crate::judge::{Files, all_files};
 use crate::load::Profile;
 use crate::plant;

@@ -3,7 +3,6 @@
 use super::{Drill, backlog};
 use crate::error::DrillError;
 use crate::figure::Figure;
-use crate::instance::Signal;
 use crate::load::{Batch, Event, Shape};
 use crate::record::now_ms;
 use crate::stage::Stage;

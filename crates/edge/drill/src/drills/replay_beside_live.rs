@@ -3,7 +3,7 @@
 use super::{Drill, backlog, hole};
 use crate::error::DrillError;
 use crate::figure::Figure;
-use crate::instance::{Signal, until};
+use crate::instance::until;
 use crate::load::Profile;
 use crate::record::Record;
 use crate::stage::Stage;

@@ -69,13 +69,6 @@ impl Instance {
             .map_err(DrillError::io(format!("starting {}", self.binary.display())))?;
         Ok(Running { command: arguments.join(" "), child, began: Instant::now() })
     }
-
-    /// True if the binary knows this command.
-    pub async fn has_command(&self, arguments: &[&str]) -> bool {
-        let mut with_help = arguments.to_vec();
-        with_help.push("--help");
-        self.command(&with_help).await.is_ok_and(|f| f.code == 0)
-    }
 }
 
 /// A command that runs.
@@ -104,10 +97,5 @@ impl Running {
             err: String::from_utf8_lossy(&output.stderr).into_owned(),
             seconds: began.elapsed().as_secs_f64(),
         })
-    }
-
-    /// Kills it with signal 9.
-    pub async fn kill(mut self) {
-        let _ = self.child.kill().await;
     }
 }

@@ -42,7 +42,6 @@ pub struct Instance {
     binary: PathBuf,
     port: u16,
     environment: Vec<(String, String)>,
-    arguments: Vec<String>,
     supervisor: Option<Child>,
     /// Roles started one by one, without a supervisor.
     alone: Vec<(String, Child)>,
@@ -67,7 +66,6 @@ impl Instance {
             binary: binary.to_owned(),
             port: free_port()?,
             environment: Vec::new(),
-            arguments: Vec::new(),
             supervisor: None,
             alone: Vec::new(),
             groups: Vec::new(),
@@ -89,11 +87,6 @@ impl Instance {
     /// Uses another data folder, such as a restored one.
     pub fn use_data(&mut self, data: &Path) {
         self.data = data.to_owned();
-    }
-
-    /// More arguments of `serve`.
-    pub fn argument(&mut self, argument: &str) {
-        self.arguments.push(argument.to_owned());
     }
 
     /// Its data folder.
@@ -123,7 +116,6 @@ impl Instance {
     pub fn launch(&mut self) -> Result<()> {
         let mut arguments = vec!["serve".to_owned()];
         arguments.extend(self.common_arguments());
-        arguments.extend(self.arguments.clone());
         self.supervisor = Some(self.spawn(&arguments, Stdio::null())?);
         Ok(())
     }

@@ -19,7 +19,7 @@ const ENVELOPE: [&str; 10] = [
 ];
 
 /// The questions: totals, people, breakdowns by event and user property, funnels, retention.
-pub fn battery() -> Vec<(&'static str, Value)> {
+fn battery() -> Vec<(&'static str, Value)> {
     let range = json!({"last": 30, "unit": "day"});
     let trend = |event: &str, measure: &str, interval: &str| {
         json!({"type": "segmentation", "series": [{"event": event, "measure": measure}], "range": range,

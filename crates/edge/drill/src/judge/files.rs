@@ -56,11 +56,6 @@ impl Files {
             }
         }
     }
-
-    /// Number of different rows.
-    pub fn row_count(&self) -> usize {
-        self.rows.values().map(BTreeSet::len).sum()
-    }
 }
 
 /// Paths of all files below a folder, sorted.

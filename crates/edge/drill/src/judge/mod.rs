@@ -7,7 +7,7 @@
 mod charts;
 mod files;
 
-pub use charts::{ask_all, battery, differences};
+pub use charts::{ask_all, differences};
 pub use files::{Files, all_files};
 
 use crate::error::{DrillError, Result};

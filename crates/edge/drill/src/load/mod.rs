@@ -27,7 +27,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A load that runs.
 #[derive(Debug)]
 pub struct Load {
-    record: Record,
     stop: Arc<AtomicBool>,
     clients: Vec<JoinHandle<()>>,
 }
@@ -51,12 +50,7 @@ impl Load {
                 tokio::spawn(client.run())
             })
             .collect();
-        Load { record: record.clone(), stop, clients }
-    }
-
-    /// The record that the clients write.
-    pub fn record(&self) -> &Record {
-        &self.record
+        Load { stop, clients }
     }
 
     /// Lets every client finish its batch, then ends.

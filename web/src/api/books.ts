@@ -1,9 +1,9 @@
 /** The books of one project: what became of records, rules, redrives, erasures, and jobs for one project. */
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { answer, http } from './client';
 import { type Job, type NewJob, operate } from './operate';
 import type { components } from './schema';
-import type { Condition, Json } from './types';
+import type { Condition, DeadLetterPage, Json } from './types';
 
 type Schemas = components['schemas'];
 export type Outcome = Schemas['OutcomeBody'];
@@ -11,7 +11,7 @@ export type Skipped = Schemas['SkippedBody'];
 export type Restatement = Schemas['RestatementBody'];
 export type HeldBack = Schemas['HeldBackBody'];
 export type Redriven = Schemas['RedrivenBody'];
-export type RedriveItem = Schemas['RedriveItem'];
+export type Redrive = Schemas['RedriveBody'];
 export type Erasure = Schemas['ErasureBody'];
 
 export type RuleAction =
@@ -57,12 +57,20 @@ export const books = {
       http.GET('/api/v1/projects/{project}/outcomes', { params: { ...of(project), query }, signal }),
       signal,
     ).then((a) => a.outcomes),
-  redrive: (project: string, items: RedriveItem[], dry_run: boolean) =>
+  /** Letters of the project; or those that nobody owns, which become the project's. */
+  redrive: (project: string, unowned: boolean, body: Redrive) =>
     answer<Redriven>(
-      http.POST('/api/v1/projects/{project}/dead-letters/redrive', {
-        params: of(project),
-        body: { items, dry_run },
+      unowned
+        ? http.POST('/api/v1/operations/dead-letters/redrive', { body: { ...body, project } })
+        : http.POST('/api/v1/projects/{project}/dead-letters/redrive', { params: of(project), body }),
+    ),
+  unowned: (cursor: string | null, signal?: AbortSignal) =>
+    answer<DeadLetterPage>(
+      http.GET('/api/v1/operations/dead-letters', {
+        params: { query: { limit: 25, ...(cursor ? { cursor } : {}) } },
+        signal,
       }),
+      signal,
     ),
 
   rules: (project: string, signal?: AbortSignal) =>
@@ -155,8 +163,18 @@ export const useErasures = (project: string) =>
     refetchInterval: (query) => (query.state.data?.some((e) => e.state === 'unpublished') ? 1_500 : 30_000),
   });
 
+/** Letters whose key no project has; anybody's guess whose they are. */
+export const useUnowned = () =>
+  useInfiniteQuery({
+    queryKey: ['operate', 'unowned'],
+    queryFn: ({ signal, pageParam }) => books.unowned(pageParam, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next ?? undefined,
+    refetchInterval: 30_000,
+  });
+
 /** A record by its position (`live/0@123`) or its insert id. */
-export const useOutcomes = (project: string, wanted: string | null, everyMs: number | false = false) =>
+export const useOutcomes = (project: string, wanted: string | null) =>
   useQuery({
     queryKey: [project, 'outcomes', wanted],
     queryFn: ({ signal }) =>
@@ -166,7 +184,6 @@ export const useOutcomes = (project: string, wanted: string | null, everyMs: num
         signal,
       ),
     enabled: wanted !== null && wanted !== '',
-    refetchInterval: everyMs,
     staleTime: 0,
   });
 
@@ -177,7 +194,11 @@ export function useChanging<A, T>(project: string, act: (argument: A) => Promise
   const client = useQueryClient();
   return useMutation({
     mutationFn: act,
-    onSettled: () => client.invalidateQueries({ queryKey: [project] }),
+    onSettled: () =>
+      Promise.all([
+        client.invalidateQueries({ queryKey: [project] }),
+        client.invalidateQueries({ queryKey: ['operate', 'unowned'] }),
+      ]),
   });
 }
 

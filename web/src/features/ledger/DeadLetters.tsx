@@ -1,15 +1,15 @@
 import { Button } from '@mantine/core';
-import { useId, useState } from 'react';
+import { useState } from 'react';
+import { useUnowned } from '../../api/books';
 import { useDeadLetters } from '../../api/hooks';
-import type { DeadLetter, Json } from '../../api/types';
-import { Code } from '../../ui/Code';
-import { count, number } from '../../ui/format/number';
-import { instant } from '../../ui/format/time';
-import { Icon } from '../../ui/icons';
+import type { DeadLetter } from '../../api/types';
+import { count } from '../../ui/format/number';
 import { Panel } from '../../ui/Panel';
 import { Empty, Failed, Loading } from '../../ui/states';
 import rows from '../events/events.module.css';
+import { Letter, type Sent } from './Letter';
 import classes from './ledger.module.css';
+import { SentNote } from './SentNote';
 
 interface Props {
   project: string;
@@ -17,14 +17,19 @@ interface Props {
   dead: number;
 }
 
-/** What could not be understood: with its reason and its bytes, so that the sender can be mended. */
+/** What could not be understood: with its reason and its bytes, to be mended and tried again. */
 export function DeadLetters({ project, zone, dead }: Props) {
   const list = useDeadLetters(project);
+  const [sent, setSent] = useState<Sent[]>([]);
   const letters = list.data?.pages.flatMap((p) => p.dead) ?? [];
   return (
     <Panel
       title="Dead letters"
-      note={dead > 0 ? `${count(dead, 'record')} kept with reason and bytes, newest first.` : undefined}
+      note={
+        dead > 0
+          ? `${count(dead, 'record')} nobody could make sense of, newest first. Open one, mend it, and try it again.`
+          : undefined
+      }
       flush
     >
       {list.isPending && <Loading />}
@@ -32,12 +37,66 @@ export function DeadLetters({ project, zone, dead }: Props) {
         <Failed error={list.error} retry={() => void list.refetch()} />
       )}
       {list.isSuccess && letters.length === 0 && (
-        <Empty title="No dead letters">Every record that arrived could be understood.</Empty>
+        <Empty title="No dead letters">Every record of this project that arrived could be understood.</Empty>
       )}
+      <Letters {...{ project, zone, letters, sent, setSent, list }} />
+    </Panel>
+  );
+}
+
+/** Letters sent with a key that no project has: acknowledged, so never dropped, but nobody's yet. */
+export function UnownedLetters({ project, zone }: Omit<Props, 'dead'>) {
+  const list = useUnowned();
+  const [sent, setSent] = useState<Sent[]>([]);
+  const letters = list.data?.pages.flatMap((p) => p.dead) ?? [];
+  if (letters.length === 0 && sent.length === 0) return null;
+  return (
+    <Panel
+      title="Letters without an owner"
+      note="Sent to this server with a key that no project has, such as a mistyped one. Try one again here, and it becomes an event of this project."
+      flush
+    >
+      <Letters {...{ project, zone, letters, sent, setSent, list }} unowned />
+    </Panel>
+  );
+}
+
+interface ListProps {
+  project: string;
+  zone: string;
+  letters: DeadLetter[];
+  unowned?: boolean;
+  sent: Sent[];
+  setSent: (sent: Sent[]) => void;
+  list: { hasNextPage: boolean; isFetchingNextPage: boolean; fetchNextPage: () => unknown };
+}
+
+function Letters({ project, zone, letters, unowned = false, sent, setSent, list }: ListProps) {
+  const waiting = new Set(sent.map((s) => s.position));
+  return (
+    <>
+      {sent.map((s) => (
+        <SentNote
+          key={s.position}
+          project={project}
+          sent={s}
+          unowned={unowned}
+          gone={!letters.some((d) => d.position === s.position)}
+        />
+      ))}
       <ul className={rows.rows}>
-        {letters.map((d) => (
-          <Letter key={`${d.lane}/${d.partition}/${d.offset}`} letter={d} zone={zone} />
-        ))}
+        {letters
+          .filter((d) => !waiting.has(d.position))
+          .map((d) => (
+            <Letter
+              key={d.position}
+              project={project}
+              letter={d}
+              zone={zone}
+              unowned={unowned}
+              onSent={(s) => setSent([s, ...sent.filter((o) => o.position !== s.position)])}
+            />
+          ))}
       </ul>
       {list.hasNextPage && (
         <div className={classes.more}>
@@ -51,46 +110,6 @@ export function DeadLetters({ project, zone, dead }: Props) {
           </Button>
         </div>
       )}
-    </Panel>
+    </>
   );
-}
-
-function Letter({ letter, zone }: { letter: DeadLetter; zone: string }) {
-  const [open, setOpen] = useState(false);
-  const id = useId();
-  return (
-    <li className={rows.row}>
-      <div className={rows.line}>
-        <button
-          type="button"
-          className={rows.toggle}
-          aria-expanded={open}
-          aria-controls={open ? id : undefined}
-          onClick={() => setOpen((o) => !o)}
-        >
-          <span className={rows.chevron} data-open={open || undefined}>
-            <Icon name="chevron" size={13} />
-          </span>
-          <span className={classes.reason}>{letter.reason.code}</span>
-          <span className={rows.glance}>{letter.reason.message}</span>
-        </button>
-        <time className={rows.time} dateTime={letter.received_at}>
-          {instant(letter.received_at, zone)}
-        </time>
-      </div>
-      {open && (
-        <div id={id} className={rows.details}>
-          <p className={classes.message}>{letter.reason.message}</p>
-          <p className="tm-dim">
-            {letter.lane} {letter.partition}, offset {number(letter.offset)}
-          </p>
-          <Code text={bodyText(letter.body)} label="Body as it was received" wrap />
-        </div>
-      )}
-    </li>
-  );
-}
-
-function bodyText(body: Json): string {
-  return typeof body === 'string' ? body : JSON.stringify(body, null, 2);
 }

@@ -3,7 +3,7 @@ import { useLedger, useZone } from '../../api/hooks';
 import { Page } from '../../ui/Page';
 import { Panel } from '../../ui/Panel';
 import { Failed, Loading } from '../../ui/states';
-import { DeadLetters } from './DeadLetters';
+import { DeadLetters, UnownedLetters } from './DeadLetters';
 import { Equation } from './Equation';
 import { Freshness } from './Freshness';
 import { Gaps } from './Gaps';
@@ -46,6 +46,7 @@ export function LedgerPage() {
           <Lanes lanes={data.lanes} zone={zone} />
           <Hours intervals={data.intervals} leftOut={data.intervals_left_out ?? 0} zone={zone} />
           <DeadLetters project={project} zone={zone} dead={data.identity.dead} />
+          <UnownedLetters project={project} zone={zone} />
         </div>
       )}
     </Page>

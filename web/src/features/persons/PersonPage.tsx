@@ -1,12 +1,16 @@
+import { Button } from '@mantine/core';
 import { getRouteApi, Link } from '@tanstack/react-router';
+import { books } from '../../api/books';
 import { ApiError } from '../../api/errors';
 import { usePerson, useZone } from '../../api/hooks';
 import { count } from '../../ui/format/number';
 import { instant } from '../../ui/format/time';
+import { Icon } from '../../ui/icons';
 import { Page } from '../../ui/Page';
 import { Panel } from '../../ui/Panel';
 import { Empty, Failed, Loading } from '../../ui/states';
 import { PropertyList } from '../events/EventDetails';
+import { ErasePerson } from './ErasePerson';
 import { IdList } from './IdList';
 import { Merges } from './Merges';
 import { personName } from './naming';
@@ -32,7 +36,8 @@ export function PersonPage() {
         <Panel>
           {unknown ? (
             <Empty title="There is no such person">
-              “{person}” is no id of anyone in this project. It may belong to another project.
+              “{person}” is no id of anyone in this project. It may belong to another project, or to somebody
+              who was erased; erasures are listed under People.
             </Empty>
           ) : (
             <Failed error={found.error} retry={() => void found.refetch()} />
@@ -59,6 +64,24 @@ export function PersonPage() {
           </Panel>
           <Panel title="Merges" note="How these ids came together.">
             <Merges merges={p.merges} zone={zone} />
+          </Panel>
+          <Panel title="Privacy">
+            <p className={classes.privacy}>
+              What is known of this person, to hand over on request, or to be forgotten.
+            </p>
+            <div className={classes.doing}>
+              <Button
+                component="a"
+                href={books.exportOf(project, p.person)}
+                download={`${p.person}.ndjson`}
+                variant="default"
+                size="xs"
+                leftSection={<Icon name="download" size={15} />}
+              >
+                Export everything
+              </Button>
+              <ErasePerson project={project} person={p} />
+            </div>
           </Panel>
         </div>
         <Timeline project={project} person={person} zone={zone} />

@@ -11,6 +11,7 @@ import { Icon } from '../../ui/icons';
 import { Page } from '../../ui/Page';
 import { Panel } from '../../ui/Panel';
 import { Empty, Failed, Loading } from '../../ui/states';
+import { Erasures } from './Erasures';
 import { personName, short } from './naming';
 import classes from './persons.module.css';
 
@@ -20,6 +21,7 @@ export function PersonsPage() {
   const { project } = route.useParams();
   const { q = '' } = route.useSearch();
   const navigate = useNavigate();
+  const zone = useZone(project);
   const [typed, setTyped] = useState(q);
   const [settled] = useDebouncedValue(typed, 250);
 
@@ -49,7 +51,10 @@ export function PersonsPage() {
         />
       }
     >
-      <PersonList project={project} q={q} />
+      <div className={classes.stack}>
+        <PersonList project={project} q={q} />
+        <Erasures project={project} zone={zone} />
+      </div>
     </Page>
   );
 }

@@ -233,7 +233,7 @@ mod tests {
         let joined = intervals(&[range("live", 5, 9), range("live", 9, 12)], &bounds).unwrap();
         assert_eq!(joined, [Interval::new(LIVE, 5, 12)]);
         for wrong in [range("fast", 0, 1), range("bulk", 0, 1), range("live", 5, 5), range("live", 9, 101)] {
-            assert!(intervals(&[wrong.clone()], &bounds).is_err(), "{wrong:?}");
+            assert!(intervals(std::slice::from_ref(&wrong), &bounds).is_err(), "{wrong:?}");
         }
     }
 

@@ -17,7 +17,7 @@ use tallymark_log::file::{FileLog, FileLogConfig};
 use tallymark_model::Millis;
 use tallymark_monitor::WatchStore;
 use tallymark_monitor::store::{CareKind, CareResult};
-use tallymark_recovery::backup::{BackupOptions, Source, backup, open_target, rehearse};
+use tallymark_recovery::backup::{BackupOptions, Source, backup, open_target, rehearse, whole_is_due};
 use tokio_util::sync::CancellationToken;
 
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -96,7 +96,7 @@ impl Keeper {
         let Some(to) = &plan.to else { return };
         let (backup_ms, rehearse_ms) = plan.every_ms();
         if self.due(CareKind::Backup, backup_ms).await {
-            let done = self.backup(catalog, to).await;
+            let done = self.backup(catalog, to, true).await;
             self.record(CareKind::Backup, done).await;
         } else if self.due(CareKind::Rehearsal, rehearse_ms).await
             && self.store.last_good_care(CareKind::Backup).await.is_ok_and(|at| at.is_some())
@@ -125,7 +125,7 @@ impl Keeper {
         let done = match (&place, kind) {
             (None, _) => Err("say where to, or set up backups in the settings".to_owned()),
             (Some(place), CareKind::Rehearsal) => self.rehearse(place).await,
-            (Some(place), _) => self.backup(catalog, place).await,
+            (Some(place), _) => self.backup(catalog, place, false).await,
         };
         let (state, report, error) = match &done {
             Ok(report) => (JobState::Done, report.clone(), None),
@@ -137,10 +137,13 @@ impl Keeper {
         self.record(kind, done).await;
     }
 
-    async fn backup(&self, catalog: &SqliteCatalog, to: &str) -> Result<Value, String> {
+    /// Somebody who asks for a backup gets a whole one; by schedule the log alone may do in between.
+    async fn backup(&self, catalog: &SqliteCatalog, to: &str, scheduled: bool) -> Result<Value, String> {
         let source = self.source(catalog).await.map_err(|e| e.to_string())?;
         let target = open_target(to).await.map_err(|e| e.to_string())?;
-        let report = backup(&source, &target, &BackupOptions::default()).await.map_err(|e| e.to_string())?;
+        let log_only = scheduled && !whole_is_due(&target).await.map_err(|e| e.to_string())?;
+        let options = BackupOptions { log_only, ..BackupOptions::default() };
+        let report = backup(&source, &target, &options).await.map_err(|e| e.to_string())?;
         serde_json::to_value(report).map_err(|e| e.to_string())
     }
 

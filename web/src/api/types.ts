@@ -98,12 +98,28 @@ export interface Query {
   [key: string]: unknown;
 }
 
+/** Records that an answer does not count: passed by, unreadable, or not decided yet. */
+export interface AnswerGap {
+  lane: string;
+  partition: number;
+  from: number;
+  to: number;
+  received_from: string | number | null;
+  received_to: string | number | null;
+  count: number;
+  state: 'skipped' | 'lost' | 'unaccounted';
+  reason?: string | null;
+}
+
 export interface Envelope {
   as_of?: string;
   complete_through?: string | null;
   identity_version?: number | string;
   definition_hash?: string;
   restated?: boolean;
+  /** False if gaps touch the range, or it goes beyond `complete_through`. */
+  complete?: boolean;
+  gaps?: AnswerGap[];
 }
 
 export interface SegmentationSeries {

@@ -127,6 +127,9 @@ function DecidedBy({
   rule: NonNullable<Outcome['rule']>;
   zone: string;
 }) {
+  if (rule.version == null && !rule.made_at) {
+    return <p className={classes.rule}>It was not a rule of the project: {rule.name}.</p>;
+  }
   return (
     <p className={classes.rule}>
       The rule was{' '}

@@ -1,4 +1,6 @@
 import { Button } from '@mantine/core';
+import { useQueryClient } from '@tanstack/react-query';
+import { useEffect } from 'react';
 import { books, type Erasure, useChanging, useErasures } from '../../api/books';
 import { useNow } from '../../ui/Ago';
 import { DataTable } from '../../ui/DataTable';
@@ -18,6 +20,15 @@ interface Props {
 export function Erasures({ project, zone }: Props) {
   const list = useErasures(project);
   const now = useNow(30_000);
+  const client = useQueryClient();
+  const states = list.data?.map((e) => `${e.id}${e.state}`).join();
+  // Who is listed depends on who is erased, and follows the wish by a moment.
+  useEffect(() => {
+    if (!states) return;
+    const look = () => void client.invalidateQueries({ queryKey: [project, 'persons'] });
+    const timers = [setTimeout(look, 300), setTimeout(look, 3_000)];
+    return () => timers.forEach(clearTimeout);
+  }, [states, client, project]);
   const undo = useChanging(project, (erasure: number) => books.undoErasure(project, erasure));
   if (list.isError && !list.data) {
     return (

@@ -5,6 +5,7 @@ import { Axes } from './Axes';
 import { Bars } from './Bars';
 import classes from './charts.module.css';
 import { Lines } from './Lines';
+import { Missing } from './Missing';
 import { slot, slotAt, valueScale } from './scales';
 import { Tip } from './Tip';
 
@@ -25,6 +26,8 @@ interface Props {
   kind?: 'line' | 'bar';
   height?: number;
   format: (v: number | null) => string;
+  /** Buckets in which something is known to be missing. */
+  missing?: boolean[];
   /** After the numbers of the axis. */
   unit?: string;
 }
@@ -34,6 +37,7 @@ const PAD = { top: 10, right: 12, bottom: 26, left: 46 };
 /** Values over time. Pointer and arrow keys read out one bucket; open buckets are dashed. */
 export function TrendChart(props: Props) {
   const { summary, buckets, incomplete, interval, lines, kind = 'line', height = 300, format, unit } = props;
+  const missing = props.missing ?? [];
   const { ref, width } = useElementSize();
   const [at, setAt] = useState<number | null>(null);
   const inner = { width: Math.max(0, width - PAD.left - PAD.right), height: height - PAD.top - PAD.bottom };
@@ -84,6 +88,7 @@ export function TrendChart(props: Props) {
         >
           <g transform={`translate(${PAD.left},${PAD.top})`}>
             <Axes buckets={buckets} interval={interval} size={inner} y={y} ticks={ticks} unit={unit} />
+            <Missing missing={missing} size={inner} />
             {active !== null && (
               <rect
                 className={classes.cursor}
@@ -105,7 +110,7 @@ export function TrendChart(props: Props) {
           x={PAD.left + slot(active, n, inner.width)}
           width={width}
           title={bucket(buckets[active] ?? '', interval, true)}
-          note={incomplete[active] ? 'May still grow' : undefined}
+          note={missing[active] ? 'Not all counted' : incomplete[active] ? 'May still grow' : undefined}
           rows={lines.map((l) => ({ ...l, value: format(l.values[active] ?? null) }))}
           sortBy={lines.map((l) => l.values[active] ?? null)}
         />

@@ -72,3 +72,15 @@ function at(p: Point): string {
 function round(n: number): number {
   return Math.round(n * 100) / 100;
 }
+
+/** Stretches of true as [from, to), so that neighbours share one band. */
+export function runs(flags: boolean[]): [number, number][] {
+  const out: [number, number][] = [];
+  for (const [i, flag] of flags.entries()) {
+    if (!flag) continue;
+    const last = out.at(-1);
+    if (last && last[1] === i) last[1] = i + 1;
+    else out.push([i, i + 1]);
+  }
+  return out;
+}

@@ -1,9 +1,11 @@
 import { SegmentedControl, Select } from '@mantine/core';
 import { useState } from 'react';
+import { useZone } from '../../../api/hooks';
 import { Legend } from '../../../ui/charts/Legend';
 import { TrendChart } from '../../../ui/charts/TrendChart';
 import { number } from '../../../ui/format/number';
 import { Empty } from '../../../ui/states';
+import { bucketsMissing } from '../shape/gaps';
 import { trendLines, trendSummary, trendTable } from '../shape/trend';
 import { INTERVALS, type Interval, type SegmentationState } from '../state/types';
 import { useAnswer } from '../useChartState';
@@ -18,6 +20,7 @@ interface Props {
 
 export function TrendView({ project, state, onChange }: Props) {
   const answer = useAnswer<'segmentation'>(project, state);
+  const zone = useZone(project);
   const [hidden, setHidden] = useState(new Set<string>());
   const toggle = (id: string) =>
     setHidden((old) => {
@@ -57,6 +60,7 @@ export function TrendView({ project, state, onChange }: Props) {
                 summary={summary}
                 buckets={result.buckets}
                 incomplete={result.incomplete}
+                missing={bucketsMissing(result.buckets, result.gaps ?? [], zone)}
                 interval={asked.interval}
                 lines={shown}
                 kind={state.view}

@@ -1,0 +1,62 @@
+/** What an answer does not count: in words, and where on the chart. Pure. */
+import type { AnswerGap, Envelope } from '../../../api/types';
+import { count } from '../../../ui/format/number';
+import { hourMinute, instant, localDate } from '../../../ui/format/time';
+
+const states: Record<AnswerGap['state'], string> = {
+  skipped: 'passed by on purpose, and counted once they are replayed',
+  lost: 'lost: they cannot be read any more',
+  unaccounted: 'still being processed',
+};
+
+export interface GapNote {
+  state: AnswerGap['state'];
+  text: string;
+  reasons: string[];
+}
+
+/** One sentence per kind of gap, worst first. */
+export function gapNotes(gaps: AnswerGap[], zone: string): GapNote[] {
+  return (['lost', 'skipped', 'unaccounted'] as const).flatMap((state) => {
+    const of = gaps.filter((g) => g.state === state);
+    if (of.length === 0) return [];
+    const records = of.reduce((n, g) => n + g.count, 0);
+    const from = Math.min(...of.map((g) => at(g.received_from) ?? Number.POSITIVE_INFINITY));
+    const to = Math.max(...of.map((g) => at(g.received_to) ?? Number.NEGATIVE_INFINITY));
+    const when = Number.isFinite(from)
+      ? `received from ${instant(from, zone)} to ${instant(Number.isFinite(to) ? to : from, zone)}`
+      : 'received at an unknown time';
+    const text = `Not everything is counted: ${count(records, 'record')} of this server, ${when}, ${records === 1 ? 'is' : 'are'} ${states[state]}.`;
+    return [{ state, text, reasons: [...new Set(of.flatMap((g) => g.reason ?? []))] }];
+  });
+}
+
+/** Buckets in which records were received that are not counted. */
+export function bucketsMissing(buckets: string[], gaps: AnswerGap[], zone: string): boolean[] {
+  const starts = buckets.map((b) => (b.includes('T') ? b.slice(0, 16) : `${b}T00:00`));
+  const spans = gaps.flatMap((g) => {
+    const from = at(g.received_from);
+    return from === null ? [] : [{ from: local(from, zone), to: local(at(g.received_to) ?? from, zone) }];
+  });
+  return starts.map((start, i) => {
+    const end = starts[i + 1];
+    return spans.some((s) => s.to >= start && (end === undefined || s.from < end));
+  });
+}
+
+/** How late the numbers are, in seconds; null if that is not known. */
+export function lag(e: Envelope): number | null {
+  const through = at(e.complete_through);
+  const asOf = at(e.as_of);
+  return through === null || through === 0 || asOf === null ? null : (asOf - through) / 1000;
+}
+
+function at(v: string | number | null | undefined): number | null {
+  if (v === null || v === undefined) return null;
+  const ms = typeof v === 'number' ? v : Date.parse(v);
+  return Number.isNaN(ms) ? null : ms;
+}
+
+function local(ms: number, zone: string): string {
+  return `${localDate(ms, zone)}T${hourMinute(ms, zone)}`;
+}

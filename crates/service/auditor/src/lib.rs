@@ -31,14 +31,14 @@ pub use run::{Opener, run};
 pub use sink::{FindingSink, Progress};
 
 use std::sync::Arc;
-use tallymark_catalog::{Settings, Snapshots};
+use tallymark_catalog::{Settings, Snapshots, Tombstones};
 use tallymark_log::LogReader;
 use tallymark_store::ObjectStore;
 
 /// What the auditor needs of the catalog: reading.
-pub trait Catalog: Snapshots + Settings {}
+pub trait Catalog: Snapshots + Settings + Tombstones {}
 
-impl<T: Snapshots + Settings + ?Sized> Catalog for T {}
+impl<T: Snapshots + Settings + Tombstones + ?Sized> Catalog for T {}
 
 /// What is audited.
 #[derive(Clone)]

@@ -2,9 +2,9 @@
 
 use crate::error::Result;
 use crate::{Deps, Fault, FindingKind};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tallymark_ledger::{Interval, SegmentMeta};
-use tallymark_model::{CommitSeq, SegmentId};
+use tallymark_model::{CommitSeq, ProjectId, SegmentId};
 use tallymark_store::{ObjectStore, SEGMENTS, StoreError};
 
 /// Live segments with what is masked in them.
@@ -12,9 +12,15 @@ pub(crate) type Live = BTreeMap<SegmentId, (SegmentMeta, Vec<Interval>)>;
 
 /// The live segments of every project as of a commit (the newest if `None`).
 pub(crate) async fn live(deps: &Deps, at: Option<CommitSeq>) -> Result<Live> {
+    let catalog = &deps.catalog;
+    // Deleted projects keep their files until it is too late to undo. Asked on both sides, because one may be deleted
+    // or brought back in between.
+    let mut projects: BTreeSet<ProjectId> = catalog.projects().await?.into_iter().map(|p| p.id).collect();
+    projects.extend(catalog.deleted_projects().await?.into_iter().map(|(p, _)| p.id));
+    projects.extend(catalog.projects().await?.into_iter().map(|p| p.id));
     let mut live = Live::new();
-    for project in deps.catalog.projects().await? {
-        let mut snapshot = deps.catalog.snapshot(project.id, at).await?;
+    for project in projects {
+        let mut snapshot = catalog.snapshot(project, at).await?;
         for segment in snapshot.segments {
             let masked = snapshot.masked.remove(&segment.id).unwrap_or_default();
             live.insert(segment.id, (segment, masked));

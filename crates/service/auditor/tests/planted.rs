@@ -13,7 +13,7 @@ use tallymark_auditor::{
 use tallymark_catalog::sqlite::{OpenMode, SqliteCatalog, WebCatalog};
 use tallymark_catalog::{
     Advance, Commit, CommitAnswer, Commits, LeaseAnswer, LeaseName, Leases, NewProject, Origin, Settings,
-    Snapshots, token_of,
+    Snapshots, Tombstones, token_of,
 };
 use tallymark_ledger::{Account, Fingerprint, Interval, Restatement, Tally};
 use tallymark_log::memory::MemoryLog;
@@ -294,6 +294,9 @@ async fn a_sound_world_has_no_findings() {
     for _ in 0..4 {
         world.process(20, How::Honest).await;
     }
+    assert_eq!(world.audit().await, []);
+    // The files of a deleted project are there for as long as it can be brought back.
+    assert!(world.catalog.delete_project(world.project, i64::MAX).await.unwrap());
     assert_eq!(world.audit().await, []);
 }
 

@@ -336,7 +336,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let notes = notes(dir.path()).await;
         for (setting, good) in [
-            ("retention", json!({"days": 30.0})),
+            ("retention", json!({"days": 14.0})),
             ("backup", json!({"to": "file:/b", "every_hours": 1})),
             ("alerts", json!({"escalate_after_minutes": 5.0})),
             ("status_page", json!({"name": "Shop"})),

@@ -279,3 +279,6 @@ fn parse_cursor(text: &str) -> Option<(u64, usize)> {
     let (seq, skip) = text.split_once('.')?;
     Some((seq.parse().ok()?, skip.parse().ok()?))
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,11 +71,6 @@ impl Stage {
         tokio::time::sleep(self.time(seconds)).await;
     }
 
-    /// Seconds since the drill began.
-    pub fn seconds(&self) -> f64 {
-        self.timeline.seconds()
-    }
-
     /// The drill's folder.
     pub fn folder(&self) -> &Path {
         &self.folder

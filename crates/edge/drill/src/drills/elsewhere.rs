@@ -88,7 +88,6 @@ pub static ELSEWHERE: &[Elsewhere] = &[
     elsewhere("P25-6", "see A16-9"),
     later("P25-8", "there are no destinations yet"),
     later("P25-13", "a rolling upgrade needs two released versions"),
-    elsewhere("P25-14", "see A16-22"),
     cluster(
         "H15-1",
         "transaction ids are PostgreSQL's; the forecast of disk, memory and descriptors is tested in the monitor crate with a clock of its own, days do not fit into a minute",

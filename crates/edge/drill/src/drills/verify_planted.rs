@@ -20,6 +20,9 @@ pub const DRILL: Drill = Drill {
     run: |stage| Box::pin(run(stage)),
 };
 
+/// What is done to a copy of the data folder, in words and in deed.
+type Fault = (&'static str, fn(&Path) -> Result<(), DrillError>);
+
 async fn run(stage: &mut Stage) -> Result<(), DrillError> {
     let record = Record::default();
     let mut shop = stage.start("shop").await?;
@@ -39,7 +42,7 @@ async fn run(stage: &mut Stage) -> Result<(), DrillError> {
             .speed(),
     );
 
-    let faults: [(&str, fn(&Path) -> Result<(), DrillError>); 4] = [
+    let faults: [Fault; 4] = [
         ("a segment is missing", |data| plant::remove_file(&first(plant::segments(data)?)?)),
         ("a segment has a flipped bit", |data| plant::flip_bit(&first(plant::segments(data)?)?)),
         ("a segment stands in for another", |data| {

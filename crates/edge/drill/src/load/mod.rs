@@ -126,14 +126,6 @@ impl Target {
         }
     }
 
-    /// Sends once; the record has the attempt.
-    pub async fn send_once(&self, batch: &Batch, record: &Record) -> u16 {
-        let range = record.sending(&batch.events.iter().map(noted).collect::<Vec<_>>());
-        let (attempt, receipt) = self.attempt(batch, batch.shape.body(&batch.events).to_string()).await;
-        record.answered(range, attempt, attempt.status == 200, receipt.as_deref());
-        attempt.status
-    }
-
     async fn attempt(&self, batch: &Batch, body: String) -> (Attempt, Option<String>) {
         let (at, began) = (now_ms(), Instant::now());
         let mut request = self

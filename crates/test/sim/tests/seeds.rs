@@ -5,7 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Each of these found something once.
 /// * 153: the processor could not be stopped while the object store was away and a late record needed older rows.
-const REGRESSIONS: &[u64] = &[153];
+/// * 1414: copies outside a reprocessed range are decided by the rules of the reprocess when they lose their original.
+const REGRESSIONS: &[u64] = &[153, 1414];
 
 /// Played every time, so that two runs can be compared.
 const FIXED: u64 = 40;

@@ -16,7 +16,7 @@ const QUARANTINE: &[(&str, &[&str])] = &[
     ("axum", &["collector", "api", "server"]),
     ("parquet", &["store"]),
     ("object_store", &["store"]),
-    ("arrow", &["store", "query", "insights", "compactor", "server"]),
+    ("arrow", &["store", "query", "insights", "compactor", "auditor", "processor", "server"]),
     ("rdkafka", &["log"]),
     ("datafusion", &[]),
     ("libc", &["log", "server"]),

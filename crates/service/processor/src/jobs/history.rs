@@ -84,6 +84,7 @@ pub(crate) struct History {
     rewritten: IntervalSet,
     mended: IntervalSet,
     erased: IntervalSet,
+    hollow: IntervalSet,
     kept: VecDeque<(String, Arc<Delta>)>,
 }
 
@@ -102,6 +103,8 @@ impl History {
             rewritten: IntervalSet::new(),
             mended: IntervalSet::new(),
             erased: IntervalSet::new(),
+            holes: IntervalSet::new(),
+            hollow: IntervalSet::new(),
             kept: VecDeque::new(),
         }
     }
@@ -135,6 +138,13 @@ impl History {
         if matches!(record.origin, Origin::Compaction) {
             record.restated.iter().for_each(|r| self.erased.insert(r.interval));
         }
+        let hollow = |a: &Account| matches!(a, Account::Accounted { tally, .. } if tally.hole > 0);
+        let advanced = record.advances.iter().filter(|a| hollow(&a.account)).map(|a| a.interval());
+        let restated = record.restated.iter().filter(|r| hollow(&r.now)).map(|r| r.interval);
+        advanced.chain(restated).for_each(|i| self.hollow.insert(i));
+        let has_holes = |a: &Account| matches!(a, Account::Accounted { tally, .. } if tally.hole > 0);
+        let holes = record.advances.iter().filter(|a| has_holes(&a.account)).map(|a| a.interval());
+        holes.for_each(|i| self.holes.insert(i));
         let Some(key) = record.delta.clone() else { return Ok(()) };
         let mut intervals = decided_by(&record);
         let accounts = record.advances.iter().map(|a| &a.account);
@@ -176,6 +186,17 @@ impl History {
     /// Where rows of forgotten people were removed from files: no delta says which.
     pub(crate) fn erased(&self) -> &IntervalSet {
         &self.erased
+    }
+
+    /// Where the books once said that some offsets carry no record. If the log has one there after all, nobody has
+    /// decided it.
+    pub(crate) fn hollow(&self) -> &IntervalSet {
+        &self.hollow
+    }
+
+    /// Where the books count offsets without a record: an event of the log there, without a row, was passed by.
+    pub(crate) fn holes(&self) -> &IntervalSet {
+        &self.holes
     }
 
     /// Dead letters whose mending is in the books.

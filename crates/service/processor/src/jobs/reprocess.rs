@@ -225,7 +225,8 @@ impl Reprocess {
             !exceptions.contains_key(&d.position)
                 && (owner(d, projects).is_none()
                     || self.history.rewritten().contains(d.position)
-                    || self.history.erased().contains(d.position))
+                    || self.history.erased().contains(d.position)
+                    || self.history.hollow().contains(d.position))
         };
         let wanted: BTreeSet<Position> =
             records.iter().filter(|d| looked_up(d)).map(|d| d.position).collect();
@@ -239,6 +240,13 @@ impl Reprocess {
                     (Some((project, row)), _) => (project, Outcome::Visible, Some(Box::new(row))),
                     (None, Some(project)) if self.history.erased().contains(record.position) => {
                         (project, Outcome::Filtered { rule: ERASED_RULE }, None)
+                    }
+                    (None, _) if self.history.hollow().contains(record.position) => {
+                        (ProjectId::UNKNOWN, Outcome::Hole, None)
+                    }
+                    // The books say that there is no record: it was passed by, and is decided for the first time.
+                    (None, Some(_)) if self.history.holes().contains(record.position) => {
+                        (ProjectId::UNKNOWN, Outcome::Hole, None)
                     }
                     (None, Some(project)) => (project, Outcome::Visible, None),
                     (None, None) => continue,

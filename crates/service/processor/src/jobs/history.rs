@@ -103,7 +103,6 @@ impl History {
             rewritten: IntervalSet::new(),
             mended: IntervalSet::new(),
             erased: IntervalSet::new(),
-            holes: IntervalSet::new(),
             hollow: IntervalSet::new(),
             kept: VecDeque::new(),
         }
@@ -142,9 +141,6 @@ impl History {
         let advanced = record.advances.iter().filter(|a| hollow(&a.account)).map(|a| a.interval());
         let restated = record.restated.iter().filter(|r| hollow(&r.now)).map(|r| r.interval);
         advanced.chain(restated).for_each(|i| self.hollow.insert(i));
-        let has_holes = |a: &Account| matches!(a, Account::Accounted { tally, .. } if tally.hole > 0);
-        let holes = record.advances.iter().filter(|a| has_holes(&a.account)).map(|a| a.interval());
-        holes.for_each(|i| self.holes.insert(i));
         let Some(key) = record.delta.clone() else { return Ok(()) };
         let mut intervals = decided_by(&record);
         let accounts = record.advances.iter().map(|a| &a.account);
@@ -192,11 +188,6 @@ impl History {
     /// decided it.
     pub(crate) fn hollow(&self) -> &IntervalSet {
         &self.hollow
-    }
-
-    /// Where the books count offsets without a record: an event of the log there, without a row, was passed by.
-    pub(crate) fn holes(&self) -> &IntervalSet {
-        &self.holes
     }
 
     /// Dead letters whose mending is in the books.

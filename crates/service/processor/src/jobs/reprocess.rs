@@ -244,10 +244,6 @@ impl Reprocess {
                     (None, _) if self.history.hollow().contains(record.position) => {
                         (ProjectId::UNKNOWN, Outcome::Hole, None)
                     }
-                    // The books say that there is no record: it was passed by, and is decided for the first time.
-                    (None, Some(_)) if self.history.holes().contains(record.position) => {
-                        (ProjectId::UNKNOWN, Outcome::Hole, None)
-                    }
                     (None, Some(project)) => (project, Outcome::Visible, None),
                     (None, None) => continue,
                 },

@@ -3,6 +3,8 @@
 use crate::error::{DrillError, Result};
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
+use tallymark_ledger::Interval;
+use tallymark_model::Position;
 use tallymark_store::{SEGMENTS, SegmentReader};
 
 /// Everything found.
@@ -23,13 +25,14 @@ impl Files {
         let objects = data.join("objects");
         let store = tallymark_store::open(&format!("file:{}", objects.display()))?;
         let mut files = Files::default();
+        let masks = Masks::read(&objects)?;
         for object in store.list(SEGMENTS).await? {
             if !object.key.ends_with(".parquet") {
                 continue;
             }
             files.segments += 1;
             match SegmentReader::open_key(&store, &object.key) {
-                Ok(reader) => files.add(&reader, &object.key),
+                Ok(reader) => files.add(&reader, &object.key, &masks),
                 // Gone between listing and opening: compaction has written its rows elsewhere.
                 Err(tallymark_store::StoreError::NotFound { .. }) => files.segments -= 1,
                 Err(error) => files.damaged.push(format!("{}: {error}", object.key)),
@@ -38,12 +41,13 @@ impl Files {
         Ok(files)
     }
 
-    fn add(&mut self, reader: &SegmentReader, key: &str) {
+    fn add(&mut self, reader: &SegmentReader, key: &str, masks: &Masks) {
         if !reader.has(&tallymark_store::Column::InsertId) {
             return;
         }
         for row in reader.events() {
             match row {
+                Ok(row) if masks.hide(key, row.position) => {}
                 Ok(row) => {
                     if let Some(id) = row.insert_id {
                         self.rows.entry(id).or_default().insert(row.position.pack());
@@ -56,6 +60,54 @@ impl Files {
             }
         }
     }
+}
+
+/// Rows that were decided again stay in their old file until it is merged; the copies of the commits beside the
+/// segments say which positions of which files that is.
+struct Masks {
+    /// Per segment key, the commit that added it.
+    added: HashMap<String, u64>,
+    /// Commit and positions: rows in files of earlier commits do not count.
+    masks: Vec<(u64, Interval)>,
+}
+
+impl Masks {
+    fn read(objects: &Path) -> Result<Masks> {
+        let mut found = Masks { added: HashMap::new(), masks: Vec::new() };
+        for path in all_files(&objects.join("commits"))? {
+            let text = std::fs::read(&path).map_err(DrillError::io(path.display().to_string()))?;
+            // A copy in another form than this one says nothing here.
+            let Ok(Document { body: commit }) = serde_json::from_slice(&text) else { continue };
+            found.added.extend(commit.added.into_iter().map(|s| (s.key, commit.seq)));
+            found.masks.extend(commit.masks.into_iter().map(|mask| (commit.seq, mask)));
+        }
+        Ok(found)
+    }
+
+    fn hide(&self, key: &str, position: Position) -> bool {
+        let added = self.added.get(key).copied().unwrap_or(u64::MAX);
+        self.masks.iter().any(|(seq, mask)| *seq > added && mask.contains(position))
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Document {
+    body: Commit,
+}
+
+/// The part of a copied commit that matters here.
+#[derive(serde::Deserialize)]
+struct Commit {
+    seq: u64,
+    #[serde(default)]
+    added: Vec<Segment>,
+    #[serde(default)]
+    masks: Vec<Interval>,
+}
+
+#[derive(serde::Deserialize)]
+struct Segment {
+    key: String,
 }
 
 /// Paths of all files below a folder, sorted.

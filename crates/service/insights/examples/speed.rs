@@ -197,10 +197,8 @@ fn people(users: u32) -> StateReader {
         raw: format!("user-{n}"),
         first_seq: Seq { received_at: BEGIN, position: u64::from(n) },
     };
-    let project = DeltaProject {
-        subjects: (1..=users).map(subject).collect(),
-        ..DeltaProject::empty(PROJECT)
-    };
+    let project =
+        DeltaProject { subjects: (1..=users).map(subject).collect(), ..DeltaProject::empty(PROJECT) };
     let delta = Delta { projects: vec![project], ..Delta::empty(commit) };
     state.apply(CommitSeq(1), &delta).expect("a delta that fits");
     state

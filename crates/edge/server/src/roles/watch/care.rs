@@ -5,16 +5,34 @@ use crate::Layout;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 use tallymark_catalog::sqlite::SqliteCatalog;
-use tallymark_catalog::{Feed, JobState, Jobs};
+use tallymark_catalog::{Feed, Instance, JobState, Jobs};
 use tallymark_model::Millis;
 use tallymark_monitor::WatchStore;
-use tallymark_monitor::facts::{AgeFacts, BackupFacts, CopyFacts, Facts, JobFacts, RehearsalFacts};
+use tallymark_monitor::facts::{
+    AgeFacts, BackupFacts, CopyFacts, Facts, JobFacts, RehearsalFacts, ResourceFacts, ResourceKind,
+};
 use tallymark_monitor::store::CareKind;
+use tallymark_recovery::Retention;
 
 /// Jobs looked at, newest first.
 const JOBS: usize = 100;
 /// A failed job is worth mentioning for so long.
 const FAILED_MS: Millis = 86_400_000;
+
+/// The catalog's counter of commits, and how long the log keeps what is processed.
+pub async fn sequences(facts: &mut Facts, catalog: &SqliteCatalog) {
+    if let Ok(latest) = catalog.latest_seq().await {
+        let used = latest.0 as f64;
+        facts.resources.push(ResourceFacts::new(ResourceKind::Sequence, "commits", used, i64::MAX as f64));
+    }
+    let retention = match catalog.setting("retention").await {
+        Ok(Some(value)) => serde_json::from_value(value).unwrap_or_default(),
+        _ => Retention::default(),
+    };
+    for shard in &mut facts.shards {
+        shard.retention_ms = Some((retention.days * 86_400_000.0) as Millis);
+    }
+}
 
 /// Adds what can be found out.
 pub async fn observe(

@@ -157,6 +157,7 @@ impl FactSource for Observer {
         facts.roles = memory.roles.observe(&self.layout, now);
         facts.resources = machine::resources(&self.layout, &facts.shards);
         if let Some(catalog) = &catalog {
+            care::sequences(&mut facts, catalog).await;
             facts.rates = memory.rates.observe(catalog, &self.layout, now).await;
             care::observe(&mut facts, catalog, &self.store, &self.layout, now).await;
         }

@@ -4,9 +4,11 @@ import { Figure } from '../../ui/Figure';
 import { number } from '../../ui/format/number';
 import { instant } from '../../ui/format/time';
 import classes from './ledger.module.css';
+import { skippedRecords } from './verdict';
 
 /** Up to when charts are whole. */
 export function Freshness({ ledger, zone }: { ledger: Ledger; zone: string }) {
+  const skipped = skippedRecords(ledger);
   return (
     <section className={classes.figures} aria-label="Freshness">
       <Figure
@@ -14,7 +16,7 @@ export function Freshness({ ledger, zone }: { ledger: Ledger; zone: string }) {
         value={<Ago at={ledger.complete_through} zone={zone} />}
         note={
           ledger.complete_through
-            ? `${instant(ledger.complete_through, zone)}: everything received before is counted`
+            ? `${instant(ledger.complete_through, zone)}: everything received before is counted${skipped > 0 ? ', except what was skipped' : ''}`
             : 'no event has been counted yet'
         }
       />
@@ -23,10 +25,13 @@ export function Freshness({ ledger, zone }: { ledger: Ledger; zone: string }) {
         value={number(ledger.lanes.reduce((n, l) => n + l.pending, 0))}
         note="records after the cursors, all projects"
       />
+      {skipped > 0 && (
+        <Figure label="Skipped" value={number(skipped)} note="records, until they are replayed" />
+      )}
       <Figure
         label="Gaps"
         value={number(ledger.gaps.length)}
-        note={ledger.gaps.length ? 'see below' : 'the log has no hole'}
+        note={ledger.gaps.length ? 'see below' : 'nothing in the log is unreadable'}
       />
     </section>
   );

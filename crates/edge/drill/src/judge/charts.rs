@@ -75,9 +75,22 @@ pub async fn ask_all(instance: &Instance) -> Result<Vec<(&'static str, Value)>> 
         if let Some(object) = answer.as_object_mut() {
             object.retain(|key, _| !ENVELOPE.contains(&key.as_str()));
         }
+        forget_completeness(&mut answer);
         answers.push((name, answer));
     }
     Ok(answers)
+}
+
+/// Cohorts say of each cell whether it is complete already: that is about the clock, not about the events.
+fn forget_completeness(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|key, _| key != "complete" && key != "incomplete");
+            members.values_mut().for_each(forget_completeness);
+        }
+        Value::Array(items) => items.iter_mut().for_each(forget_completeness),
+        _ => {}
+    }
 }
 
 /// Names of the charts that differ.

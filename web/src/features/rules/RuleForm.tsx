@@ -1,5 +1,5 @@
 import { Button, TextInput } from '@mantine/core';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { books, type NewRule, type Rule, useChanging } from '../../api/books';
 import { Panel } from '../../ui/Panel';
 import { FormError } from '../login/FormError';
@@ -21,6 +21,9 @@ interface Props {
 export function RuleForm({ project, zone, initial, rule, done }: Props) {
   const [draft, setDraft] = useState(initial);
   const save = useChanging(project, (body: NewRule) => books.saveRule(project, rule?.id ?? null, body));
+  const form = useRef<HTMLFormElement>(null);
+  // The button that opened the form is gone, and a rule far down the list opens it at the top.
+  useEffect(() => form.current?.focus(), []);
   const missing = lacking(draft);
   const action = actionOf(draft);
   const unnamed = draft.name.trim() === '';
@@ -34,6 +37,9 @@ export function RuleForm({ project, zone, initial, rule, done }: Props) {
       }
     >
       <form
+        ref={form}
+        tabIndex={-1}
+        aria-label={rule ? `New version of ${rule.name}` : 'New rule'}
         className={classes.form}
         onSubmit={(e) => {
           e.preventDefault();

@@ -123,6 +123,11 @@ impl History {
         Ok(Some(done))
     }
 
+    /// True if this history tells of everything in an interval.
+    pub(crate) fn covers(&self, interval: Interval) -> bool {
+        self.scope.covers(interval)
+    }
+
     /// The newest commit that was followed.
     pub(crate) fn seq(&self) -> CommitSeq {
         self.seq

@@ -91,10 +91,16 @@ impl Replay {
         };
         if replay.open_rows(committer).await?.is_some() {
             replay.total = replay.total.max(replay.left.len());
-            let behind = |i: Interval| Interval { to: Position::OFFSET_MAX, ..i };
-            replay.history = History::new(replay.left.iter().map(behind).collect());
         }
         Ok(Ok(replay))
+    }
+
+    /// The history covers everything behind what is left; a skip that lands while the job runs may add to that.
+    fn widen_history(&mut self) {
+        if !self.left.iter().all(|i| self.history.covers(i)) {
+            let behind = |i: Interval| Interval { to: Position::OFFSET_MAX, ..i };
+            self.history = History::new(self.left.iter().map(behind).collect());
+        }
     }
 
     /// The skipped rows that are asked for and not done, oldest first per shard. None: asked to stop.
@@ -123,6 +129,7 @@ impl Replay {
         limit: ReadLimit,
     ) -> Result<Stepped, ProcessorError> {
         let Some(rows) = self.open_rows(committer).await? else { return Ok(Stepped::Stopped) };
+        self.widen_history();
         if rows.is_empty() {
             return Ok(Stepped::Done);
         }

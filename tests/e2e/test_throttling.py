@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
@@ -188,8 +187,6 @@ def test_control_records_reach_every_shard(server):
 
 
 def test_the_commands_of_the_page(server, tmp_path):
-    if not shutil.which("curl"):
-        pytest.skip("curl is missing")
     page = (ROOT / "docs/throttling.md").read_text()
     example = re.search(r"```json\n(.*?)```", page, re.S).group(1)
     (tmp_path / "rules.json").write_text(example)

@@ -103,10 +103,11 @@ async fn erasures_can_be_taken_back_until_they_are_complete() {
         by: "dpo".into(),
         reason: "art. 17".into(),
         made_at: 0,
-        undo_until: Millis::MAX,
+        undo_until: 86_400_000,
         undone: false,
     };
     let first = c.put_erasure(wish.clone()).await.unwrap().erasure;
+    assert_eq!(first.undo_until - first.made_at, 86_400_000, "as long as was asked, by the catalog's clock");
     assert_eq!(c.put_erasure(wish).await.unwrap().erasure.id, first.id + 1);
     c.erasure_published(first.id).await.unwrap();
     c.put_erasure(Erasure { undone: true, ..first.clone() }).await.unwrap();

@@ -95,8 +95,10 @@ impl Rules for SqliteCatalog {
 
     async fn put_erasure(&self, mut erasure: Erasure) -> Result<ErasureDocument, CatalogError> {
         let mut tx = self.begin().await?;
-        erasure.made_at = now();
+        let asked_at = std::mem::replace(&mut erasure.made_at, now());
         if erasure.id == 0 {
+            // The time to take it back counts from what the books say, not from the asker's clock.
+            erasure.undo_until = erasure.undo_until.saturating_add(erasure.made_at - asked_at);
             // The number is part of the document, so it is taken before the document is written.
             let last: i64 =
                 sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM erasures").fetch_one(&mut *tx).await?;

@@ -1,6 +1,6 @@
 //! The façade: every question a program or a person may ask about a project's events.
 
-use crate::analyses::{Funnel, Retention, Segmentation};
+use crate::analyses::{self, Point};
 use crate::envelope;
 use crate::plan::Bound;
 use crate::query::Query;
@@ -49,20 +49,20 @@ impl Engine {
         context: &QueryContext,
     ) -> Result<Value, Error> {
         let bound = Bound::new(snapshot, parsed.common(), context, self.threads)?;
-        let (own, restated) = match parsed {
-            Query::Segmentation(q) => {
-                let analysis = Segmentation::new(q, &bound)?;
-                (analysis.run()?, bound.restated(&analysis.scan, &analysis.buckets)?)
-            }
-            Query::Funnel(q) => {
-                let analysis = Funnel::new(q, &bound);
-                (analysis.run()?, bound.restated(&analysis.scan, &bound.buckets(None)?)?)
-            }
-            Query::Retention(q) => {
-                let analysis = Retention::new(q, &bound)?;
-                (analysis.run()?, bound.restated(&analysis.scan, &analysis.buckets)?)
+        let analysis = analyses::bind(parsed, &bound)?;
+        let own = match &parsed.common().microscope {
+            None => analysis.run()?,
+            Some(point) => {
+                let point = Point::new(point)?;
+                let crowd = analysis.crowd(&point)?;
+                crowd.page(&point, &bound)?
             }
         };
+        let buckets = analysis.buckets()?;
+        let mut restated = bound.decided_again();
+        for scan in analysis.scans() {
+            restated = restated || bound.late(scan, &buckets)?;
+        }
         Ok(envelope::wrap(query, &bound, own, restated))
     }
 
@@ -71,18 +71,25 @@ impl Engine {
         let parsed = Query::parse(query)?;
         let snapshot = self.source.pin(project)?;
         let bound = Bound::new(&snapshot, parsed.common(), context, self.threads)?;
-        let scan = match &parsed {
-            Query::Segmentation(q) => Segmentation::new(q, &bound)?.scan,
-            Query::Funnel(q) => Funnel::new(q, &bound).scan,
-            Query::Retention(q) => Retention::new(q, &bound)?.scan,
-        };
-        let plan = scan.plan(&snapshot, context)?;
+        let analysis = analyses::bind(&parsed, &bound)?;
+        let mut scans = Vec::new();
+        for scan in analysis.scans() {
+            let plan = scan.plan(&snapshot, context)?;
+            scans.push(json!({
+                "from": envelope::iso(scan.from),
+                "to": envelope::iso(scan.to),
+                "selectors": scan.selectors.iter().map(selector).collect::<Vec<_>>(),
+                "scan": plan,
+            }));
+        }
+        let first = scans.first().cloned().unwrap_or_default();
         Ok(json!({
             "snapshot": snapshot.seq.0,
             "range": {"from": envelope::iso(bound.range.0), "to": envelope::iso(bound.range.1)},
             "as_of": envelope::iso(bound.as_of),
-            "selectors": scan.selectors.iter().map(selector).collect::<Vec<_>>(),
-            "scan": plan,
+            "selectors": first["selectors"],
+            "scan": first["scan"],
+            "scans": scans,
             "threads": self.threads,
         }))
     }

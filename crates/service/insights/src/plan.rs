@@ -62,13 +62,15 @@ impl<'a> Bound<'a> {
         self.snapshot.completeness.gaps_in(start, end).next().is_some()
     }
 
-    /// True if records of the range were decided again lately, or an event of the scan was received after its bucket had closed, so that an earlier answer for that
-    /// bucket lacked it.
-    pub fn restated(&self, scan: &Scan, buckets: &Buckets) -> Result<bool, Error> {
+    /// True if records of the range were decided again lately.
+    pub fn decided_again(&self) -> bool {
         let (from, to) = self.range;
-        if self.snapshot.completeness.restated_in(from, to).next().is_some() {
-            return Ok(true);
-        }
+        self.snapshot.completeness.restated_in(from, to).next().is_some()
+    }
+
+    /// True if an event of the scan was received after its bucket had closed, so that an earlier answer for that
+    /// bucket lacked it.
+    pub fn late(&self, scan: &Scan, buckets: &Buckets) -> Result<bool, Error> {
         let closed = |t| buckets.find(t).map(|i| buckets.end(i)).filter(|end| *end <= self.as_of);
         Ok(scan.any_late(self.snapshot, self.context, &closed)?)
     }

@@ -4,8 +4,28 @@
 //! Guarantees: numbers are multiples of 0.25, so sums are exact in any order; every world is valid input (no
 //! garbage ids); log order and time order differ. Not here: malformed input (the fuzz targets do that).
 
-mod queries;
+mod cohort;
+mod composition;
+mod engagement;
+mod funnel;
+mod lifecycle;
+mod ltv;
+mod parts;
+mod paths;
+mod personas;
+mod realtime;
+mod retention;
+mod segmentation;
+mod sessions;
+mod stickiness;
 mod worlds;
 
-pub use queries::{funnel, query, retention, segmentation};
+pub use funnel::funnel;
+pub use retention::retention;
+pub use segmentation::segmentation;
 pub use worlds::{WorldShape, identity_log, seeded, world};
+
+/// A query of any of the three great types.
+pub fn query() -> impl proptest::strategy::Strategy<Value = serde_json::Value> {
+    proptest::prop_oneof![segmentation(), funnel(), retention()]
+}

@@ -214,6 +214,16 @@ impl Scan {
 }
 
 impl Prepared<'_> {
+    /// True if the actors of batches are persons.
+    pub fn counts_persons(&self) -> bool {
+        self.scan.actor == Actor::Person
+    }
+
+    /// Names of the actors of batches by number, if they are no persons; complete once the scan has run.
+    pub fn actor_names(&self) -> Vec<String> {
+        self.names.texts()
+    }
+
     /// What will be read.
     pub fn read_plan(&self) -> &ScanPlan {
         &self.plan

@@ -1,5 +1,6 @@
 //! Funnels in `this_order` (chapter 3): each actor's best attempt, counted and timed.
 
+use super::Analysis;
 use super::actors::Actors;
 use super::gather::{Placed, Plain, Record, by_actor, scatter};
 use super::groups::{Groups, OTHER};
@@ -14,7 +15,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value, json};
 use std::collections::hash_map::Entry;
 use tallymark_model::Millis;
-use tallymark_query::{Reservation, Scan, json_number};
+use tallymark_query::{Buckets, Reservation, Scan, json_number};
 
 /// One time of a step, with a vector's spare room and the copy that is sorted.
 const TIME_BYTES: u64 = 24;
@@ -23,7 +24,7 @@ const TIME_BYTES: u64 = 24;
 pub(crate) struct Funnel<'a> {
     query: &'a FunnelQuery,
     bound: &'a Bound<'a>,
-    pub scan: Scan,
+    scan: Scan,
     actors: Actors,
     groups: Groups<'a>,
 }
@@ -44,6 +45,18 @@ struct Part {
     hits: Vec<Hit>,
     by_set: FxHashMap<u32, Summary>,
     held: Reservation,
+}
+
+impl Analysis for Funnel<'_> {
+    fn scans(&self) -> Vec<&Scan> {
+        vec![&self.scan]
+    }
+    fn buckets(&self) -> Result<Buckets, Error> {
+        self.bound.buckets(None)
+    }
+    fn run(&self) -> Result<Map<String, Value>, Error> {
+        self.answer()
+    }
 }
 
 impl<'a> Funnel<'a> {
@@ -67,8 +80,7 @@ impl<'a> Funnel<'a> {
         Funnel { query, bound, scan, actors, groups }
     }
 
-    /// The answer: the query's own part of the envelope.
-    pub fn run(&self) -> Result<Map<String, Value>, Error> {
+    fn answer(&self) -> Result<Map<String, Value>, Error> {
         let sets = Sets::new(self.bound.context.budget.reservation());
         let mut by_set: FxHashMap<u32, Summary> = FxHashMap::default();
         let parts =

@@ -1,5 +1,6 @@
 //! Retention (chapter 4): cohorts by interval, who came back at which offset.
 
+use super::Analysis;
 use super::actors::Actors;
 use super::gather::{Placed, Scattered, by_actor, scatter};
 use super::groups::{Groups, OTHER};
@@ -24,9 +25,9 @@ pub(crate) struct Retention<'a> {
     query: &'a RetentionQuery,
     bound: &'a Bound<'a>,
     /// Intervals of the range first, then those that returns and cells need.
-    pub buckets: Buckets,
+    buckets: Buckets,
     cohorts: usize,
-    pub scan: Scan,
+    scan: Scan,
     actors: Actors,
     groups: Groups<'a>,
 }
@@ -52,6 +53,18 @@ struct Part {
     marks: Vec<bool>,
     groups: Vec<u32>,
     by_group: FxHashMap<u32, Counts>,
+}
+
+impl Analysis for Retention<'_> {
+    fn scans(&self) -> Vec<&Scan> {
+        vec![&self.scan]
+    }
+    fn buckets(&self) -> Result<Buckets, Error> {
+        Ok(self.buckets.clone())
+    }
+    fn run(&self) -> Result<Map<String, Value>, Error> {
+        self.answer()
+    }
 }
 
 impl<'a> Retention<'a> {
@@ -89,8 +102,7 @@ impl<'a> Retention<'a> {
         Ok(Retention { query, bound, buckets, cohorts, scan, actors, groups })
     }
 
-    /// The answer: the query's own part of the envelope.
-    pub fn run(&self) -> Result<Map<String, Value>, Error> {
+    fn answer(&self) -> Result<Map<String, Value>, Error> {
         let sets = Sets::new(self.bound.context.budget.reservation());
         let mut by_group = self.count(&sets, None)?;
         let mut answer = Map::new();

@@ -3,6 +3,7 @@
 //! Guarantees: `total` is the measure over the whole range, never a sum of buckets; `$other` is computed from the
 //! events of the rest. Deliberately not here: parsing, the envelope.
 
+use super::Analysis;
 use super::actors::Actors;
 use super::groups::{Groups, OTHER, value_sets};
 use super::table::{Key, Part, Table};
@@ -18,8 +19,8 @@ use tallymark_query::{Batch, Buckets, Interner, Prepared, QueryError, Scan, json
 pub(crate) struct Segmentation<'a> {
     query: &'a SegmentationQuery,
     bound: &'a Bound<'a>,
-    pub buckets: Buckets,
-    pub scan: Scan,
+    buckets: Buckets,
+    scan: Scan,
     actors: Actors,
     groups: Groups<'a>,
     /// Texts of `distinct`.
@@ -40,6 +41,18 @@ pub(crate) struct Line {
 struct Ranked {
     group: u32,
     rank: f64,
+}
+
+impl Analysis for Segmentation<'_> {
+    fn scans(&self) -> Vec<&Scan> {
+        vec![&self.scan]
+    }
+    fn buckets(&self) -> Result<Buckets, Error> {
+        Ok(self.buckets.clone())
+    }
+    fn run(&self) -> Result<Map<String, Value>, Error> {
+        self.answer()
+    }
 }
 
 impl<'a> Segmentation<'a> {
@@ -69,8 +82,7 @@ impl<'a> Segmentation<'a> {
         })
     }
 
-    /// The answer: the query's own part of the envelope.
-    pub fn run(&self) -> Result<Map<String, Value>, Error> {
+    fn answer(&self) -> Result<Map<String, Value>, Error> {
         let prepared = self.scan.prepare(self.bound.snapshot, self.bound.context)?;
         let (mut table, overlap) = self.pass(&prepared, None)?;
         let labels = self.groups.labels();

@@ -3,21 +3,42 @@
 //! Guarantees: an error names the path and what is allowed there; a key that is unknown, and an option that is
 //! not computed, are refused by name. Deliberately not here: projects, zones, segments (`plan`).
 
+mod cohort;
+mod composition;
+mod engagement;
 mod funnel;
+mod lifecycle;
+mod ltv;
 mod parts;
+mod paths;
+mod personas;
 mod reader;
+mod realtime;
 mod retention;
 mod segmentation;
+mod sessions;
+mod stickiness;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use cohort::CohortQuery;
+pub(crate) use composition::CompositionQuery;
+pub(crate) use engagement::EngagementQuery;
 pub(crate) use funnel::FunnelQuery;
+pub(crate) use lifecycle::LifecycleQuery;
+pub(crate) use ltv::LtvQuery;
 pub(crate) use parts::{BreakdownSpec, Common, CountBy, NamesSpec, SelectorSpec, bin_labels, both};
+pub(crate) use paths::PathsQuery;
+pub(crate) use personas::PersonasQuery;
+pub(crate) use realtime::RealtimeQuery;
 pub(crate) use retention::RetentionQuery;
 pub(crate) use segmentation::{Measure, SegmentationQuery};
+pub(crate) use sessions::SessionsQuery;
+pub(crate) use stickiness::StickinessQuery;
+
+pub(crate) use reader::Reader;
 
 use crate::Error;
-use reader::Reader;
 use serde_json::Value;
 
 /// A query, checked.
@@ -26,33 +47,40 @@ pub(crate) enum Query {
     Segmentation(Box<SegmentationQuery>),
     Funnel(Box<FunnelQuery>),
     Retention(Box<RetentionQuery>),
+    Lifecycle(Box<LifecycleQuery>),
+    Stickiness(Box<StickinessQuery>),
+    Sessions(Box<SessionsQuery>),
+    Paths(Box<PathsQuery>),
+    Cohort(Box<CohortQuery>),
+    Composition(Box<CompositionQuery>),
+    Ltv(Box<LtvQuery>),
+    Engagement(Box<EngagementQuery>),
+    Personas(Box<PersonasQuery>),
+    Realtime(Box<RealtimeQuery>),
 }
-
-/// Types of the contract that are not computed yet.
-const LATER: [&str; 11] = [
-    "lifecycle",
-    "stickiness",
-    "sessions",
-    "paths",
-    "cohort",
-    "composition",
-    "ltv",
-    "engagement",
-    "personas",
-    "realtime",
-    "sql",
-];
 
 impl Query {
     /// Parses a query object.
     pub fn parse(value: &Value) -> Result<Query, Error> {
         let query = Reader::new(value, "")?;
-        let hint = "one of: segmentation, funnel, retention";
+        let hint = "one of: segmentation, funnel, retention, lifecycle, stickiness, sessions, paths, cohort, composition, \
+                    ltv, engagement, personas, realtime, sql";
         match query.text("type")?.ok_or_else(|| query.missing("type", hint))? {
             "segmentation" => Ok(Query::Segmentation(Box::new(SegmentationQuery::read(query)?))),
             "funnel" => Ok(Query::Funnel(Box::new(FunnelQuery::read(query)?))),
             "retention" => Ok(Query::Retention(Box::new(RetentionQuery::read(query)?))),
-            later if LATER.contains(&later) => Err(Error::unsupported("type", format!("`type: {later:?}`"))),
+            "lifecycle" => Ok(Query::Lifecycle(Box::new(LifecycleQuery::read(query)?))),
+            "stickiness" => Ok(Query::Stickiness(Box::new(StickinessQuery::read(query)?))),
+            "sessions" => Ok(Query::Sessions(Box::new(SessionsQuery::read(query)?))),
+            "paths" => Ok(Query::Paths(Box::new(PathsQuery::read(query)?))),
+            "cohort" => Ok(Query::Cohort(Box::new(CohortQuery::read(query)?))),
+            "composition" => Ok(Query::Composition(Box::new(CompositionQuery::read(query)?))),
+            "ltv" => Ok(Query::Ltv(Box::new(LtvQuery::read(query)?))),
+            "engagement" => Ok(Query::Engagement(Box::new(EngagementQuery::read(query)?))),
+            "personas" => Ok(Query::Personas(Box::new(PersonasQuery::read(query)?))),
+            "realtime" => Ok(Query::Realtime(Box::new(RealtimeQuery::read(query)?))),
+            // SQL is answered beside the analyses, by whoever composes this engine with one.
+            "sql" => Err(Error::unsupported("type", "`type: \"sql\"` beside analyses")),
             other => Err(query.wrong("type", format!("{other:?} is not known"), hint)),
         }
     }
@@ -63,6 +91,16 @@ impl Query {
             Query::Segmentation(q) => &q.common,
             Query::Funnel(q) => &q.common,
             Query::Retention(q) => &q.common,
+            Query::Lifecycle(q) => &q.common,
+            Query::Stickiness(q) => &q.common,
+            Query::Sessions(q) => &q.common,
+            Query::Paths(q) => &q.common,
+            Query::Cohort(q) => &q.common,
+            Query::Composition(q) => &q.common,
+            Query::Ltv(q) => &q.common,
+            Query::Engagement(q) => &q.common,
+            Query::Personas(q) => &q.common,
+            Query::Realtime(q) => &q.common,
         }
     }
 }

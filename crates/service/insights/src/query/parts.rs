@@ -18,6 +18,8 @@ pub(crate) struct Common {
     pub as_of: Option<Millis>,
     pub segment: Option<Expr>,
     pub count_by: CountBy,
+    /// The number whose actors are asked for.
+    pub microscope: Option<Value>,
 }
 
 /// Who is counted.
@@ -58,7 +60,6 @@ impl Common {
         query.get("type");
         query.refuse(&[
             ("preset", &[]),
-            ("microscope", &[]),
             ("segment_scope", &[json!("first")]),
             ("edge", &[json!("clip")]),
             ("empty_string", &[json!("none")]),
@@ -72,6 +73,7 @@ impl Common {
             as_of: as_of(query)?,
             segment: condition(query, "segment")?,
             count_by: count_by(query)?,
+            microscope: query.get("microscope").cloned(),
         })
     }
 }

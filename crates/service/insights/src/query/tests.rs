@@ -136,7 +136,6 @@ fn options_that_are_not_computed_are_refused_by_name() {
         (json!({"type": "sql", "sql": "select 1"}), "sql"),
         (with(&segmentation(), "compare", json!({"n": 1, "unit": "week"})), "compare"),
         (with(&segmentation(), "preset", json!("posthog")), "preset"),
-        (with(&segmentation(), "microscope", json!({})), "microscope"),
         (with(&segmentation(), "new_users_only", json!(true)), "new_users_only"),
         (with(&segmentation(), "count_by", json!("person_at_ingest")), "person_at_ingest"),
         (with(&segmentation(), "segment", json!([{"cohort": "x"}])), "cohort"),

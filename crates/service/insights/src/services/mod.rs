@@ -6,6 +6,6 @@ mod persons;
 mod schema;
 
 pub(crate) use events::{list, tail, timeline};
-pub(crate) use people::People;
+pub(crate) use people::{People, key_of};
 pub(crate) use persons::{page, search};
 pub(crate) use schema::schema;

@@ -355,7 +355,7 @@ fn commit(state: &State, events: &[&RefEvent]) -> (Commit, Vec<IdentityOp>) {
             user_id: e.user_id.clone(),
             device_id: e.device_id.clone(),
             insert_id: e.insert_id.clone(),
-            session_id: None,
+            session_id: e.session_id.clone(),
             properties: e.properties.clone(),
             groups: e.groups.clone(),
             annotations: Vec::new(),

@@ -22,6 +22,8 @@ pub struct RefEvent {
     pub user_id: Option<String>,
     /// Usable device id.
     pub device_id: Option<String>,
+    /// Session id as the SDK sent it.
+    pub session_id: Option<String>,
     /// Dedup id.
     pub insert_id: Option<String>,
     /// Event properties.
@@ -44,7 +46,7 @@ impl RefEvent {
             user_id: self.user_id.clone(),
             device_id: self.device_id.clone(),
             insert_id: self.insert_id.clone(),
-            session_id: None,
+            session_id: self.session_id.clone(),
             properties: self.properties.clone(),
             person_ops: self.ops.clone(),
             groups: self.groups.clone(),

@@ -18,14 +18,24 @@
 //! A key of a query that is not computed here is an error, never ignored.
 
 mod calendar;
+mod cohort;
 mod compare;
+mod composition;
 mod conditions;
+mod engagement;
 mod events;
 mod funnel;
 mod identity;
+mod lifecycle;
+mod ltv;
+mod paths;
+mod personas;
 mod properties;
+mod realtime;
 mod retention;
 mod segmentation;
+mod sessions;
+mod stickiness;
 mod values;
 
 pub use calendar::{Bucket, Calendar};
@@ -43,6 +53,16 @@ pub fn try_run(world: &World, query: &Value) -> Result<Value, String> {
         Some("segmentation") => segmentation::run(&prepared, query),
         Some("funnel") => funnel::run(&prepared, query),
         Some("retention") => retention::run(&prepared, query),
+        Some("lifecycle") => lifecycle::run(&prepared, query),
+        Some("stickiness") => stickiness::run(&prepared, query),
+        Some("sessions") => sessions::run(&prepared, query),
+        Some("paths") => paths::run(&prepared, query),
+        Some("cohort") => cohort::run(&prepared, query),
+        Some("composition") => composition::run(&prepared, query),
+        Some("ltv") => ltv::run(&prepared, query),
+        Some("engagement") => engagement::run(&prepared, query),
+        Some("personas") => personas::run(&prepared, query),
+        Some("realtime") => realtime::run(&prepared, query),
         other => Err(format!("type: {other:?} is not computed by the reference")),
     }
 }

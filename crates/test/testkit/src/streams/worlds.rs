@@ -146,6 +146,7 @@ fn event(shape: &WorldShape) -> impl Strategy<Value = RefEvent> + use<> {
             event: if action == IdentityAction::None { name } else { name_of(&action) }.to_owned(),
             user_id: user.map(|u| format!("u{u}")),
             device_id: device.map(|d| format!("d{d}")),
+            session_id: None,
             insert_id,
             properties,
             ops,

@@ -1,11 +1,8 @@
-//! The engine against the brute-force reference, on random worlds and queries, through real segment files.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+//! How an answer of the engine is compared with that of the reference, over random worlds and file layouts.
 
-mod support;
-
+use crate::support::{self, Clutter, Layout};
 use proptest::prelude::*;
 use serde_json::Value;
-use support::{Clutter, Layout};
 use tallymark_model::IdentityAction;
 use tallymark_testkit::reference;
 use tallymark_testkit::streams::{self, WorldShape};
@@ -29,7 +26,7 @@ fn differ(ours: &Value, theirs: &Value, path: &str) -> Option<String> {
     }
 }
 
-fn check(world: &reference::World, query: &Value, layout: Layout) -> Result<(), TestCaseError> {
+pub fn check(world: &reference::World, query: &Value, layout: Layout) -> Result<(), TestCaseError> {
     let theirs = reference::try_run(world, query).map_err(TestCaseError::fail)?;
     let ours = support::run(&support::engine(world, layout), query)
         .map_err(|e| TestCaseError::fail(format!("{e} for {query}")))?;
@@ -41,7 +38,7 @@ fn check(world: &reference::World, query: &Value, layout: Layout) -> Result<(), 
     }
 }
 
-fn worlds() -> impl Strategy<Value = reference::World> {
+pub fn worlds() -> impl Strategy<Value = reference::World> {
     // The fold of commits has one preset so far.
     let plain = |mut w: reference::World| {
         w.first_user_owns_device = false;
@@ -55,32 +52,13 @@ fn worlds() -> impl Strategy<Value = reference::World> {
     prop_oneof![coarse, fine]
 }
 
-fn layouts() -> impl Strategy<Value = Layout> {
+pub fn layouts() -> impl Strategy<Value = Layout> {
     let clutter = prop_oneof![Just(Clutter::None), Just(Clutter::Masked), Just(Clutter::Erased)];
     (1usize..40, any::<bool>(), any::<bool>(), clutter)
         .prop_map(|(commit, compacted, late, clutter)| Layout { commit, compacted, late, clutter })
 }
 
 /// Soak runs set `TALLYMARK_CASES`.
-fn cases() -> u32 {
+pub fn cases() -> u32 {
     std::env::var("TALLYMARK_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(300)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 2000, ..ProptestConfig::default() })]
-
-    #[test]
-    fn segmentation_agrees(world in worlds(), query in streams::segmentation(), layout in layouts()) {
-        check(&world, &query, layout)?;
-    }
-
-    #[test]
-    fn funnels_agree(world in worlds(), query in streams::funnel(), layout in layouts()) {
-        check(&world, &query, layout)?;
-    }
-
-    #[test]
-    fn retention_agrees(world in worlds(), query in streams::retention(), layout in layouts()) {
-        check(&world, &query, layout)?;
-    }
 }

@@ -1,44 +1,10 @@
-//! Small worlds with numbers reasoned by hand.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+//! The three great types.
 
-mod support;
-
+use crate::cases::{ask, at, world};
+use crate::support::{self, Layout, run};
 use serde_json::{Value, json};
-use support::{Layout, engine, run};
 use tallymark_model::{IdentityAction, Lane, Millis, Position, PropertyOp, PropertyOpKind, Seq};
-use tallymark_query::parse_instant;
 use tallymark_testkit::reference::{RefEvent, World};
-
-fn at(text: &str) -> Millis {
-    parse_instant(text).unwrap()
-}
-
-/// Events of users in the order of the log: (time, user, name, properties).
-fn world(events: &[(&str, &str, &str, Value)]) -> World {
-    let event = |(i, (time, user, name, properties)): (usize, &(&str, &str, &str, Value))| RefEvent {
-        time: at(time),
-        seq: Seq::new(at(time) + 10, Position { lane: Lane::Live, partition: 0, offset: i as u64 }),
-        event: (*name).to_owned(),
-        user_id: (!user.is_empty()).then(|| (*user).to_owned()),
-        properties: properties.as_object().cloned().unwrap_or_default(),
-        ..RefEvent::default()
-    };
-    World { events: events.iter().enumerate().map(event).collect(), ..World::default() }
-}
-
-fn ask(world: &World, query: Value) -> Value {
-    let mut answers: Vec<Value> = [
-        Layout::FRESH,
-        Layout::MIXED,
-        Layout { commit: 1000, compacted: false, late: false, ..Layout::FRESH },
-    ]
-    .map(|layout| run(&engine(world, layout), &query).unwrap())
-    .into();
-    answers.iter_mut().for_each(|a| drop(a.as_object_mut().unwrap().remove("identity_version")));
-    assert_eq!(answers[0], answers[1], "the layout of files changes the answer to {query}");
-    assert_eq!(answers[0], answers[2], "the layout of files changes the answer to {query}");
-    answers.swap_remove(0)
-}
 
 fn segmentation(series: Value, more: Value) -> Value {
     let mut query = json!({"type": "segmentation", "series": series, "as_of": "2025-02-01T00:00:00Z",

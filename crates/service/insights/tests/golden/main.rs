@@ -1,0 +1,8 @@
+//! Small worlds with numbers reasoned by hand.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod basics;
+mod cases;

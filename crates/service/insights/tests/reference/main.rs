@@ -1,0 +1,10 @@
+//! The engine against the brute-force reference, on random worlds and queries, through real segment files.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod agree;
+mod funnel;
+mod retention;
+mod segmentation;

@@ -1,0 +1,1 @@
+//! Random queries of `type: "sessions"`.

@@ -262,9 +262,18 @@ impl<'a> Loaded<'a> {
             }
             false => (ScalarBuffer::from(Vec::new()), ScalarBuffer::from(Vec::new())),
         };
+        let codes = &self.prepared.codes;
+        let names = match scan.named {
+            true => codes.of_events(self.task, &self.batch, &self.rows)?,
+            false => Vec::new(),
+        };
+        let sessions = match scan.sessions {
+            true => codes.of_sessions(self.task, &self.rows)?,
+            false => Vec::new(),
+        };
         let times = self.pick(column::<Int64Type>(&self.batch, 1)?);
         let actors = Arc::try_unwrap(persons).unwrap_or_else(|shared| shared.to_vec());
-        Ok(Some(Batch { masks: self.masks, times, actors, received, positions, columns }))
+        Ok(Some(Batch { masks: self.masks, times, actors, received, positions, names, sessions, columns }))
     }
 
     fn pick<T: arrow::datatypes::ArrowNativeType>(&self, all: ScalarBuffer<T>) -> ScalarBuffer<T> {

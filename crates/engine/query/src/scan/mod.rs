@@ -4,6 +4,7 @@
 //! snapshot's identity, and the values asked for; row groups are visited in any order by several threads, so
 //! operators must not depend on it; cancellation and limits are looked at before every row group.
 
+mod codes;
 mod late;
 mod loaded;
 mod persons;
@@ -18,6 +19,7 @@ use crate::{Actor, Context, PropertyTimeline, QueryError, Selector, Snapshot, Va
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::{Int32Type, Int64Type, UInt32Type, UInt64Type};
+use codes::Codes;
 use loaded::Loaded;
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -45,6 +47,10 @@ pub struct Scan {
     pub columns: Vec<PropertyRef>,
     /// Whether the place in the log is wanted.
     pub order: bool,
+    /// Whether the event's name is wanted, as a code of [`Prepared::event_names`].
+    pub named: bool,
+    /// Whether the session id that the SDK sent is wanted, as a code.
+    pub sessions: bool,
     /// Whose rows they are.
     pub actor: Actor,
     /// What "latest" means for `person` properties, and the end of time for `user` properties.
@@ -64,11 +70,19 @@ pub struct Batch {
     pub received: ScalarBuffer<i64>,
     /// Packed positions, if the order was asked for, else empty.
     pub positions: ScalarBuffer<u64>,
+    /// Codes of event names from 1 (see [`Prepared::event_names`]), if they were asked for, else empty.
+    pub names: Vec<u32>,
+    /// Codes of session ids from 1, if they were asked for, else empty; 0 = no id was sent,
+    /// [`Batch::OUT_OF_SESSION`] = the SDK says that it belongs to none.
+    pub sessions: Vec<u32>,
     /// The values asked for, in that order.
     pub columns: Vec<ValueColumn>,
 }
 
 impl Batch {
+    /// The code of the session id `-1`: an event outside of any session.
+    pub const OUT_OF_SESSION: u32 = u32::MAX;
+
     /// Number of rows.
     pub fn len(&self) -> usize {
         self.masks.len()
@@ -112,6 +126,7 @@ pub struct Prepared<'a> {
     plan: ScanPlan,
     timelines: FxHashMap<String, PropertyTimeline>,
     names: Interner,
+    codes: Codes,
 }
 
 impl Scan {
@@ -144,6 +159,7 @@ impl Scan {
             if self.order {
                 columns.extend([Column::ReceivedAt, Column::Position]);
             }
+            columns.extend(self.sessions.then_some(Column::SessionId));
             columns.extend(prepared.event_columns(&task.reader));
             prepared.plan.bytes += task.reader.cost(task.group, &columns);
             for column in columns.iter().filter(|c| task.reader.has(c)) {
@@ -200,7 +216,9 @@ impl Scan {
         // The largest first, so that threads end together.
         tasks.sort_by_key(|t| std::cmp::Reverse(t.reader.row_groups()[t.group].rows));
         let names = Interner::new(context.budget.reservation());
-        Ok(Prepared { scan: self, snapshot, context, tasks, plan, timelines: FxHashMap::default(), names })
+        let codes = Codes::new(&context.budget);
+        let timelines = FxHashMap::default();
+        Ok(Prepared { scan: self, snapshot, context, tasks, plan, timelines, names, codes })
     }
 
     fn properties(&self) -> Vec<PropertyRef> {
@@ -222,6 +240,12 @@ impl Prepared<'_> {
     /// Names of the actors of batches by number, if they are no persons; complete once the scan has run.
     pub fn actor_names(&self) -> Vec<String> {
         self.names.texts()
+    }
+
+    /// Event names by the codes of batches, index 0 empty; complete once the scan has run. Codes depend on threads,
+    /// so they must never reach an answer.
+    pub fn event_names(&self) -> Vec<String> {
+        self.codes.events.texts()
     }
 
     /// What will be read.

@@ -1,0 +1,71 @@
+//! Event names and session ids of rows as numbers, for operators that look at whole streams.
+//!
+//! Guarantees: one number per text for the whole query, whatever thread or file it comes from.
+
+use super::{Batch, Task, mistyped, storage};
+use crate::interner::Interner;
+use crate::values::Rows;
+use crate::{Budget, QueryError};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::Int32Type;
+use tallymark_store::Column;
+
+/// What an SDK sends as the session of an event that belongs to none.
+const OUT_OF_SESSION: &str = "-1";
+
+/// Numbers of one query.
+pub(super) struct Codes {
+    pub events: Interner,
+    sessions: Interner,
+}
+
+impl Codes {
+    pub fn new(budget: &Budget) -> Codes {
+        Codes { events: Interner::new(budget.reservation()), sessions: Interner::new(budget.reservation()) }
+    }
+
+    /// Codes of the names of rows; `batch` holds the column of names unless the row group has but one name.
+    pub fn of_events(&self, task: &Task, batch: &RecordBatch, rows: &Rows) -> Result<Vec<u32>, QueryError> {
+        if let Some(array) = batch.column_by_name(&Column::Event.file_name()) {
+            return codes(array, rows, |name| self.events.number(name));
+        }
+        match task.reader.row_groups()[task.group].names.as_deref() {
+            Some([only]) => Ok(vec![self.events.number(only)?; rows.len()]),
+            _ => Err(mistyped()),
+        }
+    }
+
+    /// Codes of the session ids of rows. Reads their column.
+    pub fn of_sessions(&self, task: &Task, rows: &Rows) -> Result<Vec<u32>, QueryError> {
+        let batch = task.reader.read(task.group, &[Column::SessionId]).map_err(storage)?;
+        codes(batch.column(0), rows, |id| match id {
+            OUT_OF_SESSION => Ok(Batch::OUT_OF_SESSION),
+            id => self.sessions.number(id),
+        })
+    }
+}
+
+/// The number of each row's text; 0 where there is none.
+fn codes(
+    array: &ArrayRef,
+    rows: &Rows,
+    number: impl Fn(&str) -> Result<u32, QueryError>,
+) -> Result<Vec<u32>, QueryError> {
+    let array = array.as_dictionary_opt::<Int32Type>().ok_or_else(mistyped)?;
+    let texts = array.values().as_string_opt::<i32>().ok_or_else(mistyped)?;
+    let mut known: Vec<Option<u32>> = vec![None; texts.len()];
+    let mut found = vec![0u32; rows.len()];
+    for (i, slot) in found.iter_mut().enumerate() {
+        let row = rows.get(i);
+        if !array.keys().is_valid(row) {
+            continue;
+        }
+        let key = array.keys().value(row) as usize;
+        *slot = match known[key] {
+            Some(code) => code,
+            None if texts.is_valid(key) => *known[key].insert(number(texts.value(key))?),
+            None => 0,
+        };
+    }
+    Ok(found)
+}

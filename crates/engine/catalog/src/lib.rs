@@ -11,6 +11,7 @@
 
 mod accounts;
 mod commit;
+mod definitions;
 mod error;
 mod jobs;
 mod lease;
@@ -22,11 +23,13 @@ pub mod sqlite;
 
 pub use accounts::{AuditEntry, NewUser, Session, SetupAnswer, User};
 pub use commit::{Advance, Commit, CommitAnswer, CommitRecord, LeftOut, Origin};
+pub use definitions::{Definition, DefinitionKind};
 pub use error::CatalogError;
 pub use jobs::{Job, JobKind, JobProgress, JobState, JobWish, NewJob};
 pub use lease::{Lease, LeaseAnswer, LeaseName};
 pub use ports::{
-    Accounts, Commits, Feed, Garbage, Instance, Jobs, Leases, Rules, Settings, Snapshots, Tombstones,
+    Accounts, Commits, Definitions, Feed, Garbage, Instance, Jobs, Leases, Rules, Settings, Snapshots,
+    Tombstones,
 };
 pub use rules::{ErasureDocument, RuleDocument};
 pub use settings::{

@@ -5,9 +5,9 @@
 
 use crate::{
     AuditEntry, Books, CatalogError, Commit, CommitAnswer, CommitRecord, CreatedKey, CreatedProject, Cursor,
-    ErasureDocument, Job, JobKind, JobProgress, JobWish, KeyInfo, KeyKind, Lease, LeaseAnswer, LeaseName,
-    LedgerRow, Mask, NewJob, NewKey, NewProject, NewUser, Project, RestatedRow, RuleDocument, SegmentMeta,
-    Session, SetupAnswer, Snapshot, User, Verified,
+    Definition, DefinitionKind, ErasureDocument, Job, JobKind, JobProgress, JobWish, KeyInfo, KeyKind, Lease,
+    LeaseAnswer, LeaseName, LedgerRow, Mask, NewJob, NewKey, NewProject, NewUser, Project, RestatedRow,
+    RuleDocument, SegmentMeta, Session, SetupAnswer, Snapshot, User, Verified,
 };
 use async_trait::async_trait;
 use serde_json::Value;
@@ -157,6 +157,31 @@ pub trait Rules: Send + Sync {
     async fn erasure_published(&self, id: u32) -> Result<(), CatalogError>;
     /// Notes that the last row was removed from files.
     async fn erasure_completed(&self, id: u32) -> Result<(), CatalogError>;
+}
+
+/// Virtual events, custom properties, lookup tables, renames.
+#[async_trait]
+pub trait Definitions: Send + Sync {
+    /// Adds a version of a definition; without a body it is deleted.
+    async fn define(
+        &self,
+        project: ProjectId,
+        kind: DefinitionKind,
+        name: &str,
+        body: Option<&Value>,
+        by: &str,
+    ) -> Result<Definition, CatalogError>;
+    /// The newest version of each that is not deleted, by kind and name.
+    async fn definitions(&self, project: ProjectId) -> Result<Vec<Definition>, CatalogError>;
+    /// Every version of one, newest first.
+    async fn definition_versions(
+        &self,
+        project: ProjectId,
+        kind: DefinitionKind,
+        name: &str,
+    ) -> Result<Vec<Definition>, CatalogError>;
+    /// A number that grows with every change of the project's definitions, for caches.
+    async fn definitions_mark(&self, project: ProjectId) -> Result<i64, CatalogError>;
 }
 
 /// Settings of the instance, small JSON documents by key (`environment`, `retention`, `backup`, `alerts`, …).

@@ -137,3 +137,28 @@ async fn settings_and_tombstones() {
     assert!(c.delete_project(id, 1).await.unwrap());
     assert!(!c.undelete_project(id).await.unwrap(), "too late");
 }
+
+#[tokio::test]
+async fn definitions_have_versions_and_a_deletion_is_one() {
+    use tallymark_catalog::{DefinitionKind, Definitions};
+    let w = World::new().await;
+    let c = &w.catalog;
+    let (project, kind) = (ProjectId(1), DefinitionKind::VirtualEvent);
+    let body = serde_json::json!({"any": [{"event": "view"}]});
+    let mark = c.definitions_mark(project).await.unwrap();
+    assert_eq!(c.define(project, kind, "seen", Some(&body), "ann").await.unwrap().version, 1);
+    assert_eq!(c.define(project, kind, "seen", Some(&body), "bob").await.unwrap().version, 2);
+    assert_eq!(
+        c.define(project, DefinitionKind::Rename, "seen", Some(&body), "bob").await.unwrap().version,
+        1
+    );
+    let newest = c.definitions(project).await.unwrap();
+    let seen: Vec<_> = newest.iter().map(|d| (d.kind, d.version, d.by.as_str())).collect();
+    assert_eq!(seen, [(DefinitionKind::Rename, 1, "bob"), (kind, 2, "bob")]);
+    assert_eq!(newest[1].body, Some(body));
+    assert!(c.definitions(ProjectId(2)).await.unwrap().is_empty());
+    assert_eq!(c.define(project, kind, "seen", None, "ann").await.unwrap().version, 3);
+    assert_eq!(c.definitions(project).await.unwrap().len(), 1);
+    assert_eq!(c.definition_versions(project, kind, "seen").await.unwrap().len(), 3);
+    assert!(c.definitions_mark(project).await.unwrap() > mark + 3);
+}

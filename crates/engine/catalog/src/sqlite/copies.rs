@@ -44,6 +44,7 @@ pub const TABLES: &[(&str, TableRule)] = &[
     ("restatements", TableRule::Derived),
     ("segments", TableRule::Derived),
     ("audit", TableRule::Copied { quiet: &[] }),
+    ("definitions", TableRule::Copied { quiet: &[] }),
     ("erasures", TableRule::Copied { quiet: &[] }),
     ("instance", TableRule::Copied { quiet: &["host"] }),
     ("jobs", TableRule::Copied { quiet: &["progress", "updated_at"] }),

@@ -8,6 +8,7 @@ mod accounts;
 mod audit;
 mod commit;
 mod copies;
+mod definitions;
 mod garbage;
 mod instance;
 mod jobs;

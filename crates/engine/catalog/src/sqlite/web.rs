@@ -15,10 +15,10 @@
 
 use super::SqliteCatalog;
 use crate::{
-    Accounts, AuditEntry, Books, CatalogError, CommitRecord, CreatedKey, CreatedProject, Cursor,
-    ErasureDocument, Feed, Instance, Job, JobKind, JobProgress, JobState, JobWish, Jobs, KeyInfo, KeyKind,
-    LedgerRow, NewJob, NewKey, NewProject, NewUser, Project, RestatedRow, RuleDocument, Rules, Session,
-    Settings, SetupAnswer, Snapshot, Snapshots, Tombstones, User, Verified,
+    Accounts, AuditEntry, Books, CatalogError, CommitRecord, CreatedKey, CreatedProject, Cursor, Definition,
+    DefinitionKind, Definitions, ErasureDocument, Feed, Instance, Job, JobKind, JobProgress, JobState,
+    JobWish, Jobs, KeyInfo, KeyKind, LedgerRow, NewJob, NewKey, NewProject, NewUser, Project, RestatedRow,
+    RuleDocument, Rules, Session, Settings, SetupAnswer, Snapshot, Snapshots, Tombstones, User, Verified,
 };
 use async_trait::async_trait;
 use serde_json::Value;
@@ -244,5 +244,33 @@ impl Tombstones for WebCatalog {
     }
     async fn deleted_projects(&self) -> Answer<Vec<(Project, Millis)>> {
         self.0.deleted_projects().await
+    }
+}
+
+#[async_trait]
+impl Definitions for WebCatalog {
+    async fn define(
+        &self,
+        project: ProjectId,
+        kind: DefinitionKind,
+        name: &str,
+        body: Option<&Value>,
+        by: &str,
+    ) -> Answer<Definition> {
+        self.0.define(project, kind, name, body, by).await
+    }
+    async fn definitions(&self, project: ProjectId) -> Answer<Vec<Definition>> {
+        self.0.definitions(project).await
+    }
+    async fn definition_versions(
+        &self,
+        project: ProjectId,
+        kind: DefinitionKind,
+        name: &str,
+    ) -> Answer<Vec<Definition>> {
+        self.0.definition_versions(project, kind, name).await
+    }
+    async fn definitions_mark(&self, project: ProjectId) -> Answer<i64> {
+        self.0.definitions_mark(project).await
     }
 }

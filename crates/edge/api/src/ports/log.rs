@@ -96,7 +96,8 @@ pub struct Senders {
 pub trait Records: Send + Sync {
     /// What stands at a position; `None` if the log does not hold it (any more).
     async fn head(&self, position: Position) -> Result<Option<RecordHead>, PortError>;
-    /// The newest records of a project with this insert id, among the newest records of each shard.
+    /// The newest records of a project with this insert id, among the newest records of each shard. Records whose
+    /// token nobody owns come last: an operator may have given them to the project.
     async fn find(
         &self,
         project: ProjectId,

@@ -42,7 +42,7 @@ pub struct Verdict {
     /// What became of it. Records that became rows, and control records, are `Visible` here: only the log can
     /// tell them apart.
     pub outcome: Outcome,
-    /// Whose it is; `None` if the deltas do not say (visible rows).
+    /// Whose it is; `None` if the deltas do not say (visible rows that are whose their token says).
     pub project: Option<ProjectId>,
     /// When it was received, ms UTC, if the deltas say.
     pub received_at: Option<Millis>,

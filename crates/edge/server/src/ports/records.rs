@@ -90,14 +90,15 @@ impl Records for LogRecords {
                             continue;
                         }
                         let head = self.describe(at, &record, &mut owners).await?;
-                        if head.project == Some(project) && head.insert_id.as_deref() == Some(insert_id) {
+                        let may_be_its = head.project.is_some_and(|p| p == project || p == ProjectId::UNKNOWN);
+                        if may_be_its && head.insert_id.as_deref() == Some(insert_id) {
                             found.push(head);
                         }
                     }
                 }
             }
         }
-        found.sort_by_key(|h| std::cmp::Reverse((h.received_at, h.position)));
+        found.sort_by_key(|h| std::cmp::Reverse((h.project == Some(project), h.received_at, h.position)));
         found.truncate(limit);
         Ok(found)
     }

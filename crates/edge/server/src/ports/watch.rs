@@ -5,6 +5,8 @@
 //! Deliberately not here: watching.
 
 use super::log_handle::port;
+use crate::Layout;
+use crate::secrets::Secrets;
 use async_trait::async_trait;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -31,14 +33,18 @@ pub struct WatchNotes {
     path: PathBuf,
     store: OnceCell<WatchStore>,
     settings: Arc<dyn Instance>,
+    secrets: Secrets,
     /// The last good public settings: the page must not depend on the catalog.
     public: Mutex<PublicConfig>,
 }
 
 impl WatchNotes {
-    /// Over this file, which may not exist yet; `configured` is what `watch.toml` says.
-    pub fn new(path: PathBuf, configured: PublicConfig, settings: Arc<dyn Instance>) -> WatchNotes {
-        WatchNotes { path, store: OnceCell::new(), settings, public: Mutex::new(configured) }
+    /// Over the file of this folder, which may not exist yet.
+    pub fn new(layout: &Layout, settings: Arc<dyn Instance>) -> WatchNotes {
+        let secrets = Secrets::of(layout);
+        // A file that cannot be read is the watch role's to complain about.
+        let public = Mutex::new(secrets.watch_toml().0.public);
+        WatchNotes { path: layout.watch(), store: OnceCell::new(), settings, secrets, public }
     }
 
     async fn store(&self) -> Result<&WatchStore, PortError> {
@@ -83,8 +89,13 @@ impl Watch for WatchNotes {
         let mut config = WatchConfig::default();
         match setting {
             "alerts" => {
-                config.alerts =
-                    serde_json::from_value::<AlertConfig>(value.clone()).map_err(|e| e.to_string())?;
+                let (alerts, locked) = self.secrets.opened(value.clone());
+                let alerts = serde_json::from_value::<AlertConfig>(alerts).map_err(|e| e.to_string())?;
+                // Secrets that do not open (a check says so) are typed again one by one: until then only the shape
+                // can be looked at.
+                if locked.is_empty() {
+                    config.alerts = alerts;
+                }
             }
             "status_page" => {
                 config.public =
@@ -99,6 +110,10 @@ impl Watch for WatchNotes {
             _ => return Ok(()),
         }
         config.check().map_err(|e| e.to_string())
+    }
+
+    fn stored(&self, setting: &str, value: Value) -> Result<Value, String> {
+        if setting == "alerts" { self.secrets.sealed(value) } else { Ok(value) }
     }
 
     async fn findings(&self) -> Result<Vec<FindingBody>, PortError> {
@@ -328,7 +343,7 @@ mod tests {
 
     async fn notes(dir: &std::path::Path) -> WatchNotes {
         let catalog = SqliteCatalog::open(&dir.join("catalog.db"), OpenMode::Create).await.unwrap();
-        WatchNotes::new(dir.join("watch.db"), PublicConfig::default(), Arc::new(catalog))
+        WatchNotes::new(&Layout::new(dir), Arc::new(catalog))
     }
 
     #[tokio::test]

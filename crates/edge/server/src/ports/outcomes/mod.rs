@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tallymark_api::{DeadLetter, DeadPage, Outcomes, PortError, Verdict};
 use tallymark_catalog::{CommitRecord, Feed};
 use tallymark_ledger::{Account, Interval, IntervalSet, Tally};
-use tallymark_model::{CommitSeq, Outcome, OutcomeKind, Position, ProjectId, WireFormat};
+use tallymark_model::{CommitSeq, Control, Outcome, OutcomeKind, Position, ProjectId, WireFormat};
 use tallymark_state::{Delta, Exception};
 use tallymark_store::ObjectStore;
 use tokio::sync::Mutex;
@@ -49,6 +49,8 @@ struct Decided {
     /// Where; records without an exception are visible (or control records).
     intervals: Vec<Interval>,
     exceptions: Vec<Exception>,
+    /// Records that an operator gave to a project when their bytes were mended.
+    given: Vec<(Position, ProjectId)>,
 }
 
 impl DeltaOutcomes {
@@ -89,9 +91,10 @@ impl DeltaOutcomes {
             return Ok(None);
         }
         let delta = self.delta(commit).await?;
+        let given = delta.as_ref().map(given).unwrap_or_default();
         let (again, exceptions) = delta.map(|d| (d.restated, d.exceptions)).unwrap_or_default();
         intervals.extend(again);
-        Ok(Some(Decided { intervals, exceptions }))
+        Ok(Some(Decided { intervals, exceptions, given }))
     }
 
     /// Brings the index of dead letters up to date.
@@ -114,6 +117,21 @@ impl DeltaOutcomes {
     async fn commit(&self, seq: CommitSeq) -> Result<Option<CommitRecord>, PortError> {
         Ok(self.page(CommitSeq(seq.0.saturating_sub(1)), 1).await?.into_iter().next())
     }
+}
+
+impl Decided {
+    fn owner(&self, position: Position) -> Option<ProjectId> {
+        self.given.iter().find(|(p, _)| *p == position).map(|(_, project)| *project)
+    }
+}
+
+fn given(delta: &Delta) -> Vec<(Position, ProjectId)> {
+    let redrives = delta.controls.iter().filter_map(|(_, control)| match control {
+        Control::Redrive(redrive) => Some((redrive.position, redrive.project?)),
+        _ => None,
+    });
+    // Of several for one letter the last counts.
+    redrives.rev().collect()
 }
 
 /// The projects that got dead letters in a commit, with where those are.
@@ -168,7 +186,11 @@ impl Outcomes for DeltaOutcomes {
                     && decided.intervals.iter().any(|i| i.contains(position))
                 {
                     match &mut verdict {
-                        Some(newest) => newest.decisions += 1,
+                        Some(newest) => {
+                            newest.decisions += 1;
+                            // Later decisions keep the owner that the mending gave.
+                            newest.project = newest.project.or_else(|| decided.owner(position));
+                        }
                         None => verdict = Some(verdict_of(&commit, decided, position)),
                     }
                 }
@@ -244,10 +266,11 @@ impl Outcomes for DeltaOutcomes {
 }
 
 fn verdict_of(commit: &CommitRecord, decided: Decided, position: Position) -> Verdict {
+    let given = decided.owner(position);
     let exception = decided.exceptions.into_iter().find(|e| e.position == position);
     Verdict {
         position,
-        project: exception.as_ref().map(|e| e.project),
+        project: exception.as_ref().map(|e| e.project).or(given),
         received_at: exception.as_ref().map(|e| e.received_at),
         outcome: exception.map_or(Outcome::Visible, |e| e.outcome),
         commit: commit.seq,

@@ -4,7 +4,7 @@ use super::*;
 use bytes::Bytes;
 use tallymark_catalog::{Advance, CatalogError, Origin};
 use tallymark_ledger::{Fingerprint, Restatement};
-use tallymark_model::{CommitId, DeadReason, Lane, Shard};
+use tallymark_model::{CommitId, Control, DeadReason, Lane, Redrive, Shard};
 
 const SHARD: Shard = Shard { lane: Lane::Live, partition: 0 };
 const SHOP: ProjectId = ProjectId(1);
@@ -60,6 +60,18 @@ impl Story {
         exceptions: Vec<(u64, Outcome)>,
         again: Vec<Interval>,
     ) {
+        self.add_with(origin, advances, restated, exceptions, again, Vec::new()).await;
+    }
+
+    async fn add_with(
+        &mut self,
+        origin: Origin,
+        advances: Vec<Advance>,
+        restated: Vec<Restatement>,
+        exceptions: Vec<(u64, Outcome)>,
+        again: Vec<Interval>,
+        controls: Vec<(Position, Control)>,
+    ) {
         let seq = self.commits.len() as u64 + 1;
         let id = CommitId(uuid::Uuid::from_u128(u128::from(seq)));
         let exception = |(offset, outcome): (u64, Outcome)| Exception {
@@ -76,7 +88,7 @@ impl Story {
             wire: Some(WireFormat::NativeV1),
         };
         let exceptions = exceptions.into_iter().map(exception).collect();
-        let delta = Delta { exceptions, restated: again, ..Delta::empty(id) };
+        let delta = Delta { exceptions, restated: again, controls, ..Delta::empty(id) };
         let key = format!("deltas/{seq}");
         self.store.put(&key, delta.encode().unwrap().into()).await.unwrap();
         self.commits.push(CommitRecord {
@@ -167,4 +179,34 @@ async fn a_mended_letter_is_dead_no_more() {
     assert_eq!(outcomes.dead_letter(SHOP, at(5)).await.unwrap().map(|l| l.position), Some(at(5)));
     assert_eq!(outcomes.dead_letter(ProjectId(2), at(5)).await.unwrap(), None);
     assert_eq!(outcomes.dead_letter(SHOP, at(6)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_letter_given_to_a_project_is_its_own_from_then_on() {
+    let mut story = Story::new();
+    let dead = || Outcome::Dead { reason: DeadReason::new("unknown_token", "") };
+    let live = vec![advance(0, 10, accounted(8, 0, 2))];
+    story.add(Origin::Live, live, vec![], vec![(4, dead()), (5, dead())], vec![]).await;
+    let redrive = |offset: u64, project: Option<u32>| {
+        let redrive = Redrive {
+            position: at(offset),
+            project: project.map(ProjectId),
+            wire: WireFormat::NativeV1,
+            body: "{}".into(),
+            by: "me".into(),
+            made_at: 1,
+        };
+        (at(20 + offset), Control::Redrive(redrive))
+    };
+    let mended = vec![restate(span(4, 6), accounted(0, 0, 2), accounted(2, 0, 0))];
+    let controls = vec![redrive(5, Some(2)), redrive(4, None), redrive(5, Some(3))];
+    story.add_with(Origin::Live, vec![], mended, vec![], vec![span(4, 6)], controls).await;
+    // Decided again later, by rules that change nothing of it.
+    let again = vec![restate(span(5, 6), accounted(1, 0, 0), accounted(1, 0, 0))];
+    story.add(Origin::Reprocess { job: 1 }, vec![], again, vec![], vec![span(5, 6)]).await;
+    let outcomes = story.tell();
+    let given = outcomes.of(at(5)).await.unwrap().unwrap();
+    let told = (given.project, given.outcome.kind(), given.decisions);
+    assert_eq!(told, (Some(ProjectId(3)), OutcomeKind::Visible, 3), "the last word of who mended it");
+    assert_eq!(outcomes.of(at(4)).await.unwrap().unwrap().project, None, "as its token says");
 }

@@ -281,8 +281,8 @@ fn anonymous_history_becomes_the_users_and_duplicates_count_once() {
 #[test]
 fn what_is_not_computed_is_refused_by_name() {
     let query =
-        json!({"type": "funnel", "steps": [{"event": "a"}], "range": {"last": 1, "unit": "day"}, "hold": []});
-    assert!(try_run(&World::default(), &query).unwrap_err().contains("`hold`"));
+        json!({"type": "funnel", "steps": [{"event": "a"}], "range": {"last": 1, "unit": "day"}, "holds": []});
+    assert!(try_run(&World::default(), &query).unwrap_err().contains("`holds`"));
     assert!(
         try_run(&World::default(), &json!({"type": "paths", "range": {"last": 1, "unit": "day"}})).is_err()
     );

@@ -6,7 +6,7 @@ use tallymark_model::Position;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The URL of the store cannot be used.
-    #[error("the object store URL `{url}` cannot be used: {detail}; use `file:DIR` or `memory:`")]
+    #[error("the object store URL `{url}` cannot be used: {detail}; use `file:DIR` or `s3://BUCKET/PREFIX`")]
     Url {
         /// As given.
         url: String,
@@ -36,6 +36,20 @@ pub enum StoreError {
         detail: String,
         /// Kind of the system's error, to tell a full disk from a broken one.
         kind: std::io::ErrorKind,
+    },
+    /// A remote store refused, and will go on refusing until somebody does something.
+    #[error("could not {action} `{key}`: {place} refuses: {detail}; {advice}")]
+    Refused {
+        /// Which store.
+        place: String,
+        /// read, write, delete, list.
+        action: &'static str,
+        /// Object key or prefix.
+        key: String,
+        /// What it said.
+        detail: String,
+        /// What to do.
+        advice: String,
     },
     /// The bytes are not what was written: damage, a torn write or a foreign file.
     #[error(

@@ -19,7 +19,7 @@ pub use columns::event::{MAX_GROUP_TYPES, MAX_PROPERTY_COLUMNS};
 pub use columns::text::{Interner, Texts};
 pub use columns::{Column, EVENT_COLUMNS, PROPERTY_COLUMNS, PropertyType};
 pub use error::{Result, StoreError};
-pub use object::{ObjectInfo, ObjectStore, open};
+pub use object::{ObjectInfo, ObjectStore, open, open_with};
 pub use read::SegmentReader;
 pub use row::{EventRow, PropertyRow, RowSpan, SEGMENTS, SegmentSpec, SourceTally, segment_key};
 pub use values::{json_value, number_value};

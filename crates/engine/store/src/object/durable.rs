@@ -16,6 +16,7 @@ pub(crate) trait Disk: Send + Sync + std::fmt::Debug {
     fn write(&self, file: &Path, bytes: &[u8]) -> io::Result<File>;
     fn sync_file(&self, file: &File, path: &Path) -> io::Result<()>;
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
     fn remove(&self, file: &Path) -> io::Result<()>;
 }
@@ -46,6 +47,10 @@ impl Disk for SystemDisk {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         fs::rename(from, to)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::hard_link(from, to)
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
@@ -87,6 +92,32 @@ impl<D: Disk> Durable<D> {
         self.disk.sync_dir(dir)
     }
 
+    /// The same, but only if there is no such file: false if there is one. On a file system without hard links two
+    /// writers that come at the same moment may both succeed.
+    pub fn create(&self, path: &Path, staging: &Path, bytes: &[u8]) -> io::Result<bool> {
+        let dir = path.parent().unwrap_or(&self.root);
+        self.make_dirs(dir)?;
+        if path.exists() {
+            return Ok(false);
+        }
+        let written = self.disk.write(staging, bytes).and_then(|file| {
+            self.disk.sync_file(&file, staging)?;
+            match self.disk.link(staging, path) {
+                Ok(()) => Ok(true),
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+                Err(e) if no_links(&e) => self.disk.rename(staging, path).map(|()| true),
+                Err(e) => Err(e),
+            }
+        });
+        // Best effort, as above; after a rename there is none.
+        let _ = self.disk.remove(staging);
+        if written? {
+            self.disk.sync_dir(dir)?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
     /// Removes a file and makes that durable. False if there was none.
     pub fn remove(&self, path: &Path) -> io::Result<bool> {
         match self.disk.remove(path) {
@@ -119,6 +150,11 @@ impl<D: Disk> Durable<D> {
     }
 }
 
+/// True if the file system has no hard links.
+fn no_links(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +163,7 @@ mod tests {
     struct Recorder {
         calls: Mutex<Vec<String>>,
         fail_rename: bool,
+        no_links: bool,
     }
 
     impl Recorder {
@@ -152,6 +189,10 @@ mod tests {
         fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
             self.note("rename", to);
             if self.fail_rename { Err(io::Error::other("no")) } else { SystemDisk.rename(from, to) }
+        }
+        fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+            self.note("link", to);
+            if self.no_links { Err(io::ErrorKind::Unsupported.into()) } else { SystemDisk.link(from, to) }
         }
         fn sync_dir(&self, dir: &Path) -> io::Result<()> {
             self.note("fsyncdir", dir);
@@ -205,5 +246,24 @@ mod tests {
         let durable = Durable::new(root.clone(), Recorder { fail_rename: true, ..Recorder::default() });
         assert!(durable.write(&root.join("file"), &root.join("staging"), b"abc").is_err());
         assert_eq!(fs::read_dir(&root).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn only_the_first_creates_a_file_with_and_without_hard_links() {
+        for no_links in [false, true] {
+            let (_keep, root) = root();
+            let durable = Durable::new(root.clone(), Recorder { no_links, ..Recorder::default() });
+            let path = root.join("file");
+            assert!(durable.create(&path, &root.join("staging"), b"first").unwrap());
+            let calls = std::mem::take(&mut *durable.disk.calls.lock().unwrap());
+            let put = if no_links { vec!["link file", "rename file"] } else { vec!["link file"] };
+            let expected =
+                [vec!["write staging", "fsync staging"], put, vec!["remove staging", "fsyncdir root"]]
+                    .concat();
+            assert_eq!(calls, expected);
+            assert!(!durable.create(&path, &root.join("staging"), b"second").unwrap());
+            assert_eq!(fs::read(&path).unwrap(), b"first");
+            assert_eq!(fs::read_dir(&root).unwrap().count(), 1, "no staging file stays");
+        }
     }
 }

@@ -34,15 +34,13 @@ impl LocalStore {
 
     pub fn put(&self, key: &str, bytes: &[u8]) -> Result<()> {
         let path = self.root.join(key);
-        let mut staging = path.clone().into_os_string();
-        staging.push(format!("{STAGING}{}", uuid::Uuid::new_v4().simple()));
-        self.files.write(&path, Path::new(&staging), bytes).map_err(|e| match e.kind() {
-            // A staging file that vanished was swept; "not found" would be read as "no such object".
-            io::ErrorKind::NotFound => {
-                StoreError::io("write", key, &io::Error::other("the unfinished file vanished"))
-            }
-            _ => StoreError::io("write", key, &e),
-        })
+        self.files.write(&path, &staging_for(&path), bytes).map_err(|e| not_written(key, &e))
+    }
+
+    /// False: there is one already.
+    pub fn put_new(&self, key: &str, bytes: &[u8]) -> Result<bool> {
+        let path = self.root.join(key);
+        self.files.create(&path, &staging_for(&path), bytes).map_err(|e| not_written(key, &e))
     }
 
     pub fn get(&self, key: &str) -> Result<Bytes> {
@@ -122,6 +120,23 @@ impl LocalStore {
             }
         }
         Ok(())
+    }
+}
+
+/// A name for the unfinished file, in the same folder.
+fn staging_for(path: &Path) -> PathBuf {
+    let mut staging = path.as_os_str().to_owned();
+    staging.push(format!("{STAGING}{}", uuid::Uuid::new_v4().simple()));
+    PathBuf::from(staging)
+}
+
+fn not_written(key: &str, error: &io::Error) -> StoreError {
+    match error.kind() {
+        // A staging file that vanished was swept; "not found" would be read as "no such object".
+        io::ErrorKind::NotFound => {
+            StoreError::io("write", key, &io::Error::other("the unfinished file vanished"))
+        }
+        _ => StoreError::io("write", key, error),
     }
 }
 

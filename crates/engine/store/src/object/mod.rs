@@ -1,20 +1,23 @@
 //! Objects: named, immutable files on a local disk or in a remote store.
 //!
 //! Guarantees: [`ObjectStore::put`] is all or nothing and survives power loss when it returns; a reader never sees
-//! half an object. Deletes of local files are followed by an fsync of their folder.
+//! half an object. Deletes of local files are followed by an fsync of their folder. Of several that create one object
+//! with [`ObjectStore::put_new`], one succeeds.
 //! Deliberately not here: what the objects contain.
 
 mod durable;
 mod local;
+mod s3;
 
 use crate::read::cache::FooterCache;
 use crate::{Result, StoreError};
 use bytes::Bytes;
 use futures::{FutureExt, TryStreamExt};
 use local::LocalStore;
-use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
 use object_store::path::Path as RemotePath;
+use object_store::{ObjectStoreExt, PutMode, PutOptions};
+use s3::S3Store;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,6 +32,7 @@ pub struct ObjectStore {
 #[derive(Debug, Clone)]
 enum Backend {
     Local(Arc<LocalStore>),
+    S3(Arc<S3Store>),
     /// For tests; every operation of it completes at once.
     Memory(Arc<InMemory>),
 }
@@ -42,19 +46,38 @@ pub struct ObjectInfo {
     pub bytes: u64,
 }
 
-/// Opens the store at a URL: `file:DIR` (created if missing, always with fsync) or `memory:` (tests).
+/// Opens the store at a URL: `file:DIR` (created if missing, always with fsync), `s3://BUCKET/PREFIX` (credentials,
+/// region and endpoint as in the standard `AWS_*` variables; nothing is sent yet) or `memory:` (tests).
 pub fn open(url: &str) -> Result<ObjectStore> {
-    let fail = |detail: String| StoreError::Url { url: url.to_owned(), detail };
+    let variables: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    open_with(url, &variables)
+}
+
+/// The same with these variables instead of those of the process.
+pub fn open_with(url: &str, variables: &[(String, String)]) -> Result<ObjectStore> {
+    let fail = |detail: String| StoreError::Url { url: without_login(url), detail };
     let backend = match url.split_once(':') {
         Some(("file", dir)) if !dir.is_empty() => {
             let dir = dir.strip_prefix("//").unwrap_or(dir);
             Backend::Local(Arc::new(LocalStore::open(Path::new(dir)).map_err(|e| fail(e.to_string()))?))
         }
+        Some(("s3", rest)) => Backend::S3(Arc::new(S3Store::open(rest, variables).map_err(fail)?)),
         Some(("memory", "")) => Backend::Memory(Arc::new(InMemory::new())),
         Some((scheme, _)) => return Err(fail(format!("`{scheme}` is not a known kind of store"))),
         None => return Err(fail("it has no scheme".to_owned())),
     };
     Ok(ObjectStore { backend, footers: Arc::new(FooterCache::default()) })
+}
+
+/// A URL as it may be shown: somebody may have written credentials into it.
+fn without_login(url: &str) -> String {
+    let (before, login_and_rest) = url.split_once("://").unwrap_or(("", url));
+    match login_and_rest.split('/').next().unwrap_or_default().rsplit_once('@') {
+        Some((login, _)) => format!("{before}://…{}", &login_and_rest[login.len()..]),
+        None => url.to_owned(),
+    }
 }
 
 impl ObjectStore {
@@ -66,11 +89,34 @@ impl ObjectStore {
                 let (local, owned) = (Arc::clone(local), key.to_owned());
                 aside(move || local.put(&owned, &bytes)).await
             }
+            Backend::S3(s3) => Arc::clone(s3).put(key.to_owned(), bytes).await,
             Backend::Memory(memory) => memory
                 .put(&RemotePath::from(key), bytes.into())
                 .await
                 .map(|_| ())
                 .map_err(|e| remote(key, "write", &e)),
+        }
+    }
+
+    /// Creates an object, in one request; false if there is one with this key, which stays as it is. After a failed
+    /// answer of a remote store the object may be there.
+    pub async fn put_new(&self, key: &str, bytes: Bytes) -> Result<bool> {
+        check_key(key)?;
+        match &self.backend {
+            Backend::Local(local) => {
+                let (local, owned) = (Arc::clone(local), key.to_owned());
+                aside(move || local.put_new(&owned, &bytes)).await
+            }
+            Backend::S3(s3) => Arc::clone(s3).put_new(key.to_owned(), bytes).await,
+            Backend::Memory(memory) => {
+                use object_store::ObjectStore as _;
+                let create = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+                match memory.put_opts(&RemotePath::from(key), bytes.into(), create).await {
+                    Ok(_) => Ok(true),
+                    Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+                    Err(error) => Err(remote(key, "write", &error)),
+                }
+            }
         }
     }
 
@@ -82,6 +128,7 @@ impl ObjectStore {
                 let (local, key) = (Arc::clone(local), key.to_owned());
                 aside(move || local.get(&key)).await
             }
+            Backend::S3(s3) => Arc::clone(s3).get(key.to_owned()).await,
             Backend::Memory(memory) => {
                 let fail = |e: object_store::Error| remote(key, "read", &e);
                 memory.get(&RemotePath::from(key)).await.map_err(fail)?.bytes().await.map_err(fail)
@@ -98,6 +145,7 @@ impl ObjectStore {
                 let (local, key) = (Arc::clone(local), key.to_owned());
                 aside(move || local.delete(&key)).await
             }
+            Backend::S3(s3) => Arc::clone(s3).delete(key.to_owned()).await,
             Backend::Memory(memory) => match memory.delete(&RemotePath::from(key)).await {
                 Err(object_store::Error::NotFound { .. }) => Ok(()),
                 other => other.map_err(|e| remote(key, "delete", &e)),
@@ -113,6 +161,7 @@ impl ObjectStore {
                 let (local, prefix) = (Arc::clone(local), prefix.to_owned());
                 aside(move || local.list(&prefix)).await?
             }
+            Backend::S3(s3) => Arc::clone(s3).list(prefix.to_owned()).await?,
             Backend::Memory(memory) => {
                 use object_store::ObjectStore as _;
                 let listed: Vec<_> = memory
@@ -130,11 +179,12 @@ impl ObjectStore {
         Ok(found)
     }
 
-    /// Size of an object.
+    /// Size of an object. A remote store is waited for on the calling thread.
     pub fn size(&self, key: &str) -> Result<u64> {
         check_key(key)?;
         match &self.backend {
             Backend::Local(local) => local.size(key),
+            Backend::S3(s3) => Arc::clone(s3).size(key.to_owned()),
             Backend::Memory(memory) => {
                 let head = memory.head(&RemotePath::from(key)).now_or_never();
                 head.ok_or_else(|| pending(key))?.map(|m| m.size).map_err(|e| remote(key, "read", &e))
@@ -147,6 +197,7 @@ impl ObjectStore {
         check_key(key)?;
         match &self.backend {
             Backend::Local(local) => local.read_ranges(key, ranges),
+            Backend::S3(s3) => Arc::clone(s3).read_ranges(key.to_owned(), ranges.to_vec()),
             Backend::Memory(memory) => {
                 use object_store::ObjectStore as _;
                 let read = async { memory.get_ranges(&RemotePath::from(key), ranges).await };
@@ -167,7 +218,8 @@ impl ObjectStore {
                 let local = Arc::clone(local);
                 aside(move || local.sweep()).await
             }
-            Backend::Memory(_) => Ok(0),
+            // A remote object is there when all of it is.
+            Backend::S3(_) | Backend::Memory(_) => Ok(0),
         }
     }
 
@@ -223,10 +275,10 @@ fn check_key(key: &str) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    async fn behaviour(store: &ObjectStore) {
+    pub(super) async fn behaviour(store: &ObjectStore) {
         store.put("a/b/one", Bytes::from_static(b"hello world")).await.unwrap();
         store.put("a/b/two", Bytes::from_static(b"x")).await.unwrap();
         store.put("a/c", Bytes::new()).await.unwrap();
@@ -242,6 +294,9 @@ mod tests {
         store.delete("a/b/one").await.unwrap();
         assert!(matches!(store.get("a/b/one").await, Err(StoreError::NotFound { key }) if key == "a/b/one"));
         assert!(store.read_ranges("a/b/two", &[0..1, 0..3]).is_err(), "a range beyond the end is an error");
+        assert!(store.put_new("a/new", Bytes::from_static(b"first")).await.unwrap());
+        assert!(!store.put_new("a/new", Bytes::from_static(b"second")).await.unwrap());
+        assert_eq!(store.get("a/new").await.unwrap(), "first");
         assert!(store.list("nothing").await.unwrap().is_empty());
         for key in ["", "/a", "a//b", "../a", "a/..", "a b", "a/"] {
             assert!(matches!(store.put(key, Bytes::new()).await, Err(StoreError::Key { .. })), "{key}");
@@ -257,8 +312,10 @@ mod tests {
 
     #[test]
     fn bad_urls_are_refused() {
-        for url in ["", "file:", "/data/x", "s3://bucket", "memory:x"] {
+        for url in ["", "file:", "/data/x", "s3:bucket", "gs://bucket", "memory:x"] {
             assert!(matches!(open(url), Err(StoreError::Url { .. })), "{url}");
         }
+        let told = open("s3://id:planted@bucket/x").unwrap_err().to_string();
+        assert!(told.contains("…@bucket/x") && !told.contains("planted"), "{told}");
     }
 }

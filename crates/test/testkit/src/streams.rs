@@ -21,8 +21,13 @@ mod stickiness;
 mod worlds;
 
 pub use funnel::funnel;
+pub use lifecycle::lifecycle;
+pub use paths::paths;
+pub use realtime::realtime;
 pub use retention::retention;
 pub use segmentation::segmentation;
+pub use sessions::sessions;
+pub use stickiness::stickiness;
 pub use worlds::{WorldShape, identity_log, seeded, world};
 
 /// A query of any of the three great types.

@@ -127,7 +127,11 @@ impl<'w> Prepared<'w> {
             value => values::instant_ms(value).ok_or(format!("as_of: not an instant: {value}"))? as Millis,
         };
         let calendar = Calendar::new(&world.timezone, world.sunday_weeks)?;
-        let range = calendar.range(&query["range"], as_of)?;
+        let range = match &query["range"] {
+            // Some types have none.
+            Value::Null => (Millis::MIN, as_of + 1),
+            range => calendar.range(range, as_of)?,
+        };
 
         let mut log: Vec<&RefEvent> = world.events.iter().collect();
         log.sort_by_key(|e| e.seq);

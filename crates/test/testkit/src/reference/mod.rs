@@ -14,6 +14,20 @@
 //!   `{as_of, buckets, open, entered, converted, rate}`.
 //! * retention: `{as_of, cohorts:[{cohort, size, values, complete}], overall}` or `{as_of, groups:[{breakdown,
 //!   cohorts, overall}]}`; `values` counts offsets 0..=periods, null where the offset has not begun.
+//! * lifecycle: `{as_of, buckets, incomplete, new, returning, resurrecting, dormant, pulse}`; `usage_interval` is a
+//!   duration `{n,unit}`; the first event of `new_by: "person"` needs to pass neither `where` nor `segment`.
+//! * stickiness: `{as_of, counts, share, incomplete}`; with `period`, whose bars are days, `{as_of,
+//!   periods:[{period, counts, share, incomplete}], counts, share}`: a period has a bar for each of its days, also
+//!   those outside the range; the headline is the mean of each bar, of shares over periods in which somebody came.
+//! * sessions: `{as_of, buckets, incomplete}` with lists of `sessions, users, total_s, avg_s, median_s, per_user,
+//!   events_per_session, bounced, bounce_rate` and the same over the range in `total`, or in each of
+//!   `groups:[{breakdown, …}]` (`breakdown:{scope, property, at:"entry"|"exit"}`); with `histogram:{width_s, min_s}`
+//!   also `histogram:[{bar, from_s, sessions, users}]`, bars without sessions left out; `start` and `end` are
+//!   selectors.
+//! * paths: `{as_of, edges:[{step, from, to, count, avg_s}], nodes:[[step, item, n]], dropoffs, truncated,
+//!   segments}`; `truncated` like `dropoffs` for what the limit of steps cut off; both are empty with `end`.
+//! * realtime: `{as_of, buckets, incomplete, totals, uniques, total:{totals, uniques}, events:[{event, totals,
+//!   uniques}]}`; the 30 minute buckets that end with the one of `as_of`; a selector's keys may narrow it.
 //!
 //! A key of a query that is not computed here is an error, never ignored.
 

@@ -34,6 +34,20 @@ impl<'a> Point<'a> {
         Ok(Point { reader, limit, after })
     }
 
+    /// The bucket it names, among these labels; `None` if it names none.
+    pub fn bucket(&self, labels: &[String]) -> Result<Option<usize>, Error> {
+        let Some(label) = self.reader.text("bucket")? else { return Ok(None) };
+        match labels.iter().position(|l| l == label) {
+            Some(at) => Ok(Some(at)),
+            None => Err(self.reader.wrong("bucket", format!("{label:?} is no bucket of this answer"), "")),
+        }
+    }
+
+    /// Ends reading: a key nobody asked for is an error.
+    pub fn finish(&self) -> Result<(), Error> {
+        self.reader.check()
+    }
+
     /// The answer of analyses whose numbers count no actors.
     pub fn unsupported(&self) -> Error {
         Error::malformed("microscope", "the numbers of this query count no actors", "leave it out")

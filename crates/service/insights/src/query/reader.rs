@@ -108,6 +108,11 @@ impl<'a> Reader<'a> {
 
     /// Ends reading: a key nobody asked for is an error.
     pub fn finish(self) -> Result<(), Error> {
+        self.check()
+    }
+
+    /// Fails for a key nobody asked for.
+    pub fn check(&self) -> Result<(), Error> {
         let asked = self.asked.borrow();
         match self.map.keys().find(|k| !asked.contains(k.as_str())) {
             None => Ok(()),

@@ -43,6 +43,8 @@ pub struct Scan {
     pub from: Millis,
     /// First instant after.
     pub to: Millis,
+    /// Only files with rows that were received at this instant or later. Rows received before may be among them.
+    pub received_from: Option<Millis>,
     /// Values wanted of every row.
     pub columns: Vec<PropertyRef>,
     /// Whether the place in the log is wanted.
@@ -197,7 +199,8 @@ impl Scan {
         for segment in snapshot.segments_of(SegmentKind::Events) {
             context.cancel.check()?;
             plan.segments += 1;
-            if segment.time_max < self.from || segment.time_min >= self.to {
+            let too_old = self.received_from.is_some_and(|from| segment.received_max < from);
+            if too_old || segment.time_max < self.from || segment.time_min >= self.to {
                 continue;
             }
             let reader = SegmentReader::open(&snapshot.store, segment).map_err(storage)?;

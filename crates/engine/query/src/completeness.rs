@@ -20,13 +20,37 @@ pub struct Completeness {
     pub restated: Vec<Restated>,
 }
 
+/// How it comes that records are not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GapState {
+    /// They were skipped and can be replayed.
+    Skipped,
+    /// The log has lost them.
+    Lost,
+    /// The books believe that all is well; who checks them says that it is not.
+    Unaccounted,
+}
+
+impl GapState {
+    /// Name used in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            GapState::Skipped => "skipped",
+            GapState::Lost => "lost",
+            GapState::Unaccounted => "unaccounted",
+        }
+    }
+}
+
 /// Records that no answer counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
-    /// Which.
+    /// Where they are.
     pub interval: Interval,
-    /// True: the log has lost them; false: they were skipped and can be replayed.
-    pub lost: bool,
+    /// How many of them.
+    pub count: u64,
+    /// How it comes.
+    pub state: GapState,
     /// First and last receive time, ms UTC.
     pub received: (Millis, Millis),
     /// Why.
@@ -46,6 +70,14 @@ pub struct Restated {
     pub records: u64,
     /// First and last receive time of them, ms UTC.
     pub received: (Millis, Millis),
+}
+
+impl Gap {
+    /// Something that whoever checks the books found, and that the books themselves do not say.
+    pub fn found(interval: Interval, count: Option<u64>, received: (Millis, Millis), reason: String) -> Gap {
+        let count = count.unwrap_or(interval.len());
+        Gap { interval, count, state: GapState::Unaccounted, received, reason }
+    }
 }
 
 impl Completeness {
@@ -84,6 +116,17 @@ impl Completeness {
         Completeness { gaps, restated: found }
     }
 
+    /// With what was found by others. What the books say themselves is not said twice.
+    pub fn and(mut self, found: Vec<Gap>) -> Completeness {
+        for more in found {
+            if !self.gaps.iter().any(|known| known.interval.encloses(&more.interval)) {
+                self.gaps.push(more);
+            }
+        }
+        self.gaps.sort_by_key(|g| g.interval);
+        self
+    }
+
     /// Gaps with records received in `[from, to)`.
     pub fn gaps_in(&self, from: Millis, to: Millis) -> impl Iterator<Item = &Gap> {
         self.gaps.iter().filter(move |g| g.received.1 >= from && g.received.0 < to)
@@ -96,10 +139,41 @@ impl Completeness {
 }
 
 fn gap(row: &LedgerRow) -> Option<Gap> {
-    let (lost, reason) = match &row.account {
+    let (state, reason) = match &row.account {
         Account::Accounted { .. } => return None,
-        Account::Skipped { by, reason } => (false, format!("skipped by {by}: {reason}")),
-        Account::Lost { cause, evidence } => (true, format!("{cause:?}: {evidence}")),
+        Account::Skipped { by, reason } => (GapState::Skipped, format!("skipped by {by}: {reason}")),
+        Account::Lost { cause, evidence } => (GapState::Lost, format!("{cause:?}: {evidence}")),
     };
-    Some(Gap { interval: row.interval, lost, received: (row.received_from, row.received_to), reason })
+    let received = (row.received_from, row.received_to);
+    Some(Gap { interval: row.interval, count: row.interval.len(), state, received, reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tallymark_model::{Lane, Shard};
+
+    fn span(from: u64, to: u64) -> Interval {
+        Interval::new(Shard { lane: Lane::Live, partition: 0 }, from, to)
+    }
+
+    #[test]
+    fn what_only_the_auditor_knows_is_a_gap_and_what_the_books_say_is_said_once() {
+        let account = Account::Skipped { by: "me".into(), reason: "poison".into() };
+        let row = LedgerRow {
+            interval: span(10, 20),
+            account,
+            received_from: 100,
+            received_to: 200,
+            tally: tallymark_ledger::Tally::default(),
+            visible: tallymark_ledger::Fingerprint::default(),
+        };
+        let books = Completeness::of(std::slice::from_ref(&row), std::slice::from_ref(&row), &[], 0);
+        let found = |interval, received| Gap::found(interval, None, received, "no outcome".into());
+        let known = books.and(vec![found(span(12, 14), (100, 200)), found(span(3, 5), (40, 60))]);
+        let told: Vec<_> = known.gaps.iter().map(|g| (g.interval.from, g.count, g.state.name())).collect();
+        assert_eq!(told, [(3, 2, "unaccounted"), (10, 10, "skipped")]);
+        assert_eq!(known.gaps_in(50, 55).count(), 1);
+        assert_eq!(known.gaps_in(61, 100).count(), 0);
+    }
 }

@@ -1,6 +1,6 @@
 //! Snapshots of a running instance: catalog and fold pinned to one commit.
 
-use crate::{Completeness, Hidden, ProjectInfo, QueryError, Snapshot, Source, StateFollower, WeekStart};
+use crate::{Completeness, Gap, Hidden, ProjectInfo, QueryError, Snapshot, Source, StateFollower, WeekStart};
 use std::collections::HashSet;
 use std::sync::Arc;
 use tallymark_catalog::{CatalogError, Settings, Snapshots};
@@ -19,6 +19,10 @@ const RESTATED_MAX: usize = 500;
 /// the log, which this crate must not read, so the composition root brings it.
 pub type Watermark = Arc<dyn Fn() -> Option<Millis> + Send + Sync>;
 
+/// Says what was found to be missing of a project without the catalog knowing it. Who checks the books keeps that
+/// apart from them, so the composition root brings it too. It answers at once, and nothing if it does not know.
+pub type FoundGaps = Arc<dyn Fn(ProjectId) -> Vec<Gap> + Send + Sync>;
+
 /// Snapshots from the catalog. Its methods block on the runtime: never call them from an async task.
 pub struct CatalogSource {
     snapshots: Arc<dyn Snapshots>,
@@ -27,6 +31,7 @@ pub struct CatalogSource {
     store: ObjectStore,
     runtime: Handle,
     watermark: Option<Watermark>,
+    found: Option<FoundGaps>,
 }
 
 impl CatalogSource {
@@ -39,12 +44,18 @@ impl CatalogSource {
         runtime: Handle,
     ) -> CatalogSource {
         runtime.spawn(StateFollower::keep_up(Arc::downgrade(&follower)));
-        CatalogSource { snapshots, settings, follower, store, runtime, watermark: None }
+        CatalogSource { snapshots, settings, follower, store, runtime, watermark: None, found: None }
     }
 
     /// With a watermark for `complete_through`.
     pub fn with_watermark(mut self, watermark: Watermark) -> CatalogSource {
         self.watermark = Some(watermark);
+        self
+    }
+
+    /// With gaps that the books do not tell.
+    pub fn with_found_gaps(mut self, found: FoundGaps) -> CatalogSource {
+        self.found = Some(found);
         self
     }
 
@@ -95,8 +106,9 @@ impl Source for CatalogSource {
             let after = self.snapshots.anomalies().await.map_err(catalog)?;
             let restated = self.snapshots.restatements(None, None, RESTATED_MAX).await.map_err(catalog)?;
             // The catalog's clock, so that what is recent does not depend on who asks.
-            let recent = Completeness::of(&before, &after, &restated, live.created_at);
-            snapshot.completeness = Arc::new(recent);
+            let told = Completeness::of(&before, &after, &restated, live.created_at);
+            let found = self.found.as_ref().map_or_else(Vec::new, |found| found(project));
+            snapshot.completeness = Arc::new(told.and(found));
             snapshot.hidden = Arc::new(Hidden::new(&live.masked, state.erased));
             Ok(snapshot)
         })

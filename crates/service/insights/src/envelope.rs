@@ -32,10 +32,10 @@ fn gap(gap: &Gap) -> Value {
         "partition": gap.interval.shard.partition,
         "from": gap.interval.from,
         "to": gap.interval.to,
-        "count": gap.interval.len(),
+        "count": gap.count,
         "received_from": iso(gap.received.0),
         "received_to": iso(gap.received.1),
-        "state": if gap.lost { "lost" } else { "skipped" },
+        "state": gap.state.name(),
         "reason": gap.reason,
     })
 }

@@ -19,7 +19,7 @@ use tallymark_model::Millis;
 /// Estimates look back this far.
 pub const WINDOW: Millis = 5 * 60_000;
 /// Nothing is estimated from less than this.
-pub const WINDOW_MIN: Millis = 20_000;
+pub const WINDOW_MIN: Millis = 10_000;
 /// A partition whose cursor has stood still for so long is stalled; its window begins anew when it moves.
 pub const STALL: Millis = 30_000;
 /// A run begins when the oldest pending record of a lane is this old.

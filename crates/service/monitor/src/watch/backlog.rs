@@ -1,6 +1,7 @@
 //! Backlogs: estimates of this round, and their history in the store.
 //!
-//! Guarantees: one point a minute; a run that was open when the process ended goes on.
+//! Guarantees: a young backlog keeps a point every few seconds, an old one a point a minute; a run that was open when
+//! the process ended goes on.
 //! Deliberately not here: estimating (`eta`).
 
 use crate::config::MINUTE;
@@ -10,6 +11,18 @@ use crate::{Facts, MonitorError};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use tallymark_model::{Lane, Millis};
+
+/// Points of a young backlog are this far apart: most backlogs are over within minutes, and theirs count too.
+const SPACING_MIN: Millis = 5_000;
+/// Points of an old one.
+const SPACING_MAX: Millis = MINUTE;
+/// In between, the distance is this part of the backlog's age: every hour holds about as many as the one before.
+const SPACING_PART: Millis = 30;
+
+/// How far apart the points of a backlog of this age are.
+fn spacing(age: Millis) -> Millis {
+    (age / SPACING_PART).clamp(SPACING_MIN, SPACING_MAX)
+}
 
 #[derive(Debug)]
 struct Open {
@@ -69,10 +82,37 @@ impl Backlogs {
                 new.insert(Open { id, last_point: None })
             }
         };
-        if open.last_point.is_none_or(|at| now.at - at >= MINUTE) {
+        if open.last_point.is_none_or(|at| now.at - at >= spacing(now.at - now.started_at)) {
             store.add_eta_point(&open.id, &EtaPoint::of(now), shrinking_since).await?;
             open.last_point = Some(now.at);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eta::ShardEta;
+    use tallymark_model::Shard;
+
+    #[tokio::test]
+    async fn a_young_backlog_keeps_many_points_and_an_old_one_few() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = WatchStore::open(&folder.path().join("watch.db")).await.unwrap();
+        let mut backlogs = Backlogs { tracker: EtaTracker::default(), open: BTreeMap::new() };
+        let shard = Shard { lane: Lane::Live, partition: 0 };
+        for second in 0..=3_600 {
+            let worst = ShardEta::of(shard, 1_000, None);
+            let now = EtaNow::of(second * 1_000, Lane::Live, 0, vec![worst]).unwrap();
+            backlogs.point(&store, &now, None).await.unwrap();
+        }
+        let run = store.eta_runs(1).await.unwrap().remove(0);
+        let between = |from: i64, to: i64| {
+            run.points.iter().filter(|p| (from * 1_000..to * 1_000).contains(&p.at)).count()
+        };
+        assert_eq!(between(0, 60), 12);
+        assert!((29..=31).contains(&between(1_800, 3_600)), "{}", between(1_800, 3_600));
+        assert!(run.points.windows(2).all(|p| p[1].at - p[0].at <= MINUTE));
     }
 }

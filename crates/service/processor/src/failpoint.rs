@@ -3,7 +3,9 @@
 //! Guarantees: in a normal run nothing is ever hit. Deliberately not here: what the tests check.
 
 use crate::ProcessorError;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// Which job has a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -166,12 +168,22 @@ impl Failpoint for NoFailpoint {
     }
 }
 
-/// Aborts the process at the step named by the environment: `TALLYMARK_FAILPOINT=after_delta` at its first
-/// time, `after_delta:3` at its third.
+/// Ends the process at the step that the environment asks for.
+///
+/// `TALLYMARK_FAILPOINT=after_delta` aborts at its first time, `after_delta:3` at its third. `TALLYMARK_FAILPOINT=@FILE`
+/// reads the name of a step from the file whenever a step is reached: at that step the file is renamed to `FILE.reached`
+/// and the process stands still there, until it is killed from outside.
 #[derive(Debug)]
 pub struct EnvFailpoint {
-    target: Option<(String, u32)>,
+    target: Target,
     seen: AtomicU32,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Target {
+    Nowhere,
+    Abort { step: String, nth: u32 },
+    Stand { orders: PathBuf },
 }
 
 impl EnvFailpoint {
@@ -181,24 +193,45 @@ impl EnvFailpoint {
     }
 
     fn parse(text: Option<&str>) -> EnvFailpoint {
-        let target = text.filter(|t| !t.is_empty()).map(|t| match t.split_once(':') {
-            Some((name, nth)) => (name.to_owned(), nth.parse().unwrap_or(1)),
-            None => (t.to_owned(), 1),
-        });
+        let target = match text.filter(|t| !t.is_empty()) {
+            None => Target::Nowhere,
+            Some(text) => match (text.strip_prefix('@'), text.split_once(':')) {
+                (Some(path), _) => Target::Stand { orders: PathBuf::from(path) },
+                (None, Some((name, nth))) => {
+                    Target::Abort { step: name.to_owned(), nth: nth.parse().unwrap_or(1) }
+                }
+                (None, None) => Target::Abort { step: text.to_owned(), nth: 1 },
+            },
+        };
         EnvFailpoint { target, seen: AtomicU32::new(0) }
     }
 
     fn is_due(&self, step: Step) -> bool {
-        let Some((name, nth)) = &self.target else { return false };
-        *name == step.name() && self.seen.fetch_add(1, Ordering::Relaxed) + 1 == *nth
+        match &self.target {
+            Target::Nowhere => false,
+            Target::Abort { step: name, nth } => {
+                *name == step.name() && self.seen.fetch_add(1, Ordering::Relaxed) + 1 == *nth
+            }
+            Target::Stand { orders } => {
+                let wanted = std::fs::read_to_string(orders).unwrap_or_default();
+                // Whoever renames it stands; a second one finds no orders.
+                wanted.trim() == step.name()
+                    && std::fs::rename(orders, orders.with_extension("reached")).is_ok()
+            }
+        }
     }
 }
 
 impl Failpoint for EnvFailpoint {
     fn crash_at(&self, step: Step) -> bool {
         if self.is_due(step) {
-            // No destructor, no flush: as a kill from outside.
-            std::process::abort();
+            match self.target {
+                // No destructor, no flush: as a kill from outside.
+                Target::Nowhere | Target::Abort { .. } => std::process::abort(),
+                Target::Stand { .. } => loop {
+                    std::thread::sleep(Duration::from_secs(1));
+                },
+            }
         }
         false
     }
@@ -225,6 +258,19 @@ mod tests {
         let replay = EnvFailpoint::parse(Some("replay_after_commit"));
         assert!(!replay.is_due(Step::AfterCommit));
         assert!(replay.is_due(Step::Within(Verb::Replay, Place::AfterCommit)));
+    }
+
+    #[test]
+    fn orders_in_a_file_are_carried_out_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let orders = folder.path().join("stand");
+        let failpoint = EnvFailpoint::parse(Some(&format!("@{}", orders.display())));
+        let commit = Step::Within(Verb::Skip, Place::AfterCommit);
+        assert!(!failpoint.is_due(commit));
+        std::fs::write(&orders, "skip_after_commit\n").unwrap();
+        assert!(!failpoint.is_due(Step::AfterCommit));
+        assert!(failpoint.is_due(commit));
+        assert!(!failpoint.is_due(commit) && folder.path().join("stand.reached").exists());
     }
 
     #[test]

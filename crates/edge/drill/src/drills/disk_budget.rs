@@ -24,7 +24,7 @@ const DISK_MB: u64 = 256;
 
 async fn run(stage: &mut Stage) -> Result<()> {
     let record = Record::default();
-    let disk = SmallDisk::mount(&stage.folder().join("small"))?;
+    let disk = SmallDisk::mount(&stage.folder().join("small"), DISK_MB)?;
     let mut shop = stage.instance("shop")?;
     shop.use_data(&disk.path.join("data"));
     shop.start().await?;
@@ -56,14 +56,16 @@ async fn run(stage: &mut Stage) -> Result<()> {
 }
 
 /// A file system in memory, unmounted when the value goes.
-struct SmallDisk {
-    path: PathBuf,
+pub struct SmallDisk {
+    /// Where it is mounted.
+    pub path: PathBuf,
 }
 
 impl SmallDisk {
-    fn mount(path: &Path) -> Result<SmallDisk> {
+    /// Mounts it.
+    pub fn mount(path: &Path, megabytes: u64) -> Result<SmallDisk> {
         std::fs::create_dir_all(path).map_err(DrillError::io(path.display().to_string()))?;
-        let size = format!("size={DISK_MB}m");
+        let size = format!("size={megabytes}m");
         let shown = path.display().to_string();
         if !quiet("mount", &["-t", "tmpfs", "-o", &size, "tallymark-drill", &shown]) {
             return Err(DrillError::Missing(
@@ -74,7 +76,7 @@ impl SmallDisk {
     }
 
     /// Percent in use, as `df` says.
-    fn used_share(&self) -> Result<f64> {
+    pub fn used_share(&self) -> Result<f64> {
         let output = Command::new("df")
             .args(["--output=used,size", "-B1"])
             .arg(&self.path)

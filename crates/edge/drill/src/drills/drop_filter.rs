@@ -82,7 +82,7 @@ async fn preview(shop: &Instance, action: &Value) -> Result<u64> {
 }
 
 /// Waits until a version of a rule decides in every shard.
-async fn in_force(shop: &Instance, rule: &Value) -> Result<()> {
+pub async fn in_force(shop: &Instance, rule: &Value) -> Result<()> {
     until("the rule to be in force", Duration::from_secs(30), async || {
         let path = format!("/api/v1/projects/{PROJECT}/rules");
         let rules = shop.get(&path).await.ok()?.ok().ok()?;

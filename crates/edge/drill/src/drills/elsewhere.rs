@@ -51,18 +51,6 @@ pub static ELSEWHERE: &[Elsewhere] = &[
     cluster("A19-7", "the dependencies to slow down are PostgreSQL and S3"),
     elsewhere("A19-11", "a person who did not write the runbook has to follow it"),
     elsewhere("A19-12", "`make bench` measures every stage; a history over runs comes with nightly builds"),
-    later("A16-3", "the web process reads its settings from the catalog; it keeps no copy to serve from"),
-    elsewhere(
-        "A16-7",
-        "tests of the catalog fail for a table without a backup rule; the age of backups is a check of the monitor crate, tested there with a clock of its own",
-    ),
-    later("A16-9", "a published table of what each feature needs does not exist yet"),
-    cluster(
-        "A16-17",
-        "roles with rights of their own are roles of PostgreSQL; on one machine the open modes of each process are tested beside the code",
-    ),
-    elsewhere("A16-18", "see A16-7"),
-    elsewhere("A16-20", "a review; the parts that run are listed by `tallymark status`"),
     later("A16-21", "incidents keep their timeline, but no draft of a post-mortem is made from them yet"),
     cluster(
         "A21-1",
@@ -71,13 +59,9 @@ pub static ELSEWHERE: &[Elsewhere] = &[
     cluster("A21-3", "one log has one configuration; two that must be equal come with Kafka"),
     elsewhere(
         "A21-7",
-        "the index of insert ids never forgets on one machine: tests/dedup_model.rs of the processor covers repeats of any age",
+        "days of receipt do not fit into a minute: tests/dedup_model.rs of the processor repeats events at any age, with a clock of its own",
     ),
     cluster("A21-9", "replicas are Kafka's; one machine promises what one disk can"),
-    cluster(
-        "A21-10",
-        "lanes share one log file writer on one machine; a lane can be blocked alone only with Kafka",
-    ),
     elsewhere("A21-11", "see A21-1"),
     cluster("P25-1", "out-of-line values are PostgreSQL's"),
     cluster(
@@ -85,18 +69,12 @@ pub static ELSEWHERE: &[Elsewhere] = &[
         "the limits of the engine are PostgreSQL's; limits of this machine are checks of the monitor crate",
     ),
     later("P25-5", "there are no feature flags yet"),
-    elsewhere("P25-6", "see A16-9"),
     later("P25-8", "there are no destinations yet"),
     later("P25-13", "a rolling upgrade needs two released versions"),
-    cluster(
-        "H15-1",
-        "transaction ids are PostgreSQL's; the forecast of disk, memory and descriptors is tested in the monitor crate with a clock of its own, days do not fit into a minute",
-    ),
     elsewhere(
         "H15-2",
-        "see H15-1: the forecast of a resource that grows faster than it is cleared is a test of the monitor crate",
+        "the forecast of a resource that grows faster than it is cleared is a test of the monitor crate, with a clock of its own: hours do not fit into a minute",
     ),
-    later("H15-6", "accounts are in the catalog file; without it nobody logs in, and the answer says so"),
     elsewhere(
         "H15-9",
         "a property of client libraries: tests/e2e drives the real ones against a server that refuses",

@@ -41,6 +41,7 @@ impl Load {
                     target: Target::of(instance),
                     script: Script::new(seed, run, connection, profile),
                     ago_ms: profile.ago_ms,
+                    stretch: profile.stretch,
                     pause: Duration::from_secs_f64(
                         profile.batch as f64 * profile.connections as f64 / profile.rate.max(1.0),
                     ),
@@ -75,6 +76,7 @@ struct Client {
     target: Target,
     script: Script,
     ago_ms: i64,
+    stretch: f64,
     pause: Duration,
     record: Record,
     stop: Arc<AtomicBool>,
@@ -85,7 +87,8 @@ impl Client {
         let began = Instant::now();
         let mut sent = 0u32;
         while !self.stop.load(Ordering::Relaxed) {
-            let batch = self.script.batch(now_ms() - self.ago_ms);
+            let passed = began.elapsed().as_secs_f64() * 1000.0 * (self.stretch - 1.0);
+            let batch = self.script.batch(now_ms() - self.ago_ms + passed as i64);
             self.target.deliver(&batch, &self.record, PATIENCE).await;
             sent += 1;
             let due = self.pause * sent;

@@ -31,6 +31,8 @@ pub struct Profile {
     pub hot: f64,
     /// How long ago the events happened, milliseconds: two months ago they are outside the charts that are compared.
     pub ago_ms: i64,
+    /// How many times faster than the clock event time passes.
+    pub stretch: f64,
 }
 
 impl Default for Profile {
@@ -44,6 +46,7 @@ impl Default for Profile {
             identify: 3,
             hot: 0.0,
             ago_ms: 0,
+            stretch: 1.0,
         }
     }
 }

@@ -32,7 +32,7 @@ pub use hidden::Hidden;
 pub use interner::Interner;
 pub use rows::{FoundRow, Place, RowQuery, count_events, fresh, newest};
 pub use scan::{Batch, Prepared, SELECTORS_MAX, Scan, ScanPlan, fold_parallel};
-pub use selector::{Actor, Names, Selector};
+pub use selector::{Actor, Names, Nth, Selector};
 pub use snapshot::{ProjectInfo, Snapshot, Source};
 pub use source::{CatalogSource, Watermark};
 pub use timeline::{PropertyTimeline, properties_of_many};

@@ -47,12 +47,30 @@ pub struct Selector {
     pub names: Names,
     /// By their properties and their actor's.
     pub filter: Option<Expr>,
+    /// Of each actor's events only one.
+    pub nth: Option<Nth>,
+}
+
+/// The actor's k-th event ever, up to the scan's `as_of`.
+#[derive(Debug, Clone)]
+pub struct Nth {
+    /// From 1.
+    pub k: u32,
+    /// What the counted events must pass beside having a name that is meant; the k-th one must pass the
+    /// selector's own condition as well.
+    pub counted: Option<Expr>,
 }
 
 impl Selector {
     /// Events of these names.
     pub fn named<const N: usize>(names: [&str; N]) -> Selector {
-        Selector { names: Names::Of(names.into_iter().map(str::to_owned).collect()), filter: None }
+        Selector { names: Names::Of(names.into_iter().map(str::to_owned).collect()), filter: None, nth: None }
+    }
+
+    /// The events among which `nth` counts.
+    pub(crate) fn counted(&self) -> Selector {
+        let filter = self.nth.as_ref().and_then(|nth| nth.counted.clone());
+        Selector { names: self.names.clone(), filter, nth: None }
     }
 }
 

@@ -130,7 +130,7 @@ fn check(all: &[Properties], rows: &[EventRow], condition: &Value) -> Result<(),
     let columns: Vec<PropertyRef> =
         PATHS.iter().map(|p| PropertyRef { scope: Scope::Event, path: (*p).to_owned() }).collect();
     let scan = |filter| Scan {
-        selectors: vec![Selector { names: Names::Any, filter }],
+        selectors: vec![Selector { names: Names::Any, filter, nth: None }],
         to: 2000,
         columns: columns.clone(),
         order: true,

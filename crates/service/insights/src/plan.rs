@@ -5,7 +5,7 @@ use crate::query::{Common, CountBy, NamesSpec, SelectorSpec, both};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tallymark_model::Millis;
 use tallymark_predicate::Expr;
-use tallymark_query::{Actor, Buckets, Calendar, Context, Names, Scan, Selector, Snapshot, Unit};
+use tallymark_query::{Actor, Buckets, Calendar, Context, Names, Nth, Scan, Selector, Snapshot, Unit};
 
 /// What all analyses need once a query meets a snapshot.
 pub(crate) struct Bound<'a> {
@@ -82,7 +82,9 @@ impl<'a> Bound<'a> {
             NamesSpec::Active => Names::Except(self.snapshot.project.inactive_events.clone()),
             NamesSpec::Of(names) => Names::Of(names.clone()),
         };
-        Selector { names, filter: both(segment.cloned(), spec.filter.clone()) }
+        let nth =
+            spec.nth.map(|nth| Nth { k: nth.k, counted: spec.filter.clone().filter(|_| !nth.of_event) });
+        Selector { names, filter: both(segment.cloned(), spec.filter.clone()), nth }
     }
 
     /// A scan of `[from, to)` for these actors; columns for the actor come first.
@@ -99,6 +101,10 @@ impl<'a> Bound<'a> {
                 CountBy::Device => Actor::Device,
                 CountBy::Group(kind) => Actor::Group(kind.as_str().into()),
                 CountBy::Person | CountBy::Property(_) => Actor::Person,
+            },
+            actor_text: match count_by {
+                CountBy::Property(property) => Some(property.clone()),
+                _ => None,
             },
             as_of: self.as_of,
             ..Scan::default()

@@ -1,5 +1,6 @@
 //! From the columns of one row group to a batch: values, conditions, actors.
 
+use super::nth::Places;
 use super::persons::Persons;
 use super::{Batch, Prepared, Task, column, mistyped, storage};
 use crate::filter::passing;
@@ -221,6 +222,23 @@ impl<'a> Loaded<'a> {
         for (i, selector) in scan.selectors.iter().enumerate() {
             if let Some(expr) = &selector.filter {
                 clear(expr, 1 << i, &mut self.masks)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Clears the bits of selectors that mean other rows of the actors.
+    pub fn keep_nth(&mut self, places: &[Places]) -> Result<(), QueryError> {
+        for (i, places) in places.iter().enumerate() {
+            let bit = 1u32 << i;
+            let Some(places) = places.as_ref().filter(|_| self.masks.iter().any(|m| m & bit != 0)) else {
+                continue;
+            };
+            let (_, positions) = self.log_order()?;
+            for (i, mask) in self.masks.iter_mut().enumerate().filter(|(_, mask)| **mask & bit != 0) {
+                if !places.contains(&positions[self.rows.get(i)]) {
+                    *mask &= !bit;
+                }
             }
         }
         Ok(())

@@ -7,6 +7,7 @@
 mod codes;
 mod late;
 mod loaded;
+mod nth;
 mod persons;
 mod threads;
 
@@ -22,6 +23,7 @@ use arrow::datatypes::{Int32Type, Int64Type, UInt32Type, UInt64Type};
 use codes::Codes;
 use loaded::Loaded;
 use rustc_hash::FxHashMap;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tallymark_ledger::SegmentKind;
 use tallymark_model::Millis;
@@ -55,6 +57,9 @@ pub struct Scan {
     pub sessions: bool,
     /// Whose rows they are.
     pub actor: Actor,
+    /// If actors go by the text of a value: which; `nth` of selectors counts by it. Batches leave it to their
+    /// reader, who asks for it as a column.
+    pub actor_text: Option<PropertyRef>,
     /// What "latest" means for `person` properties, and the end of time for `user` properties.
     pub as_of: Millis,
 }
@@ -129,6 +134,8 @@ pub struct Prepared<'a> {
     timelines: FxHashMap<String, PropertyTimeline>,
     names: Interner,
     codes: Codes,
+    /// Rows of selectors with `nth`, once the scan runs.
+    nth: OnceLock<Option<nth::Found>>,
 }
 
 impl Scan {
@@ -221,7 +228,8 @@ impl Scan {
         let names = Interner::new(context.budget.reservation());
         let codes = Codes::new(&context.budget);
         let timelines = FxHashMap::default();
-        Ok(Prepared { scan: self, snapshot, context, tasks, plan, timelines, names, codes })
+        let nth = OnceLock::new();
+        Ok(Prepared { scan: self, snapshot, context, tasks, plan, timelines, names, codes, nth })
     }
 
     fn properties(&self) -> Vec<PropertyRef> {
@@ -263,6 +271,10 @@ impl Prepared<'_> {
         new: impl Fn() -> T + Sync,
         each: impl Fn(&mut T, Batch) -> Result<(), QueryError> + Sync,
     ) -> Result<Vec<T>, QueryError> {
+        if self.nth.get().is_none() {
+            // Two runs at once would both look, and find the same.
+            let _ = self.nth.set(nth::find(self, threads)?);
+        }
         self.context.progress.expect(self.tasks.len() as u64);
         let next = AtomicUsize::new(0);
         let work = || -> Result<T, QueryError> {
@@ -328,6 +340,9 @@ impl Prepared<'_> {
         let mut loaded = Loaded::new(self, task, batch, rows, masks);
         loaded.read_properties(&mut held)?;
         loaded.filter()?;
+        if let Some(found) = self.nth.get().and_then(Option::as_ref) {
+            loaded.keep_nth(&found.places)?;
+        }
         loaded.finish()
     }
 

@@ -36,6 +36,15 @@ pub(crate) enum CountBy {
 pub(crate) struct SelectorSpec {
     pub names: NamesSpec,
     pub filter: Option<Expr>,
+    pub nth: Option<NthSpec>,
+}
+
+/// The actor's k-th event ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NthSpec {
+    pub k: u32,
+    /// Events are counted by name alone; else by name and condition.
+    pub of_event: bool,
 }
 
 /// Which names; `$active` depends on the project.
@@ -207,8 +216,18 @@ pub(crate) fn selector(from: &Reader<'_>) -> Result<SelectorSpec, Error> {
         }
         Some(other) => return Err(from.wrong("event", format!("must be text, not {}", kind(other)), hint)),
     };
-    from.refuse(&[("nth", &[]), ("nth_of", &[])])?;
-    Ok(SelectorSpec { names, filter: condition(from, "where")? })
+    Ok(SelectorSpec { names, filter: condition(from, "where")?, nth: nth(from)? })
+}
+
+fn nth(from: &Reader<'_>) -> Result<Option<NthSpec>, Error> {
+    const K_MAX: i64 = 10_000;
+    let k = from.integer("nth", 1, K_MAX)?;
+    let of_event = from.choice("nth_of", &[("event", true), ("where", false)])?;
+    match (k, of_event) {
+        (None, Some(_)) => Err(from.missing("nth", "`nth_of` says which events `nth` counts")),
+        (None, None) => Ok(None),
+        (Some(k), of_event) => Ok(Some(NthSpec { k: k as u32, of_event: of_event.unwrap_or(false) })),
+    }
 }
 
 /// `scope` and `property`.

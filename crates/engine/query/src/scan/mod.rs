@@ -271,29 +271,45 @@ impl Prepared<'_> {
         new: impl Fn() -> T + Sync,
         each: impl Fn(&mut T, Batch) -> Result<(), QueryError> + Sync,
     ) -> Result<Vec<T>, QueryError> {
+        self.run_between(threads, (Millis::MIN, Millis::MAX), new, each)
+    }
+
+    /// The same over the row groups that may hold rows of `[from, to)`; other rows of theirs come along.
+    pub fn run_between<T: Send>(
+        &self,
+        threads: usize,
+        (from, to): (Millis, Millis),
+        new: impl Fn() -> T + Sync,
+        each: impl Fn(&mut T, Batch) -> Result<(), QueryError> + Sync,
+    ) -> Result<Vec<T>, QueryError> {
         if self.nth.get().is_none() {
             // Two runs at once would both look, and find the same.
             let _ = self.nth.set(nth::find(self, threads)?);
         }
-        self.context.progress.expect(self.tasks.len() as u64);
+        let touches = |task: &&Task| {
+            let info = &task.reader.row_groups()[task.group];
+            info.time_max >= from && info.time_min < to
+        };
+        let tasks: Vec<&Task> = self.tasks.iter().filter(touches).collect();
+        self.context.progress.expect(tasks.len() as u64);
         let next = AtomicUsize::new(0);
         let work = || -> Result<T, QueryError> {
             let mut state = new();
-            while let Some(task) = self.tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
+            while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
                 self.context.cancel.check()?;
                 let outcome = self.batch(task).and_then(|batch| match batch {
                     Some(batch) => each(&mut state, batch),
                     None => Ok(()),
                 });
                 if let Err(error) = outcome {
-                    next.store(self.tasks.len(), Ordering::Relaxed);
+                    next.store(tasks.len(), Ordering::Relaxed);
                     return Err(error);
                 }
                 self.context.progress.advance(task.reader.row_groups()[task.group].rows);
             }
             Ok(state)
         };
-        run_on(threads.clamp(1, self.tasks.len().max(1)), work)
+        run_on(threads.clamp(1, tasks.len().max(1)), work)
     }
 
     fn batch(&self, task: &Task) -> Result<Option<Batch>, QueryError> {

@@ -2,6 +2,7 @@
 
 use crate::check::books::{LogEnds, check_books};
 use crate::check::commit::{check_advance, check_restatement, check_row};
+use crate::conflicts;
 use crate::error::Result;
 use crate::objects;
 use crate::pass::{Pass, Step};
@@ -42,6 +43,8 @@ pub struct Auditor {
     booking: Duration,
     /// Deltas of the commits that were compared, which should all be there.
     deltas: BTreeMap<String, CommitSeq>,
+    /// Commits whose duplicates were compared with their originals.
+    compared: BTreeSet<CommitSeq>,
     deltas_at: Option<Instant>,
     /// How long listing them took: it is done the more seldom the longer it takes.
     listing: Duration,
@@ -69,6 +72,7 @@ impl Auditor {
             books_at: None,
             booking: Duration::ZERO,
             deltas: BTreeMap::new(),
+            compared: BTreeSet::new(),
             deltas_at: None,
             listing: Duration::ZERO,
             rows: RowCache::default(),
@@ -157,6 +161,7 @@ impl Auditor {
         let Some(books) = books(&self.deps).await? else { return Ok(()) };
         // The log after the books: it only grows, and a trim needs what the books say now.
         let log = self.log_ends().await?;
+        self.progress.books += 1;
         let mut by_scope: BTreeMap<&str, Vec<Fault>> = BTreeMap::new();
         for scope in ["skipped", "lost", "log", "books"] {
             by_scope.insert(scope, Vec::new());
@@ -376,10 +381,25 @@ impl Auditor {
         }
         if let Some(delta) = &delta {
             faults.extend(self.witnesses(delta).await?);
+            self.conflicts(commit, delta).await?;
         }
         self.tracker.settle(&format!("commit/{}", commit.seq.0), faults, Some(catalog.as_ref())).await?;
         self.count(commit);
         Ok(())
+    }
+
+    /// Tells conflicts among the duplicates of a commit, once in this life.
+    async fn conflicts(&mut self, commit: &CommitRecord, delta: &Delta) -> Result<()> {
+        if !self.compared.insert(commit.seq) {
+            return Ok(());
+        }
+        let found = conflicts::conflicts(&self.deps, commit, delta).await?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        let found: Vec<_> =
+            found.into_iter().map(|((project, hour), count)| (project, hour, count)).collect();
+        self.tracker.sink().conflicts(commit.seq, &found).await.map_err(crate::AuditError::Sink)
     }
 
     fn count(&mut self, commit: &CommitRecord) {

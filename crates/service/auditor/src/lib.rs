@@ -14,6 +14,7 @@
 mod audit;
 pub mod check;
 mod config;
+mod conflicts;
 mod error;
 mod finding;
 mod objects;

@@ -3,7 +3,7 @@
 use crate::Finding;
 use async_trait::async_trait;
 use serde::Serialize;
-use tallymark_model::{CommitSeq, Millis};
+use tallymark_model::{CommitSeq, Millis, ProjectId};
 
 /// Takes findings and signs of life.
 #[async_trait]
@@ -14,6 +14,12 @@ pub trait FindingSink: Send + Sync {
     async fn resolve(&self, key: &str) -> Result<(), String>;
     /// Keys of everything reported and not resolved, of earlier lives as well.
     async fn open(&self) -> Result<Vec<String>, String>;
+    /// Duplicates of a commit whose content is another than their original's, by project and hour of receipt. Told
+    /// again, it is the same.
+    async fn conflicts(&self, commit: CommitSeq, found: &[(ProjectId, Millis, u64)]) -> Result<(), String> {
+        let _ = (commit, found);
+        Ok(())
+    }
     /// The auditor lives; called after every round.
     async fn heartbeat(&self, progress: &Progress) -> Result<(), String>;
 }
@@ -23,6 +29,8 @@ pub trait FindingSink: Send + Sync {
 pub struct Progress {
     /// Rounds done in this life.
     pub rounds: u64,
+    /// How often the books were checked as a whole in this life.
+    pub books: u64,
     /// Commits compared with the log in this life.
     pub commits: u64,
     /// Segment files read in full in this life.

@@ -43,6 +43,21 @@ fn hole(i: &Instance) -> AuditFinding {
 
 /// A19-3, as far as the watch is concerned: the round after the report names everything.
 #[tokio::test]
+async fn conflicts_are_counted_once_however_often_they_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = tallymark_monitor::WatchStore::open(&dir.path().join("watch.db")).await.unwrap();
+    let (shop, blog) = (tallymark_model::ProjectId(1), tallymark_model::ProjectId(2));
+    for _ in 0..2 {
+        store.note_conflicts(7, &[(shop, 3_600_000, 2), (shop, 7_200_000, 1), (blog, 0, 9)]).await.unwrap();
+    }
+    store.note_conflicts(8, &[(shop, 7_200_000, 4)]).await.unwrap();
+    assert_eq!(store.conflicts(shop, 10).await.unwrap(), [(7_200_000, 5), (3_600_000, 2)]);
+    assert_eq!(store.conflicts(shop, 1).await.unwrap(), [(7_200_000, 5)]);
+    assert_eq!(store.conflicts_in_all(Some(shop)).await.unwrap(), 7);
+    assert_eq!(store.conflicts_in_all(None).await.unwrap(), 16);
+}
+
+#[tokio::test]
 async fn a_reported_hole_is_an_incident_in_the_next_round_and_the_page_claims_nothing() {
     let mut i = Instance::start(WatchConfig::default()).await;
     i.well();

@@ -45,6 +45,13 @@ fn of_scope(rates: &RateFacts, at: Millis, t: &Thresholds) -> Vec<Finding> {
         let impact = if severity == Severity::Critical { Impact::Major } else { Impact::Minor };
         tell("5xx", severity, Component::Collection, "Requests fail", detail, impact);
     }
+    let conflicts = share(rates.conflicts, rates.records, t);
+    if let Some(severity) = conflicts.and_then(|s| grade(s, t.conflict_share_warning, f64::INFINITY)) {
+        let what = "records had the insert id of another event and were not counted";
+        let detail = counted(&scope, rates.conflicts, rates.records, what, &over);
+        let title = "Different events share an insert id";
+        tell("conflicts", severity, Component::Processing, title, detail, Impact::None);
+    }
     if let (Some(now), Some(usual)) = (share(rates.duplicates, rates.records, t), rates.usual_duplicate_share)
         && (now - usual).abs() >= t.duplicate_share_change
     {

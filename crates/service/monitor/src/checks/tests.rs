@@ -362,6 +362,7 @@ fn error_rates() {
         records: 1_000,
         dead: 0,
         duplicates: 100,
+        conflicts: 0,
         usual_duplicate_share: Some(0.1),
         requests: 1_000,
         refused: 0,
@@ -387,6 +388,8 @@ fn error_rates() {
     assert_eq!(severities(m, &with(&|r| r.duplicates = 299)), []);
     assert_eq!(severities(m, &with(&|r| r.duplicates = 301)), [Severity::Warning]);
     assert_eq!(severities(m, &with(&|r| r.usual_duplicate_share = None)), []);
+    assert_eq!(severities(m, &with(&|r| r.conflicts = 9)), []);
+    one(m, &with(&|r| r.conflicts = 10), &["10 of 1000", "insert id of another event"]);
     // One bad record at night.
     assert_eq!(
         severities(m, &with(&|r| (r.records, r.requests, r.dead, r.server_errors) = (199, 199, 199, 199))),

@@ -92,6 +92,8 @@ thresholds! {
     server_error_share_critical: f64 = 0.05,
     /// Change of the duplicate share against what is usual, as a difference of shares.
     duplicate_share_change: f64 = 0.20,
+    /// Share of records with an insert id that another event had already: warning.
+    conflict_share_warning: f64 = 0.01,
     /// Age of a process's last sign of life, s: critical.
     heartbeat_critical_s: f64 = 30.0,
     /// The same for the auditor, s. Below 120, so that the alarm comes within 120.
@@ -110,6 +112,9 @@ thresholds! {
     job_still_minutes: f64 = 15.0,
     /// A job may wait this long to be started, minutes.
     job_queued_minutes: f64 = 120.0,
+    /// A test event is sent this often per lane and partition, s. 0: every minute in protected environments, none in
+    /// others; below 0: none.
+    canary_every_s: f64 = 0.0,
     /// A test event may take this long to be queryable, s: critical.
     canary_critical_s: f64 = 120.0,
     /// An alert may wait this long for its receiver, minutes.

@@ -56,6 +56,9 @@ pub struct RateFacts {
     pub dead: u64,
     /// Of these, duplicates.
     pub duplicates: u64,
+    /// Of these, duplicates whose content is another than their original's.
+    #[serde(default)]
+    pub conflicts: u64,
     /// The usual share of duplicates, if known (the same window over the last days).
     #[serde(default)]
     pub usual_duplicate_share: Option<f64>,

@@ -4,6 +4,7 @@
 //! set-up code changes with every start until it is used, and is shown on the operator's console alone.
 
 use crate::layout::write_private;
+use crate::secrets::Secrets;
 use crate::{Layout, ServerError};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -62,6 +63,7 @@ pub async fn instance(
     address: SocketAddr,
 ) -> Result<Admin, ServerError> {
     let catalog = SqliteCatalog::open(&layout.catalog(), OpenMode::Create).await?;
+    Secrets::of(layout).seal_stored(&catalog).await;
     let empty = catalog.projects().await?.is_empty() && catalog.keys(None).await?.is_empty();
     if let (true, Some(name)) = (empty, &keys.project) {
         let project = NewProject {

@@ -8,11 +8,13 @@
 
 mod bootstrap;
 mod error;
+mod extras;
 mod layout;
 mod limits;
 mod ports;
 pub mod recover;
 mod roles;
+mod secrets;
 mod supervisor;
 mod telemetry;
 pub mod verify;

@@ -3,6 +3,7 @@
 //! Guarantees: says which environment and how much a folder holds even if its catalog is gone, as far as copies tell.
 //! Deliberately not here: the work itself (`recovery`), asking people (`cli`).
 
+use crate::extras::{self, Extras, RestoredExtras};
 use crate::{Layout, ServerError};
 use serde_json::Value;
 use std::path::Path;
@@ -93,14 +94,16 @@ pub async fn back_up(data: &Path, to: &str) -> Result<BackupReport, ServerError>
     let log = FileLog::open_reader(&layout.log(), &FileLogConfig::default())
         .map_err(|e| ServerError::Log(e.to_string()))?;
     let environment = Environment::of(&catalog).await.map_err(failed)?;
-    let extra = ["watch.toml", "throttle.json"].map(|name| (name.to_owned(), layout.root().join(name)));
+    let scratch = layout.root().join("scratch");
+    let extras = Extras::of(&layout, &scratch).await;
     let source = Source {
         catalog: catalog.clone(),
         store: open_store(&layout)?,
         log,
         environment: environment.name,
-        extra: extra.into(),
-        scratch: layout.root().join("scratch"),
+        extra: extras.files.clone(),
+        left_out: extras.left_out.clone(),
+        scratch,
     };
     let target = backup::open_target(to).await.map_err(failed)?;
     let report = backup::backup(&source, &target, &BackupOptions::default()).await.map_err(failed);
@@ -111,13 +114,16 @@ pub async fn back_up(data: &Path, to: &str) -> Result<BackupReport, ServerError>
 /// Restores into an empty folder.
 pub async fn restore(from: &str, at: At, data: &Path) -> Result<RestoreReport, ServerError> {
     let target = backup::open_target(from).await.map_err(failed)?;
-    backup::restore(&target, at, &Places::below(data)).await.map_err(failed)
+    let places = Places::below(data);
+    let mut report = backup::restore(&target, at, &places).await.map_err(failed)?;
+    report.notes = extras::settle(&places).await;
+    Ok(report)
 }
 
 /// Restores the newest backup into a scratch folder, and removes that again.
 pub async fn rehearse(from: &str, scratch: &Path) -> Result<Rehearsal, ServerError> {
     let target = backup::open_target(from).await.map_err(failed)?;
-    backup::rehearse(&target, scratch).await.map_err(failed)
+    backup::rehearse(&target, scratch, Some(&RestoredExtras)).await.map_err(failed)
 }
 
 /// Builds the catalog of a stopped server anew.

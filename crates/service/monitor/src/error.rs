@@ -20,6 +20,9 @@ pub enum MonitorError {
         /// Why.
         source: serde_json::Error,
     },
+    /// The file is not whole.
+    #[error("watch.db is damaged: {0}; move the file away, a new one is made")]
+    Damaged(String),
     /// The configuration cannot be used.
     #[error("watch configuration, {field}: {reason}")]
     Config {

@@ -64,7 +64,7 @@ pub enum RecoveryError {
     },
     /// The catalog does not know what its instance has done.
     #[error(
-        "the catalog has none of the {copied} commits that are copied in the object store: it was lost or emptied.          Stop the server and run `tallymark rebuild catalog`"
+        "the catalog has none of the {copied} commits that are copied in the object store: it was lost or emptied. Stop the server and run `tallymark rebuild catalog`"
     )]
     CatalogLost {
         /// Newest commit that is copied.

@@ -14,7 +14,7 @@ use tallymark_catalog::{Feed, Settings};
 use tallymark_log::LogReader;
 use tallymark_model::{CommitSeq, Position};
 use tallymark_recovery::backup::{
-    At, BackupOptions, BackupReport, KeepPolicy, RestoreReport, UNFINISHED, backup, backup_with,
+    At, BackupOptions, BackupReport, Inspect, KeepPolicy, RestoreReport, UNFINISHED, backup, backup_with,
     list_backups, open_target, rehearse, restore, restore_with,
 };
 use tallymark_recovery::copies::{CommitCopier, SettingsCopier};
@@ -417,16 +417,30 @@ async fn a_rehearsal_restores_verifies_and_leaves_nothing() {
     let i = busy(dir.path()).await;
     let target = target(dir.path()).await;
     let scratch = dir.path().join("scratch");
-    let none = rehearse(&target, &scratch).await.unwrap();
+    let none = rehearse(&target, &scratch, None).await.unwrap();
     assert!(!none.ok && none.problem.unwrap().contains("no usable backup"));
     take(&i, &target).await;
-    let good = rehearse(&target, &scratch).await.unwrap();
+    let good = rehearse(&target, &scratch, None).await.unwrap();
     assert!(good.ok && good.restored.unwrap().books.is_sound() && good.backup_age_ms.is_some());
+    let told = rehearse(&target, &scratch, Some(&Looks("watch.db is not in it"))).await.unwrap();
+    assert!(!told.ok && told.problem.as_deref() == Some("watch.db is not in it"));
+    assert!(told.restored.unwrap().books.is_sound(), "the events are restored all the same");
     let second = take(&i, &target).await;
     damage(&dir.path().join("backups/manifests").join(format!("{}.json", second.manifest.name)), 30);
-    let bad = rehearse(&target, &scratch).await.unwrap();
+    let bad = rehearse(&target, &scratch, None).await.unwrap();
     assert!(!bad.ok && bad.problem.unwrap().contains(&second.manifest.name) && bad.restored.is_some());
     assert_eq!(std::fs::read_dir(&scratch).unwrap().count(), 0);
+}
+
+/// Finds this in what was restored, and that it is there to be looked at.
+struct Looks(&'static str);
+
+#[async_trait::async_trait]
+impl Inspect for Looks {
+    async fn inspect(&self, restored: &Places) -> Vec<String> {
+        assert!(restored.catalog.exists() && !restored.root.join(UNFINISHED).exists());
+        vec![self.0.to_owned()]
+    }
 }
 
 fn damage(path: &Path, at: usize) {

@@ -72,7 +72,9 @@ pub(crate) async fn change(
         }
         let before = state.parts.catalog.setting(key).await?.unwrap_or(Value::Null);
         let value = kept_secrets(value, &before);
-        state.parts.watch.check(key, &value).map_err(|why| bad(format!("`{key}`: {why}")))?;
+        let refused = |why: String| bad(format!("`{key}`: {why}"));
+        state.parts.watch.check(key, &value).map_err(refused)?;
+        let value = state.parts.watch.stored(key, value).map_err(refused)?;
         changes.push((key, value));
     }
     for (key, value) in changes {

@@ -142,6 +142,11 @@ pub trait Watch: Send + Sync {
     async fn document(&self, document: StatusDocument) -> Result<String, PortError>;
     /// Whether those who read this setting could use it; the error says why not.
     fn check(&self, setting: &str, value: &serde_json::Value) -> Result<(), String>;
+    /// The setting as it is to be stored: with its secrets encrypted. The error says why that cannot be done.
+    fn stored(&self, setting: &str, value: serde_json::Value) -> Result<serde_json::Value, String> {
+        let _ = setting;
+        Ok(value)
+    }
     /// What is wrong now.
     async fn findings(&self) -> Result<Vec<FindingBody>, PortError>;
     /// The newest incidents, newest first.

@@ -14,8 +14,6 @@ use tallymark_catalog::Snapshots;
 use tallymark_catalog::sqlite::{OpenMode, SqliteCatalog, WebCatalog};
 use tallymark_log::LogReader;
 use tallymark_model::{Lane, Millis, Shard};
-use tallymark_monitor::WatchConfig;
-use tallymark_monitor::config::PublicConfig;
 use tallymark_query::{CatalogSource, StateFollower, Watermark};
 use tokio_util::sync::CancellationToken;
 
@@ -71,18 +69,12 @@ async fn api_state(
         records: Arc::new(LogRecords { log, settings: catalog.clone() }),
         control: door,
         in_force: Arc::new(FoldedControls { follower, settings: catalog.clone() }),
-        watch: Arc::new(WatchNotes::new(layout.root().join("watch.db"), configured_page(layout), catalog)),
+        watch: Arc::new(WatchNotes::new(layout, catalog)),
         components: Arc::new(SupervisedComponents { path: layout.components() }),
         metrics: Arc::new(measure::page(layout, own)),
         demo,
         limits: api_limits(),
     }))
-}
-
-/// What `watch.toml` says about the public page. A file that cannot be read is the watch role's to complain about.
-fn configured_page(layout: &Layout) -> PublicConfig {
-    let text = std::fs::read_to_string(layout.root().join("watch.toml")).unwrap_or_default();
-    WatchConfig::from_toml(&text).map(|c| c.public).unwrap_or_default()
 }
 
 fn api_limits() -> Limits {

@@ -178,6 +178,15 @@ pub struct EmailTarget {
 }
 
 impl Target {
+    /// Everything in it that must not be shown.
+    pub(super) fn secrets(&mut self) -> Vec<&mut Secret> {
+        match self {
+            Target::Webhook(hook) => hook.secrets.iter_mut().chain([&mut hook.url]).collect(),
+            Target::Slack(hook) => vec![&mut hook.url],
+            Target::Email(mail) => mail.password.iter_mut().collect(),
+        }
+    }
+
     fn check(&self) -> Result<(), String> {
         match self {
             Target::Webhook(hook) => {

@@ -1,18 +1,24 @@
 //! How the watch is set up: `watch.toml` in the data folder, every value with a default.
 //!
-//! Guarantees: an unknown name is an error, not ignored; secrets are never printed.
+//! Guarantees: an unknown name is an error, not ignored; secrets are never printed, and stored sealed.
 //! Deliberately not here: reading the file.
 
 mod channels;
 mod public;
+mod seal;
 mod secret;
+mod stored;
+#[cfg(test)]
+mod stored_tests;
 mod thresholds;
 
 pub use channels::{
     AlertConfig, Audience, ChannelConfig, EmailTarget, EmailTls, SlackTarget, Target, WebhookTarget,
 };
 pub use public::PublicConfig;
+pub use seal::{KEY_FILE, KEY_VARIABLE, SealKey, is_sealed};
 pub use secret::Secret;
+pub use stored::{Locked, open_alerts, seal_alerts, seal_toml};
 pub use thresholds::Thresholds;
 
 use crate::MonitorError;
@@ -55,13 +61,17 @@ impl Default for WatchConfig {
 impl WatchConfig {
     /// Reads and checks a configuration.
     pub fn from_toml(text: &str) -> Result<WatchConfig, MonitorError> {
-        // The message of the parser quotes the offending line, which may hold a secret: only its place is told.
-        let config: WatchConfig = toml::from_str(text).map_err(|e| {
-            let line = e.span().map_or(0, |s| text[..s.start.min(text.len())].lines().count().max(1));
-            MonitorError::config(format!("line {line}"), e.message())
-        })?;
+        let config = WatchConfig::parsed(text)?;
         config.check()?;
         Ok(config)
+    }
+
+    fn parsed(text: &str) -> Result<WatchConfig, MonitorError> {
+        // The message of the parser quotes the offending line, which may hold a secret: only its place is told.
+        toml::from_str(text).map_err(|e| {
+            let line = e.span().map_or(0, |s| text[..s.start.min(text.len())].lines().count().max(1));
+            MonitorError::config(format!("line {line}"), e.message())
+        })
     }
 
     /// Says what is wrong with it, if something is.

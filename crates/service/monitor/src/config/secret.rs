@@ -1,7 +1,7 @@
 //! A value that must not be shown.
 //!
 //! Guarantees: neither `Debug` nor serialisation shows it; `env:NAME` and `file:PATH` keep it out of the file.
-//! Deliberately not here: encryption.
+//! Deliberately not here: encryption (`seal`); a value that is still sealed has no use.
 
 use crate::MonitorError;
 use serde::{Deserialize, Serialize, Serializer};
@@ -29,7 +29,16 @@ impl Secret {
                 .map(|text| text.trim_end().to_owned())
                 .map_err(|e| MonitorError::config(format!("file:{path}"), e.to_string()));
         }
+        if super::is_sealed(&self.0) {
+            let reason = "it is encrypted with a key that this instance does not have: type it again";
+            return Err(MonitorError::config("secret", reason));
+        }
         Ok(self.0.clone())
+    }
+
+    /// As it was given.
+    pub(super) fn stored(&self) -> &str {
+        &self.0
     }
 }
 

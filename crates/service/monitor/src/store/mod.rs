@@ -5,6 +5,7 @@
 //! Deliberately not here: deciding anything.
 
 mod care;
+mod copy;
 mod days;
 mod deliveries;
 mod eta;
@@ -15,6 +16,7 @@ mod samples;
 mod snapshot;
 
 pub use care::{CareKind, CareResult};
+pub use copy::WatchContents;
 pub use days::{DayHistory, DayStates};
 pub use deliveries::{Delivery, DeliveryState};
 pub use eta::EtaRun;

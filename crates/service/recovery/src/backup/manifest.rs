@@ -4,9 +4,11 @@
 //! manifest can tell a whole backup from one that is not; it says in itself under which name it was stored.
 //! Deliberately not here: the files' bytes (`chunks`).
 
+use super::chunks::put_by_content;
 use crate::RecoveryError;
 use crate::document::{self, sha256};
 use bytes::Bytes;
+use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tallymark_model::{CommitId, CommitSeq, LogId, Millis, Shard};
@@ -16,6 +18,8 @@ use tallymark_store::{ObjectStore, StoreError};
 pub(super) const MANIFESTS: &str = "manifests";
 /// Prefix of the lists.
 pub(super) const LISTS: &str = "lists";
+/// Manifests that are read side by side: a remote store takes its time for each.
+const READ_AT_ONCE: usize = 8;
 /// Says whose backups these are.
 const INSTANCE: &str = "instance.json";
 
@@ -97,15 +101,14 @@ struct Instance {
 
 /// Every backup of a target, newest first. Reads manifests, not files.
 pub async fn list_backups(target: &ObjectStore) -> Result<Vec<BackupInfo>, RecoveryError> {
-    let mut found = Vec::new();
-    for object in target.list(MANIFESTS).await?.into_iter().rev() {
-        let name = name_of(&object.key);
-        found.push(match read(target, &name).await {
+    let names: Vec<String> = target.list(MANIFESTS).await?.iter().rev().map(|o| name_of(&o.key)).collect();
+    let read = names.into_iter().map(|name| async move {
+        match read(target, &name).await {
             Ok(manifest) => BackupInfo { name, manifest: Some(manifest), problem: None },
             Err(error) => BackupInfo { name, manifest: None, problem: Some(error.to_string()) },
-        });
-    }
-    Ok(found)
+        }
+    });
+    Ok(futures::stream::iter(read).buffered(READ_AT_ONCE).collect().await)
 }
 
 pub(super) fn name(at: Millis, seq: CommitSeq) -> String {
@@ -150,7 +153,7 @@ pub(super) async fn write_lists(
         let sha = sha256(&encoded);
         let key = list_key(&sha);
         if !known.contains(&key) {
-            target.put(&key, Bytes::from(encoded)).await?;
+            put_by_content(target, &key, Bytes::from(encoded)).await?;
         }
         refs.push(ListRef { group, sha256: sha, files: entries.len() as u64 });
     }
@@ -176,24 +179,41 @@ pub(super) fn list_keys(manifest: &Manifest) -> impl Iterator<Item = String> + '
     manifest.lists.iter().map(|list| list_key(&list.sha256))
 }
 
-/// Makes the target this instance's, or refuses it as another's.
+/// Stores a manifest, under a name that nobody else may have.
+pub(super) async fn write(target: &ObjectStore, manifest: &Manifest) -> Result<(), RecoveryError> {
+    let key = manifest_key(&manifest.name);
+    let sealed = document::seal("manifest of a backup", manifest)?;
+    // The answer to a first try may have been lost: then it is there, and it is ours.
+    if !target.put_new(&key, sealed.clone()).await? && target.get(&key).await? != sealed {
+        return Err(RecoveryError::Foreign {
+            place: format!("the backup {}", manifest.name),
+            found: "another backup of the same name, made at the same time".to_owned(),
+            expected: manifest.log.to_string(),
+        });
+    }
+    Ok(())
+}
+
+/// Makes the target this instance's, or refuses it as another's. Of two that come at the same moment, one gets it.
 pub(super) async fn claim(target: &ObjectStore, log: LogId, environment: &str) -> Result<(), RecoveryError> {
-    match target.get(INSTANCE).await {
-        Ok(bytes) => {
-            let known: Instance = document::open(INSTANCE, &bytes)?;
-            if known.log == log {
-                return Ok(());
-            }
-            Err(RecoveryError::Foreign {
-                place: format!("the backup target ({})", known.environment),
-                found: known.log.to_string(),
-                expected: log.to_string(),
-            })
-        }
+    let bytes = match target.get(INSTANCE).await {
         Err(StoreError::NotFound { .. }) => {
             let instance = Instance { log, environment: environment.to_owned() };
-            Ok(target.put(INSTANCE, document::seal("instance of a backup target", &instance)?).await?)
+            let sealed = document::seal("instance of a backup target", &instance)?;
+            if target.put_new(INSTANCE, sealed).await? {
+                return Ok(());
+            }
+            target.get(INSTANCE).await?
         }
-        Err(error) => Err(error.into()),
+        other => other?,
+    };
+    let known: Instance = document::open(INSTANCE, &bytes)?;
+    if known.log == log {
+        return Ok(());
     }
+    Err(RecoveryError::Foreign {
+        place: format!("the backup target ({})", known.environment),
+        found: known.log.to_string(),
+        expected: log.to_string(),
+    })
 }

@@ -24,7 +24,7 @@ mod take;
 pub use manifest::{BackupInfo, Manifest, list_backups};
 pub use probe::{Probe, probe};
 pub use prune::KeepPolicy;
-pub use rehearse::{Rehearsal, rehearse};
+pub use rehearse::{Inspect, Rehearsal, rehearse};
 pub use restore::{At, Passed, RestoreReport, UNFINISHED, restore, restore_with};
 pub use take::{BackupOptions, BackupReport, Source, backup, backup_with, whole_is_due};
 

@@ -7,6 +7,7 @@
 use super::manifest;
 use super::restore::{At, RestoreReport, restore};
 use crate::{Places, RecoveryError};
+use async_trait::async_trait;
 use serde::Serialize;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -28,12 +29,27 @@ pub struct Rehearsal {
     pub seconds: f64,
 }
 
+/// Looks at files of a restored instance that are none of recovery's.
+#[async_trait]
+pub trait Inspect: Send + Sync {
+    /// What is wrong with them, in a sentence each.
+    async fn inspect(&self, restored: &Places) -> Vec<String>;
+}
+
 /// Rehearses in a new folder below `scratch`.
-pub async fn rehearse(target: &ObjectStore, scratch: &Path) -> Result<Rehearsal, RecoveryError> {
+pub async fn rehearse(
+    target: &ObjectStore,
+    scratch: &Path,
+    inspect: Option<&dyn Inspect>,
+) -> Result<Rehearsal, RecoveryError> {
     let started = Instant::now();
     clear_leftovers(scratch);
     let root = scratch.join(format!("{PREFIX}{}-{}", std::process::id(), uuid::Uuid::new_v4().simple()));
-    let restored = restore(target, At::Newest, &Places::below(&root)).await;
+    let places = Places::below(&root);
+    let mut restored = restore(target, At::Newest, &places).await;
+    if let (Ok(report), Some(inspect)) = (&mut restored, inspect) {
+        report.notes = inspect.inspect(&places).await;
+    }
     let removed = match std::fs::remove_dir_all(&root) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(RecoveryError::disk(&root)(e)),
         _ => Ok(()),
@@ -42,8 +58,9 @@ pub async fn rehearse(target: &ObjectStore, scratch: &Path) -> Result<Rehearsal,
         Ok(report) => {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as Millis);
             let made = manifest::read(target, &report.name).await?.started_at;
-            let problem =
-                report.passed_by.first().map(|p| format!("backup {} is damaged: {}", p.name, p.problem));
+            let passed = report.passed_by.first();
+            let problem = passed.map(|p| format!("backup {} is damaged: {}", p.name, p.problem));
+            let problem = problem.or_else(|| report.notes.first().cloned());
             Rehearsal {
                 ok: problem.is_none(),
                 problem,

@@ -11,6 +11,7 @@ use super::chunks;
 use super::manifest::{self, FileEntry, Manifest};
 use crate::failpoint::{EnvFailpoint, Failpoint, Step, pass};
 use crate::{BooksReport, Places, RecoveryError, archive::blocking, books};
+use futures::StreamExt;
 use serde::Serialize;
 use std::fs::{self, File};
 use std::io::Write;
@@ -21,6 +22,9 @@ use tallymark_catalog::sqlite::{OpenMode, SqliteCatalog};
 use tallymark_log::file::{FileLog, FileLogConfig};
 use tallymark_model::{CommitSeq, Millis};
 use tallymark_store::ObjectStore;
+
+/// Files that are written side by side; each has one piece of 4 MiB in memory.
+const FILES_AT_ONCE: usize = 8;
 
 /// Name of the mark in the folder.
 pub const UNFINISHED: &str = "restore.unfinished";
@@ -60,6 +64,8 @@ pub struct RestoreReport {
     pub bytes: u64,
     /// What the books were compared with.
     pub books: BooksReport,
+    /// What is not as it was although the books are: files that nothing depends on.
+    pub notes: Vec<String>,
     /// Now, less the newest receive time in the restored log, ms: what came later is not there (RPO).
     pub rpo_ms: Option<Millis>,
     /// Copying and flushing.
@@ -143,10 +149,17 @@ async fn attempt(
     let (mut files, mut bytes) = (0, 0);
     let mut folders = std::collections::BTreeSet::from([into.root.clone()]);
     for list in &manifest.lists {
-        for entry in manifest::read_list(target, list).await? {
-            let path = place_of(into, &entry)?;
-            write_file(target, &entry, &path).await?;
-            (files, bytes) = (files + 1, bytes + entry.bytes);
+        let entries = manifest::read_list(target, list).await?;
+        let mut writing = futures::stream::iter(entries)
+            .map(|entry| async move {
+                let path = place_of(into, &entry)?;
+                write_file(target, &entry, &path).await?;
+                Ok::<_, RecoveryError>((path, entry.bytes))
+            })
+            .buffer_unordered(FILES_AT_ONCE);
+        while let Some(written) = writing.next().await {
+            let (path, size) = written?;
+            (files, bytes) = (files + 1, bytes + size);
             folders.extend(
                 path.ancestors().skip(1).take_while(|p| p.starts_with(&into.root)).map(Path::to_owned),
             );
@@ -178,6 +191,7 @@ async fn attempt(
         files,
         bytes,
         books,
+        notes: Vec::new(),
         rpo_ms: manifest.newest_received.map(|at| (now - at).max(0)),
         copy_seconds,
         verify_seconds: verifying.elapsed().as_secs_f64(),

@@ -51,6 +51,8 @@ pub struct Source {
     pub environment: String,
     /// Other files, as path below the data folder and where they are; those that are not there are left out.
     pub extra: Vec<(String, PathBuf)>,
+    /// Other files that should be in it and cannot be, with the reason: the report says so.
+    pub left_out: Vec<String>,
     /// A folder for the snapshot of the catalog, on the instance's own disk.
     pub scratch: PathBuf,
 }
@@ -91,6 +93,8 @@ pub struct BackupReport {
     pub retries: u32,
     /// Older backups that were removed.
     pub pruned: Vec<String>,
+    /// Files that should be in it and are not, with the reason.
+    pub left_out: Vec<String>,
     /// How long it took.
     pub seconds: f64,
 }
@@ -164,10 +168,10 @@ pub async fn backup_with(
     // A clock that went back must not make this backup look older than the one before.
     let after = newest.and_then(|o| o.key.rsplit_once('/')?.1.split_once('-')?.0.parse::<Millis>().ok());
     manifest.name = manifest::name(started_at.max(after.map_or(0, |at| at + 1)), manifest.seq);
+    round.chunks.finish().await?;
     manifest.lists.extend(manifest::write_lists(target, std::mem::take(&mut round.groups)).await?);
     pass(failpoint.as_ref(), Step::BackupStored)?;
-    let sealed = crate::document::seal("manifest of a backup", &manifest)?;
-    target.put(&manifest::manifest_key(&manifest.name), sealed).await?;
+    manifest::write(target, &manifest).await?;
     // What the target has, not what it was given.
     manifest::read(target, &manifest.name).await?;
     pass(failpoint.as_ref(), Step::BackupManifest)?;
@@ -180,6 +184,7 @@ pub async fn backup_with(
         reused_files: round.reused,
         retries,
         pruned,
+        left_out: source.left_out.clone(),
         seconds: started.elapsed().as_secs_f64(),
     })
 }

@@ -287,6 +287,7 @@ impl Instance {
             log: self.log.clone(),
             environment: "test".to_owned(),
             extra: vec![("throttle.json".to_owned(), self.places.root.join("throttle.json"))],
+            left_out: Vec::new(),
             scratch: self.places.root.join("scratch"),
         }
     }

@@ -5,6 +5,7 @@
 
 use super::backends::Backends;
 use super::now;
+use crate::extras::{Extras, RestoredExtras};
 use crate::{Layout, ServerError};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -139,7 +140,8 @@ impl Keeper {
 
     /// Somebody who asks for a backup gets a whole one; by schedule the log alone may do in between.
     async fn backup(&self, catalog: &SqliteCatalog, to: &str, scheduled: bool) -> Result<Value, String> {
-        let source = self.source(catalog).await.map_err(|e| e.to_string())?;
+        let extras = Extras::of(&self.layout, &self.scratch()).await;
+        let source = self.source(catalog, &extras).await.map_err(|e| e.to_string())?;
         let target = open_target(to).await.map_err(|e| e.to_string())?;
         let log_only = scheduled && !whole_is_due(&target).await.map_err(|e| e.to_string())?;
         let options = BackupOptions { log_only, ..BackupOptions::default() };
@@ -149,27 +151,27 @@ impl Keeper {
 
     async fn rehearse(&self, from: &str) -> Result<Value, String> {
         let target = open_target(from).await.map_err(|e| e.to_string())?;
-        let done = rehearse(&target, &self.scratch()).await.map_err(|e| e.to_string())?;
+        let done =
+            rehearse(&target, &self.scratch(), Some(&RestoredExtras)).await.map_err(|e| e.to_string())?;
         match &done.problem {
             Some(problem) if !done.ok => Err(problem.clone()),
             _ => serde_json::to_value(done).map_err(|e| e.to_string()),
         }
     }
 
-    async fn source(&self, catalog: &SqliteCatalog) -> Result<Source, ServerError> {
+    async fn source(&self, catalog: &SqliteCatalog, extras: &Extras) -> Result<Source, ServerError> {
         let failed = |why: String| ServerError::Role { role: "watch", why };
         let log = FileLog::open_reader(&self.layout.log(), &FileLogConfig::default())
             .map_err(|e| failed(e.to_string()))?;
         let environment =
             tallymark_recovery::guard::Environment::of(catalog).await.map_err(|e| failed(e.to_string()))?;
-        let extra =
-            ["watch.toml", "throttle.json"].map(|name| (name.to_owned(), self.layout.root().join(name)));
         Ok(Source {
             catalog: catalog.clone(),
             store: crate::roles::open::store(&self.layout)?,
             log,
             environment: environment.name,
-            extra: extra.into(),
+            extra: extras.files.clone(),
+            left_out: extras.left_out.clone(),
             scratch: self.scratch(),
         })
     }

@@ -228,6 +228,8 @@ codes! {
         "List the windows first.";
     NOT_CONFIRMED = "TM0814", 0, "A destructive command was not confirmed",
         "Nothing was done. Type the environment's name when asked, or give `--environment NAME`; `--yes` alone is not enough.";
+    NO_INCIDENT = "TM0815", 404, "There is no such incident",
+        "List the alerts first: an incident has the id of its alert.";
 }
 
 /// The row of a code.

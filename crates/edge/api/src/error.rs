@@ -62,6 +62,11 @@ impl ApiError {
             .retry_after(Duration::from_secs(2))
     }
 
+    /// True if the caller did nothing wrong.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.status().is_server_error()
+    }
+
     pub(crate) fn is(&self, code: &Code) -> bool {
         self.code == code
     }

@@ -24,6 +24,7 @@ mod ports;
 mod router;
 mod routes;
 mod schemas;
+mod stale;
 mod state;
 mod static_files;
 mod telemetry;
@@ -35,13 +36,16 @@ pub use openapi::document as openapi_document;
 pub use ports::{
     AffectedBody, AlertBody, Backlog, BacklogReading, CareBody, Catalog, Component, ComponentStatus,
     Components, ControlDoor, ControlOrder, DeadLetter, DeadPage, DeliveryBody, EstimateBody, FindingBody,
-    HeldBack, InForce, Maintenance, MaintenanceBody, Outcomes, PortError, Questions, RecordHead, Records,
+    HeldBack, InForce, Keepsake, Maintenance, MaintenanceBody, Outcomes, PortError, Questions, RecordHead, Records,
     RuleInForce, SenderRow, Senders, ShardBounds, StatusDocument, Verdict, Watch,
 };
 pub use router::router;
 pub use routes::{RouteInfo, route_table};
 pub use state::{ApiParts, ApiState, Limits};
 pub use telemetry::describe_metrics;
+
+/// The project of the product's own test events. Nobody sees it in lists; its books are kept like all others.
+pub const CANARY_PROJECT: &str = "$canary";
 
 /// Header in which the collector, which owns the public port, names the address of the client. The web process
 /// listens on a Unix socket that only the collector reaches, so nobody else can set it.

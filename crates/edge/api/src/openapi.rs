@@ -38,7 +38,7 @@ use utoipa::{Modify, OpenApi};
         books::ledger, letters::list, letters::redrive, outcomes::get, loss::accounting, receipts::get,
         rules::list, rules::create, rules::preview, rules::update, rules::versions,
         erasures::list, erasures::undo, erasures::erase, erasures::export,
-        watch::summary, watch::findings, watch::alerts, watch::acknowledge, watch::estimates, watch::backups,
+        watch::summary, watch::findings, watch::alerts, watch::acknowledge, watch::report, watch::estimates, watch::backups,
         watch::maintenances, watch::announce, watch::reschedule, watch::call_off,
         letters::list_unowned, letters::adopt, loss::report, settings::get, settings::change, settings::throttle, settings::set_throttle,
         jobs::list, jobs::create, jobs::scope, jobs::get, jobs::pause, jobs::resume, jobs::cancel,

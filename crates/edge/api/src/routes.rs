@@ -77,6 +77,7 @@ pub(crate) fn routes() -> Vec<Route> {
         row("GET", "/api/v1/operations/findings", ReadOperations, get(watch::findings)),
         row("GET", "/api/v1/operations/alerts", ReadOperations, get(watch::alerts)),
         row("POST", "/api/v1/operations/alerts/{alert}/acknowledge", Operate, post(watch::acknowledge)),
+        row("GET", "/api/v1/operations/incidents/{incident}/report", ReadOperations, get(watch::report)),
         row("GET", "/api/v1/operations/estimates", ReadOperations, get(watch::estimates)),
         row("GET", "/api/v1/operations/backups", ReadOperations, get(watch::backups)),
         row("GET", "/api/v1/operations/loss-report", ReadOperations, get(loss::report)),

@@ -4,13 +4,16 @@
 //! Deliberately not here: opening anything.
 
 use crate::access::Access;
-use crate::access::LoginLimits;
+use crate::access::{LoginLimits, Standby};
 use crate::admission::Admission;
+use crate::stale::LastAnswers;
 use crate::{
-    ApiError, Backlog, Catalog, Components, ControlDoor, InForce, Outcomes, Questions, Records, Watch,
+    ApiError, Backlog, Catalog, Components, ControlDoor, InForce, Keepsake, Outcomes, Questions, Records,
+    Watch,
 };
 use std::sync::Arc;
 use std::time::Duration;
+use tallymark_model::Millis;
 use tallymark_query::{Budget, Cancel, Context, Progress};
 use tokio::sync::Semaphore;
 
@@ -75,6 +78,11 @@ pub struct ApiParts {
     pub in_force: Arc<dyn InForce>,
     /// What the watch knows.
     pub watch: Arc<dyn Watch>,
+    /// Since when the catalog's file is gone, if it is: an open handle would go on answering, and take writes that
+    /// nobody will ever see.
+    pub catalog_lost: Arc<dyn Fn() -> Option<Millis> + Send + Sync>,
+    /// Where the copy of accounts is kept.
+    pub keepsake: Arc<dyn Keepsake>,
     /// Health of the instance.
     pub components: Arc<dyn Components>,
     /// Prometheus text of everything measured.
@@ -93,6 +101,8 @@ pub struct ApiState(Arc<Inner>);
 pub struct Inner {
     pub(crate) parts: ApiParts,
     pub(crate) logins: LoginLimits,
+    pub(crate) standby: Standby,
+    pub(crate) last_answers: LastAnswers,
     /// Analyses: long, many row groups.
     pub(crate) queries: Admission,
     /// Lists and lookups: short; a queue of analyses must not hold them up.
@@ -109,6 +119,8 @@ impl ApiState {
         let waiting = limits.queries_waiting_max;
         ApiState(Arc::new(Inner {
             logins: LoginLimits::default(),
+            standby: Standby::new(parts.keepsake.clone()),
+            last_answers: LastAnswers::default(),
             queries: Admission::new(limits.queries_max, limits.queries_per_project_max, waiting),
             lookups: Admission::new(limits.queries_max * 2, limits.queries_per_project_max * 2, waiting),
             tails: Arc::new(Semaphore::new(limits.tails_max)),

@@ -70,6 +70,15 @@ async fn protection_cannot_be_taken_off_in_passing() {
 #[tokio::test]
 async fn alerts_windows_and_throttles_are_managed() {
     let w = World::new().await;
+    let report = w.get("/api/v1/operations/incidents/inc1/report", &w.admin).await;
+    assert_eq!(
+        (&report.json["incident"]["id"], report.status),
+        (&json!("inc1"), StatusCode::OK),
+        "{}",
+        report.text
+    );
+    assert!(report.json["markdown"].as_str().unwrap().starts_with("# Events without"), "{}", report.text);
+    assert_eq!(w.get("/api/v1/operations/incidents/inc9/report", &w.admin).await.code(), "TM0815");
     let done = w.post("/api/v1/operations/alerts/inc1/acknowledge", &w.admin, json!({})).await;
     assert!(done.json["acknowledged_by"].as_str().unwrap().starts_with("key:"), "{}", done.text);
     assert_eq!(
@@ -169,6 +178,7 @@ fn working(path: &str) -> (String, Value) {
         .replace("{person}", "ann")
         .replace("{alert}", "inc1")
         .replace("{rule}", "1")
+        .replace("{cohort}", "1")
         .replace("{erasure}", "1")
         .replace("{maintenance}", "m0")
         .replace("{job}", "1");

@@ -188,6 +188,10 @@ async fn the_ledger_shows_the_identity_with_every_term() {
     let identity = json!({"acknowledged": 19, "visible": 0, "duplicate": 0, "filtered": 0, "dead": 7, "pending": 12,
                           "balanced": true, "pending_exact": true});
     assert_eq!(ledger["identity"], identity);
+    assert_eq!(
+        (&ledger["conflicts"]["total"], &ledger["conflicts"]["hours"][0]["count"]),
+        (&json!(2), &json!(2))
+    );
     // The log ends at 20 and 5; one of the records is a control record.
     assert_eq!(ledger["instance"]["acknowledged"], 24);
     assert_eq!(ledger["instance"]["pending"], 17);

@@ -39,8 +39,10 @@ impl Access {
         match &self.principal {
             Principal::Anonymous => true,
             Principal::User { token, .. } => {
-                let session = catalog.session(token, limits.session_idle, limits.session_max).await;
-                matches!(session, Ok(Some(_)))
+                match catalog.session(token, limits.session_idle, limits.session_max).await {
+                    Ok(session) => session.is_some(),
+                    Err(_) => state.standby.session(token).is_some(),
+                }
             }
             Principal::Key(key) => match catalog.keys(key.project).await {
                 Ok(keys) => keys.iter().any(|k| k.id == key.key && k.revoked_at.is_none()),
@@ -84,7 +86,10 @@ async fn admit(state: &ApiState, action: Action, parts: &mut Parts) -> Result<Ac
     }
     let peer = Peer::of(&parts.headers);
     let principal = match principal_of(state, parts).await {
-        Err(refused) if action.is_public() && refused.is(&codes::BAD_CREDENTIAL) => Principal::Anonymous,
+        // Who they are cannot be said, or not now: the status page and the way in are there for everybody.
+        Err(refused) if action.is_public() && (refused.is(&codes::BAD_CREDENTIAL) || refused.is_ours()) => {
+            Principal::Anonymous
+        }
         other => other?,
     };
     if decide(&principal, action, None, peer.is_this_machine()) == Decision::Unknown {
@@ -107,6 +112,10 @@ async fn admit(state: &ApiState, action: Action, parts: &mut Parts) -> Result<Ac
             return Err(ApiError::new(&codes::NO_CSRF, "the header x-csrf-token is missing or wrong"));
         }
     }
+    let changes = writes && !action.is_public() && !action.reads() && action != Action::LogOut;
+    if changes && (state.parts.catalog_lost)().is_some() {
+        return Err(ApiError::unavailable("the catalog", "its file is gone; nothing can be changed"));
+    }
     Ok(Access { principal, peer, project })
 }
 
@@ -126,7 +135,13 @@ async fn named_project(
             let fits = |p: &Project| p.id.to_string() == name || p.name == name;
             Ok(deleted.into_iter().map(|(project, _)| project).rfind(fits))
         }
-        Some(name) => Ok(state.parts.catalog.project(&name).await?),
+        Some(name) => match state.parts.catalog.project(&name).await {
+            Ok(found) => {
+                found.iter().for_each(|p| state.standby.confirm_project(p));
+                Ok(found)
+            }
+            Err(error) => Ok(Some(state.standby.project(&name).ok_or(error)?)),
+        },
         None => Err(ApiError::internal("a project route without a project in its path")),
     }
 }

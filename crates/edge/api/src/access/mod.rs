@@ -10,6 +10,7 @@ mod logins;
 mod passwords;
 mod policy;
 mod principal;
+mod standby;
 
 pub(crate) use cookies::{clear_cookie, csrf_of, new_session_token, session_cookie};
 pub(crate) use guard::{Access, guard};
@@ -17,3 +18,4 @@ pub(crate) use logins::{Attempt, LoginLimits};
 pub(crate) use passwords::{Passwords, Verdict};
 pub use policy::Action;
 pub(crate) use principal::Principal;
+pub(crate) use standby::Standby;

@@ -78,6 +78,21 @@ impl Action {
     fn is_for_operators(self) -> bool {
         matches!(self, Action::DeleteProject | Action::RestoreProject)
     }
+    /// True if it changes nothing, whatever the request's method.
+    pub fn reads(self) -> bool {
+        use Action::*;
+        matches!(
+            self,
+            ReadPublic
+                | ListProjects
+                | ReadProject
+                | ReadData
+                | ReadBooks
+                | ReadReceipt
+                | ReadOperations
+                | ReadMetrics
+        )
+    }
     /// True if nobody needs to be known.
     pub fn is_public(self) -> bool {
         matches!(self, Action::ReadPublic | Action::Enter)

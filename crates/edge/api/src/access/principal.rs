@@ -107,14 +107,26 @@ pub(crate) async fn principal_of(state: &ApiState, parts: &Parts) -> Result<Prin
                 "the Authorization header is neither `Bearer KEY` nor `Basic`",
             )
         })?;
-        let verified = state.parts.catalog.verify_key(&credential).await?;
+        let verified = match state.parts.catalog.verify_key(&credential).await {
+            Ok(verified) => {
+                state.standby.confirm_key(&credential, verified.as_ref());
+                verified
+            }
+            Err(error) => Some(state.standby.key(&credential).ok_or(error)?),
+        };
         return verified.map(Principal::Key).ok_or_else(|| {
             ApiError::new(&codes::BAD_CREDENTIAL, "the key in the Authorization header is not valid")
         });
     }
     let Some(token) = session_token(&parts.headers) else { return Ok(Principal::Anonymous) };
     let limits = &state.parts.limits;
-    let session = state.parts.catalog.session(&token, limits.session_idle, limits.session_max).await?;
+    let session = match state.parts.catalog.session(&token, limits.session_idle, limits.session_max).await {
+        Ok(session) => {
+            state.standby.confirm_session(&token, session.as_ref());
+            session
+        }
+        Err(error) => Some(state.standby.session(&token).ok_or(error)?),
+    };
     Ok(session.map_or(Principal::Anonymous, |session| Principal::User { session, token }))
 }
 

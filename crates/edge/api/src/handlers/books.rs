@@ -8,8 +8,8 @@ use super::outcomes::{cause_name, job_of, origin_name};
 use crate::access::Access;
 use crate::extract::Params;
 use crate::schemas::{
-    GapBody, HeldBackBody, HeldBackRowBody, IdentityBody, IntervalBody, LaneBody, LedgerBody,
-    RestatementBody, SkippedBody, TallyBody,
+    ConflictHourBody, ConflictsBody, GapBody, HeldBackBody, HeldBackRowBody, IdentityBody, IntervalBody,
+    LaneBody, LedgerBody, RestatementBody, SkippedBody, TallyBody,
 };
 use crate::{ApiError, ApiState, BacklogReading, HeldBack, ShardBounds, time};
 use axum::Json;
@@ -61,6 +61,9 @@ pub(crate) async fn ledger(
     let held_back = state.parts.in_force.held_back(project.id).await.map_err(|error| {
         tracing::warn!(%error, "refused and throttled events are not known");
     });
+    let conflicts = state.parts.watch.conflicts(project.id).await.map_err(|error| {
+        tracing::warn!(%error, "conflicting duplicates are not known");
+    });
     let as_of = time::now();
     let lanes = lanes(&books.cursors, &backlog.bounds, as_of);
     let instance = instance_identity(books.instance, &cursors, &books.anomalies, &backlog.bounds);
@@ -82,8 +85,14 @@ pub(crate) async fn ledger(
         skipped: books.anomalies.iter().filter_map(skipped_body).collect(),
         restatements: restated.iter().filter_map(|row| restatement_body(project.id, row)).collect(),
         held_back: held_back.map_or_else(|()| HeldBackBody::default(), |rows| held_back_body(rows, from, to)),
+        conflicts: conflicts.ok().map(conflicts_body),
         instance: access.principal.sees_instance().then_some(instance),
     }))
+}
+
+fn conflicts_body((total, hours): (u64, Vec<(Millis, u64)>)) -> ConflictsBody {
+    let body = |(hour, count)| ConflictHourBody { hour: time::iso(hour), count };
+    ConflictsBody { total, hours: hours.into_iter().map(body).collect() }
 }
 
 /// Each shard with the instant through which it is complete (`None`: nothing of it is processed yet).
@@ -95,7 +104,9 @@ fn lanes(cursors: &[Cursor], bounds: &[ShardBounds], as_of: Millis) -> Vec<(Lane
             let cursor = known.get(&b.shard);
             let position = cursor.map_or(0, |c| c.position);
             let pending = b.end.saturating_sub(position);
-            let through = if pending == 0 { Some(as_of) } else { cursor.map(|c| c.received_to) };
+            // A time of 0: nothing was received here yet, only rules were published.
+            let received = cursor.map(|c| c.received_to).filter(|at| *at > 0);
+            let through = if pending == 0 { Some(as_of) } else { received };
             let body = LaneBody {
                 lane: b.shard.lane.to_string(),
                 partition: b.shard.partition,

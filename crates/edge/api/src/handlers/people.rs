@@ -61,7 +61,7 @@ pub(crate) async fn session(
         Principal::User { session, token } => (Some(user_body(&session.user)), Some(csrf_of(token))),
         _ => (None, None),
     };
-    let setup_required = user.is_none() && state.parts.catalog.setup_required().await?;
+    let setup_required = user.is_none() && setup_required(&state).await?;
     Ok(Json(SessionBody { user, setup_required, csrf, demo: state.parts.demo }))
 }
 
@@ -85,11 +85,13 @@ pub(crate) async fn set_up(
     let password = hash(&state, form.password).await?;
     let email = form.email.trim().to_owned();
     let name = form.name.filter(|n| !n.trim().is_empty()).unwrap_or_else(|| email.clone());
+    let stored = password.clone();
     let user = NewUser { email, name, password };
     let code = form.code.trim().to_uppercase();
     match state.parts.catalog.complete_setup(&code, user, project).await? {
         SetupAnswer::Done { user, project } => {
             state.logins.succeeded(&attempt, Instant::now());
+            state.standby.confirm_person(&user.email.clone(), Some(&(user.clone(), stored)));
             let project = project.map(|p| body_of_created(*p));
             let (session, cookie) = open(&state, &user, &headers).await?;
             Ok(with_cookie(Json(SetUpDone { session, project }).into_response(), cookie))
@@ -110,13 +112,28 @@ pub(crate) async fn log_in(
 ) -> Result<Response, ApiError> {
     let attempt = Attempt::new(&form.email, access.peer.network());
     begin(&state, &attempt)?;
-    let known = state.parts.catalog.user_by_email(form.email.trim()).await?;
+    let (known, standing_by) = match state.parts.catalog.user_by_email(form.email.trim()).await {
+        Ok(known) => {
+            state.standby.confirm_person(&form.email, known.as_ref());
+            (known, false)
+        }
+        Err(error) if !state.standby.knows_people() => return Err(error.into()),
+        Err(_) => (state.standby.person(&form.email), true),
+    };
     let (user, stored) = known.unzip();
     let (verdict, renewed) = verify(&state, form.password, stored).await?;
     let Some(user) = user.filter(|_| verdict != Verdict::Wrong) else {
         return Err(ApiError::new(&codes::WRONG_LOGIN, "the address or the password is wrong"));
     };
     state.logins.succeeded(&attempt, Instant::now());
+    if standing_by {
+        // Nothing can be written down; who came in is told in the log instead of the audit trail.
+        tracing::warn!(user = user.email, "logged in from the copy of accounts: the catalog does not answer");
+        let token = new_session_token();
+        state.standby.open_session(&token, &user);
+        let (session, cookie) = opened(&state, &user, &token, &headers);
+        return Ok(with_cookie(Json(session).into_response(), cookie));
+    }
     if let Some(renewed) = renewed {
         state.parts.catalog.set_password(user.id, &renewed).await?;
     }
@@ -140,9 +157,10 @@ pub(crate) async fn log_out(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     if let Principal::User { token, .. } = &access.principal {
+        state.standby.close_session(token);
         state.parts.catalog.close_session(token).await?;
     }
-    let setup_required = state.parts.catalog.setup_required().await?;
+    let setup_required = setup_required(&state).await?;
     let body = SessionBody { user: None, setup_required, csrf: None, demo: state.parts.demo };
     Ok(with_cookie(Json(body).into_response(), clear_cookie(&headers)))
 }
@@ -166,10 +184,27 @@ async fn open(
 ) -> Result<(SessionBody, Option<HeaderValue>), ApiError> {
     let token = new_session_token();
     state.parts.catalog.open_session(user.id, &token).await?;
-    let csrf = Some(csrf_of(&token));
+    Ok(opened(state, user, &token, headers))
+}
+
+fn opened(
+    state: &ApiState,
+    user: &User,
+    token: &str,
+    headers: &HeaderMap,
+) -> (SessionBody, Option<HeaderValue>) {
+    let csrf = Some(csrf_of(token));
     let body =
         SessionBody { user: Some(user_body(user)), setup_required: false, csrf, demo: state.parts.demo };
-    Ok((body, session_cookie(&token, state.parts.limits.session_max, headers)))
+    (body, session_cookie(token, state.parts.limits.session_max, headers))
+}
+
+/// An instance whose people are known is set up, also while the catalog does not answer.
+async fn setup_required(state: &ApiState) -> Result<bool, ApiError> {
+    match state.parts.catalog.setup_required().await {
+        Err(_) if state.standby.knows_people() => Ok(false),
+        answer => Ok(answer?),
+    }
 }
 
 async fn hash(state: &ApiState, password: String) -> Result<String, ApiError> {

@@ -8,7 +8,7 @@ use crate::environment::Environment;
 use crate::extract::{Body, Params};
 use crate::handlers::erasures::UNDO_WITHIN;
 use crate::schemas::{DeletedProjectBody, ErrorBody, ProjectBody, ProjectsBody};
-use crate::{ApiError, ApiState, codes, time};
+use crate::{ApiError, ApiState, CANARY_PROJECT, codes, time};
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
@@ -59,6 +59,12 @@ impl NewProjectBody {
         if TimeZone::get(&timezone).is_err() {
             return Err(ApiError::new(&codes::BAD_TIMEZONE, format!("`timezone`: {timezone:?} is unknown")));
         }
+        if self.name == CANARY_PROJECT {
+            return Err(ApiError::new(
+                &codes::BAD_NAME,
+                "`name`: the product keeps its own test events there",
+            ));
+        }
         let mut settings = Map::new();
         if let Some(identity) = self.identity {
             settings.insert("identity".to_owned(), json!(identity));
@@ -84,8 +90,16 @@ pub(crate) async fn list(
     access: Access,
 ) -> Result<Json<ProjectsBody>, ApiError> {
     let own = access.principal.confined_to();
-    let all = state.parts.catalog.projects().await?;
-    let projects = all.into_iter().filter(|p| own.is_none_or(|own| own == p.id)).map(body_of).collect();
+    let all = match state.parts.catalog.projects().await {
+        Ok(all) => {
+            state.standby.confirm_projects(&all);
+            all
+        }
+        Err(error) if state.standby.projects().is_empty() => return Err(error.into()),
+        Err(_) => state.standby.projects(),
+    };
+    let projects = all.into_iter().filter(|p| own.is_none_or(|own| own == p.id));
+    let projects = projects.filter(|p| p.name != CANARY_PROJECT).map(body_of).collect();
     Ok(Json(ProjectsBody { projects }))
 }
 

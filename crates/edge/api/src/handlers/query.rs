@@ -8,6 +8,7 @@ use crate::access::Access;
 use crate::asking::analyse;
 use crate::extract::{Body, Params, accepts};
 use crate::schemas::ErrorBody;
+use crate::stale;
 use crate::{ApiError, ApiState};
 use axum::Json;
 use axum::extract::State;
@@ -82,13 +83,37 @@ async fn answer(
 ) -> Result<Response, ApiError> {
     let context = state.context();
     if !accepts(headers, "text/event-stream") {
-        let result = analyse(&state, id, context, move |q, context| q.run(id, &query, context)).await?;
-        return Ok(Json(result).into_response());
+        return Ok(Json(result(&state, id, query, context).await?).into_response());
     }
     let (sender, receiver) = channel(8);
     tokio::spawn(async move { stream(&state, id, query, context, &sender).await });
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
     Ok(Sse::new(ReceiverStream::new(receiver)).keep_alive(keep_alive).into_response())
+}
+
+/// The answer; the last one, marked stale, if the catalog does not answer.
+async fn result(
+    state: &ApiState,
+    id: ProjectId,
+    query: Value,
+    context: QueryContext,
+) -> Result<Value, ApiError> {
+    let asked = query.clone();
+    match analyse(state, id, context, move |q, context| q.run(id, &query, context)).await {
+        Ok(answer) => match (state.parts.catalog_lost)() {
+            // What an open handle still gives is right as of then, and nothing newer will come.
+            Some(since) => Ok(stale::marked(answer, since)),
+            None => {
+                state.last_answers.keep(id, &asked, &answer);
+                Ok(answer)
+            }
+        },
+        // Only a catalog that is gone: who asked for too much is told so.
+        Err(error) => match state.parts.catalog.latest_seq().await {
+            Ok(_) => Err(error),
+            Err(_) => state.last_answers.get(id, &asked).ok_or(error),
+        },
+    }
 }
 
 async fn stream(
@@ -99,7 +124,7 @@ async fn stream(
     out: &Sender<Result<Event, Infallible>>,
 ) {
     let progress = context.progress.clone();
-    let running = analyse(state, id, context, move |q, context| q.run(id, &query, context));
+    let running = result(state, id, query, context);
     tokio::pin!(running);
     let mut ticks = interval(PROGRESS_INTERVAL);
     let last = loop {

@@ -11,12 +11,14 @@ use crate::environment::Environment;
 use crate::extract::{Body, Params, Segments};
 use crate::schemas::{
     AlertsBody, BackupsBody, DeletedProjectBody, ErrorBody, EstimatesBody, FindingsBody, IdentityBody,
-    JobBody, MaintenancesBody, NewMaintenanceBody, OperationsSummaryBody, ProblemsBody,
+    IncidentReportBody, JobBody, MaintenancesBody, NewMaintenanceBody, OperationsSummaryBody, ProblemsBody,
 };
-use crate::{AlertBody, ApiError, ApiState, Maintenance, MaintenanceBody, codes, time};
+use crate::{AlertBody, ApiError, ApiState, CANARY_PROJECT, Maintenance, MaintenanceBody, codes, time};
 use axum::Json;
 use axum::extract::State;
-use http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 use tallymark_catalog::{Job, JobKind};
@@ -38,6 +40,11 @@ pub(crate) struct Newest {
 #[derive(Debug, Deserialize)]
 pub(crate) struct AlertPath {
     alert: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct IncidentPath {
+    incident: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -91,7 +98,7 @@ pub(crate) async fn summary(State(state): State<ApiState>) -> Result<Json<Operat
         protected: environment.protected,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: catalog.latest_seq().await.ok().map(|s| s.0),
-        projects: projects.into_iter().map(|p| p.name).collect(),
+        projects: projects.into_iter().map(|p| p.name).filter(|name| name != CANARY_PROJECT).collect(),
         components: state.parts.components.components().await,
         identity,
         oldest_unaccounted: oldest.map(time::iso),
@@ -136,7 +143,8 @@ async fn identity(state: &ApiState) -> Result<(IdentityBody, Option<Millis>), Ap
         let cursor = cursors.iter().find(|c| c.shard == b.shard);
         let position = cursor.map_or(0, |c| c.position);
         // What is pending was received at or after the last record that is processed.
-        (position < b.end).then(|| cursor.map_or(0, |c| c.received_to))
+        // A shard of which nothing was received yet (a rule was published to it) says nothing about time.
+        cursor.filter(|c| position < b.end && c.received_to > 0).map(|c| c.received_to)
     });
     let skipped = anomalies
         .iter()
@@ -160,6 +168,24 @@ pub(crate) async fn alerts(
     Params(params): Params<Newest>,
 ) -> Result<Json<AlertsBody>, ApiError> {
     Ok(Json(AlertsBody { alerts: state.parts.watch.alerts(limit(params.limit)?).await? }))
+}
+
+/// The draft of a report about an incident: what was found, who was affected, when what happened, what was estimated.
+/// As JSON, or as Markdown alone if `Accept` names `text/markdown`.
+#[utoipa::path(get, path = "/api/v1/operations/incidents/{incident}/report", tag = "operations", responses(
+    (status = 200, body = IncidentReportBody), (status = 404, body = ErrorBody)))]
+pub(crate) async fn report(
+    State(state): State<ApiState>,
+    headers: HeaderMap,
+    Segments(path): Segments<IncidentPath>,
+) -> Result<Response, ApiError> {
+    let none = || ApiError::new(&codes::NO_INCIDENT, format!("there is no incident {:?}", path.incident));
+    let (incident, markdown) = state.parts.watch.report(&path.incident).await?.ok_or_else(none)?;
+    let accepted = headers.get(ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    if accepted.contains("text/markdown") {
+        return Ok(([(CONTENT_TYPE, "text/markdown; charset=utf-8")], markdown).into_response());
+    }
+    Ok(Json(IncidentReportBody { incident, markdown }).into_response())
 }
 
 /// Somebody looks after an incident: it does not escalate any more.

@@ -5,6 +5,7 @@
 
 mod components;
 mod control;
+mod keepsake;
 mod log;
 mod outcomes;
 mod questions;
@@ -12,6 +13,7 @@ mod watch;
 
 pub use components::{Component, ComponentStatus, Components};
 pub use control::{ControlDoor, ControlOrder, HeldBack, InForce, RuleInForce};
+pub use keepsake::Keepsake;
 pub use log::{Backlog, BacklogReading, RecordHead, Records, SenderRow, Senders, ShardBounds};
 pub use outcomes::{DeadLetter, DeadPage, Outcomes, Verdict};
 pub use questions::Questions;

@@ -147,10 +147,17 @@ pub trait Watch: Send + Sync {
         let _ = setting;
         Ok(value)
     }
+    /// Duplicates of a project whose content is another than their original's: in all, and the newest hours of receipt.
+    async fn conflicts(
+        &self,
+        project: tallymark_model::ProjectId,
+    ) -> Result<(u64, Vec<(tallymark_model::Millis, u64)>), PortError>;
     /// What is wrong now.
     async fn findings(&self) -> Result<Vec<FindingBody>, PortError>;
     /// The newest incidents, newest first.
     async fn alerts(&self, limit: usize) -> Result<Vec<AlertBody>, PortError>;
+    /// What there is to report about an incident, as Markdown, with the incident. `None`: there is no such incident.
+    async fn report(&self, id: &str) -> Result<Option<(AlertBody, String)>, PortError>;
     /// Somebody looks after an incident; nobody else is told. False: there is no such open incident.
     async fn acknowledge(&self, id: &str, by: &str) -> Result<bool, PortError>;
     /// The newest estimates, newest first, with what became of them.

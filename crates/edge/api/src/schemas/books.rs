@@ -92,9 +92,25 @@ pub(crate) struct LedgerBody {
     pub restatements: Vec<RestatementBody>,
     /// Events that never became records, beside the identity.
     pub held_back: HeldBackBody,
+    /// Duplicates that say something else than their originals; `null` if the auditor's notes cannot be read.
+    pub conflicts: Option<ConflictsBody>,
     /// The same over all projects; for people and admin keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<IdentityBody>,
+}
+
+/// Records with the insert id of another event. The first one counts; these are among the duplicates of the identity.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ConflictsBody {
+    pub total: u64,
+    /// By hour of receipt, newest first; at most 200.
+    pub hours: Vec<ConflictHourBody>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ConflictHourBody {
+    pub hour: String,
+    pub count: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

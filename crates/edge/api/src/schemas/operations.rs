@@ -132,6 +132,13 @@ pub(crate) struct AlertsBody {
     pub alerts: Vec<AlertBody>,
 }
 
+/// An incident with the draft of a report about it, in Markdown.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct IncidentReportBody {
+    pub incident: AlertBody,
+    pub markdown: String,
+}
+
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct EstimatesBody {
     pub estimates: Vec<EstimateBody>,

@@ -13,21 +13,22 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tallymark_api::{
     ApiParts, ApiState, Backlog, BacklogReading, Component, ComponentStatus, Components, DeadLetter,
-    DeadPage, Limits, Outcomes, PEER_HEADER, PortError, Questions, ShardBounds, Verdict, router,
+    DeadPage, Keepsake, Limits, Outcomes, PEER_HEADER, PortError, Questions, ShardBounds, Verdict, router,
 };
 use tallymark_catalog::sqlite::{OpenMode, SqliteCatalog, WebCatalog};
 use tallymark_catalog::{
     Advance, Commit, Commits, CreatedProject, KeyKind, LeaseAnswer, LeaseName, Leases, NewKey, NewProject,
     Settings,
 };
-use tallymark_insights::{Error, EventsRequest, PersonsRequest, QueryContext, TimelineRequest};
+use tallymark_insights::{Error, EventsRequest, PersonsRequest, QueryContext, StoredMembers, TimelineRequest};
 use tallymark_ledger::{Account, Fingerprint, Interval, Tally};
 use tallymark_model::{CommitId, DeadReason, Lane, Position, ProjectId, Shard, WireFormat};
+use tallymark_query::QueryError;
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -44,10 +45,27 @@ pub struct World {
     pub door: Arc<Door>,
     pub fold: Arc<Fold>,
     pub watcher: Arc<Watcher>,
+    /// Since when the catalog's file is gone; 0 = it is there.
+    pub lost: Arc<AtomicI64>,
+    pub keepsake: Arc<Kept>,
     pub app: Router,
     pub a: CreatedProject,
     pub b: CreatedProject,
     pub admin: String,
+}
+
+/// A text in memory.
+#[derive(Default)]
+pub struct Kept(pub Mutex<Option<String>>);
+
+impl Keepsake for Kept {
+    fn load(&self) -> Option<String> {
+        self.0.lock().unwrap().clone()
+    }
+    fn keep(&self, text: &str) -> Result<(), String> {
+        *self.0.lock().unwrap() = Some(text.to_owned());
+        Ok(())
+    }
 }
 
 impl World {
@@ -70,6 +88,9 @@ impl World {
         let (engine, log) = (Arc::new(Engine::default()), Arc::new(Log::default()));
         let (door, fold) = (Arc::new(Door::default()), Arc::new(Fold::default()));
         let watcher = Arc::new(Watcher::default());
+        let lost = Arc::new(AtomicI64::new(0));
+        let asked = lost.clone();
+        let keepsake = Arc::new(Kept::default());
         let state = ApiState::new(ApiParts {
             catalog: Arc::new(WebCatalog::from(catalog.clone())),
             questions: engine.clone(),
@@ -79,12 +100,28 @@ impl World {
             control: door.clone(),
             in_force: fold.clone(),
             watch: watcher.clone(),
+            catalog_lost: Arc::new(move || Some(asked.load(Ordering::SeqCst)).filter(|at| *at > 0)),
+            keepsake: keepsake.clone(),
             components: Arc::new(Parts),
             metrics: Arc::new(|| "tallymark_events_total 7\n".to_owned()),
             demo: false,
             limits,
         });
-        World { dir, catalog, engine, log, door, fold, watcher, app: router(state), a, b, admin }
+        World {
+            dir,
+            catalog,
+            engine,
+            log,
+            door,
+            fold,
+            watcher,
+            lost,
+            keepsake,
+            app: router(state),
+            a,
+            b,
+            admin,
+        }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
@@ -229,6 +266,8 @@ pub struct Engine {
     pub running: AtomicUsize,
     pub most_running: AtomicUsize,
     pub cancelled: AtomicUsize,
+    /// True: whatever is asked, the files cannot be read.
+    pub fail: AtomicBool,
     pub tail: Mutex<Vec<(ProjectId, Value)>>,
 }
 
@@ -248,6 +287,36 @@ pub fn canary(project: ProjectId) -> String {
 }
 
 impl Questions for Engine {
+    fn check_cohort(&self, _: ProjectId, _: Option<&str>, definition: &Value) -> Result<(), Error> {
+        match definition.get("wrong") {
+            Some(_) => Err(Error::UnknownKey { path: "definition.wrong".into(), hint: "performed".into() }),
+            None => Ok(()),
+        }
+    }
+    fn compute_cohort(&self, project: ProjectId, _: &Value, _: &QueryContext) -> Result<StoredMembers, Error> {
+        Ok(StoredMembers { seq: 7, size: 2, bytes: canary(project).into_bytes() })
+    }
+    fn members(
+        &self,
+        project: ProjectId,
+        bytes: &[u8],
+        after: Option<&str>,
+        limit: usize,
+        _: &QueryContext,
+    ) -> Result<Value, Error> {
+        assert_eq!(bytes, canary(project).as_bytes());
+        let member = json!({"person": canary(project), "name": "=cmd()"});
+        Ok(json!({"size": 2, "members": [member], "next": null, "after": after, "limit": limit}))
+    }
+    fn behind(&self, project: ProjectId, query: &Value, _: &QueryContext) -> Result<Vec<String>, Error> {
+        match query.get("microscope") {
+            Some(_) => Ok(vec![canary(project)]),
+            None => Err(Error::UnknownKey { path: "query".into(), hint: "microscope".into() }),
+        }
+    }
+    fn as_definition(&self, query: &Value) -> Result<Value, Error> {
+        Ok(json!({"performed": query["event"]}))
+    }
     fn run(&self, project: ProjectId, query: &Value, context: &QueryContext) -> Result<Value, Error> {
         let now = self.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_running.fetch_max(now, Ordering::SeqCst);
@@ -264,6 +333,9 @@ impl Questions for Engine {
             }
         }
         self.running.fetch_sub(1, Ordering::SeqCst);
+        if self.fail.load(Ordering::SeqCst) {
+            return Err(QueryError::storage("reading the catalog", "gone").into());
+        }
         match query["type"].as_str() {
             Some("panic") => panic!("as asked"),
             Some("malformed") => {

@@ -188,6 +188,14 @@ impl Watch for Watcher {
             deliveries: vec![],
         }])
     }
+    async fn conflicts(&self, project: ProjectId) -> Result<(u64, Vec<(i64, u64)>), PortError> {
+        self.works()?;
+        Ok(if project == ProjectId(1) { (2, vec![(NOON - NOON % 3_600_000, 2)]) } else { (0, Vec::new()) })
+    }
+    async fn report(&self, id: &str) -> Result<Option<(AlertBody, String)>, PortError> {
+        let known = self.alerts(1).await?.into_iter().find(|a| a.id == id);
+        Ok(known.map(|a| (a, "# Events without an outcome\n".to_owned())))
+    }
     async fn acknowledge(&self, id: &str, by: &str) -> Result<bool, PortError> {
         if id != "inc1" {
             return Ok(false);

@@ -328,3 +328,27 @@ def test_what_is_lost_is_derived_again_by_command(server):
     server.settle()
     assert (server.total("Buy"), server.total("Play"), server.ledger()["identity"]["visible"]) == before
     assert server.ledger()["identity"]["balanced"]
+
+
+def test_a_letter_that_was_given_to_a_project_answers_there(server):
+    server.send([{"event": "Lost", "user_id": "u1", "insert_id": "lost-1"}], key="tmw_of_nobody_0123456789")
+    admin = {"authorization": f"Bearer {server.admin_key}"}
+    unowned = "/api/v1/operations/dead-letters"
+    for _ in range(150):
+        letters = server.http.get(unowned, headers=admin).json()["dead"]
+        if letters:
+            break
+        time.sleep(0.2)
+    at = letters[0]["position"]
+    assert server.http.get("/api/v1/projects/shop/outcomes", params={"position": at}).status_code == 404
+    given = {"project": "shop", "items": [{"position": at}]}
+    answer = server.http.post(f"{unowned}/redrive", json=given, headers=admin)
+    assert answer.json().get("redriven") == 1, answer.text
+    for _ in range(150):
+        found = server.http.get("/api/v1/projects/shop/outcomes", params={"position": at})
+        if found.status_code == 200:
+            break
+        time.sleep(0.2)
+    assert found.json()["outcomes"][0]["outcome"] == "visible", found.text
+    again = server.get("outcomes", insert_id="lost-1")["outcomes"][0]
+    assert (again["position"], again["decisions"]) == (at, 2)

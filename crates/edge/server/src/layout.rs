@@ -85,6 +85,14 @@ impl Layout {
     pub fn local(&self) -> PathBuf {
         self.run().join("local.json")
     }
+    /// The time when a role that always has work last got on with it.
+    pub fn progress(&self, role: &str) -> PathBuf {
+        self.run().join(format!("{role}.progress"))
+    }
+    /// What the API knows of people and keys while the catalog is gone; holds password hashes.
+    pub fn accounts_copy(&self) -> PathBuf {
+        self.root().join("accounts.json")
+    }
     /// The time of a role's last sign of life.
     pub fn beat(&self, role: &str) -> PathBuf {
         self.run().join(format!("{role}.beat"))

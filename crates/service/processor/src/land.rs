@@ -92,6 +92,7 @@ impl Committer {
         self.moved(&commit.advances);
         at(Place::BeforeApply)?;
         self.apply(Some(&delta)).await?;
+        telemetry::numbered(&delta);
         laps.lap("apply");
         at(Place::AfterApply)?;
         Ok(Landed::Committed(seq, commit))

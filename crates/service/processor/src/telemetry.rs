@@ -6,6 +6,7 @@ use metrics::{counter, gauge, histogram};
 use std::time::Instant;
 use tallymark_ledger::{GapCause, Tally};
 use tallymark_model::Shard;
+use tallymark_state::Delta;
 
 /// A group was committed.
 pub(crate) fn committed(tally: &Tally, segments: usize, seconds: f64) {
@@ -23,6 +24,15 @@ pub(crate) fn committed(tally: &Tally, segments: usize, seconds: f64) {
     counter!("tallymark_processor_commits_total").increment(1);
     counter!("tallymark_processor_segments_total").increment(segments as u64);
     histogram!("tallymark_processor_commit_seconds").record(seconds);
+}
+
+/// The last number that a project gave to a raw id; numbers are never given back.
+pub(crate) fn numbered(delta: &Delta) {
+    for part in &delta.projects {
+        if let Some(last) = part.subjects.iter().map(|s| s.id.0).max() {
+            gauge!("tallymark_subject_numbers", "project" => part.project.to_string()).set(f64::from(last));
+        }
+    }
 }
 
 /// How long the steps of one group took.

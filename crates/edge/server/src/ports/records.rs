@@ -90,7 +90,8 @@ impl Records for LogRecords {
                             continue;
                         }
                         let head = self.describe(at, &record, &mut owners).await?;
-                        let may_be_its = head.project.is_some_and(|p| p == project || p == ProjectId::UNKNOWN);
+                        let may_be_its =
+                            head.project.is_some_and(|p| p == project || p == ProjectId::UNKNOWN);
                         if may_be_its && head.insert_id.as_deref() == Some(insert_id) {
                             found.push(head);
                         }

@@ -16,7 +16,7 @@ use tallymark_api::{
     PortError, StatusDocument, Watch,
 };
 use tallymark_catalog::Instance;
-use tallymark_model::Millis;
+use tallymark_model::{Millis, ProjectId};
 use tallymark_monitor::config::{AlertConfig, PublicConfig};
 use tallymark_monitor::status::{self, StatusPage};
 use tallymark_monitor::store::{CareKind, CareResult, Delivery, DeliveryState, EtaRun, MaintenanceState};
@@ -24,6 +24,8 @@ use tallymark_monitor::{Component, Finding, Incident, MonitorError, WatchConfig,
 use tallymark_recovery::{Floors, Retention};
 use tokio::sync::OnceCell;
 
+/// Hours of conflicts that are told one by one.
+const CONFLICT_HOURS: u32 = 200;
 const WHAT: &str = "the watch";
 /// Windows that ended longer ago are not listed.
 const MAINTENANCE_KEPT: Millis = 90 * 86_400_000;
@@ -130,6 +132,20 @@ impl Watch for WatchNotes {
             alerts.push(alert_body(incident, deliveries));
         }
         Ok(alerts)
+    }
+
+    async fn conflicts(&self, project: ProjectId) -> Result<(u64, Vec<(Millis, u64)>), PortError> {
+        let store = self.store().await?;
+        let all = store.conflicts_in_all(Some(project)).await.map_err(|e| port(WHAT, e))?;
+        Ok((all, store.conflicts(project, CONFLICT_HOURS).await.map_err(|e| port(WHAT, e))?))
+    }
+
+    async fn report(&self, id: &str) -> Result<Option<(AlertBody, String)>, PortError> {
+        let store = self.store().await?;
+        let Some(incident) = store.incident(id).await.map_err(|e| port(WHAT, e))? else { return Ok(None) };
+        let deliveries = store.deliveries(id).await.map_err(|e| port(WHAT, e))?;
+        let text = status::report(store, id, now()).await.map_err(|e| port(WHAT, e))?;
+        Ok(text.map(|text| (alert_body(incident, deliveries), text)))
     }
 
     async fn acknowledge(&self, id: &str, by: &str) -> Result<bool, PortError> {

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tallymark_auditor::{AuditorConfig, Deps, Finding, FindingKind, FindingSink, Opener, Progress};
 use tallymark_catalog::sqlite::{OpenMode, SqliteCatalog, WebCatalog};
-use tallymark_model::Millis;
+use tallymark_model::{CommitSeq, Millis, ProjectId};
 use tallymark_monitor::WatchStore;
 use tallymark_monitor::facts::{AuditFinding, AuditKind};
 use tokio::sync::OnceCell;
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 pub async fn run(layout: &Layout, stop: CancellationToken) -> Result<(), ServerError> {
     let Some(_) = open::log_when_there(layout, &stop).await else { return Ok(()) };
     let opener = Instance { layout: layout.clone(), opened: Mutex::default() };
-    let sink = Arc::new(Watch { layout: layout.clone(), store: OnceCell::new() });
+    let sink = Arc::new(Watch { layout: layout.clone(), store: OnceCell::new(), checked: Mutex::default() });
     tallymark_auditor::run(AuditorConfig::default(), &opener, sink, stop)
         .await
         .map_err(|e| ServerError::Role { role: "audit", why: e.to_string() })
@@ -65,12 +65,22 @@ impl Opener for Instance {
 struct Watch {
     layout: Layout,
     store: OnceCell<WatchStore>,
+    /// What had been checked at the last heartbeat: books, commits, segments.
+    checked: Mutex<(u64, u64, u64)>,
 }
 
 impl Watch {
     async fn store(&self) -> Result<&WatchStore, String> {
         let opened = self.store.get_or_try_init(|| async { WatchStore::open(&self.layout.watch()).await });
         opened.await.map_err(|e| e.to_string())
+    }
+
+    /// True if something was checked since the last heartbeat: rounds in which nothing could be are none.
+    fn moved(&self, progress: &Progress) -> bool {
+        let now = (progress.books, progress.commits, progress.segments);
+        let mut known = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        // A life begins at zero; what it checks first moves on as well.
+        now != std::mem::replace(&mut *known, now) && now != (0, 0, 0)
     }
 }
 
@@ -89,8 +99,16 @@ impl FindingSink for Watch {
         Ok(standing.into_iter().map(|f| f.key).collect())
     }
 
-    async fn heartbeat(&self, _: &Progress) -> Result<(), String> {
-        layout::write_private(&self.layout.beat("audit"), &now().to_string()).map_err(|e| e.to_string())
+    async fn conflicts(&self, commit: CommitSeq, found: &[(ProjectId, Millis, u64)]) -> Result<(), String> {
+        self.store().await?.note_conflicts(commit.0, found).await.map_err(|e| e.to_string())
+    }
+
+    async fn heartbeat(&self, progress: &Progress) -> Result<(), String> {
+        let now = now().to_string();
+        if self.moved(progress) {
+            layout::write_private(&self.layout.progress("audit"), &now).map_err(|e| e.to_string())?;
+        }
+        layout::write_private(&self.layout.beat("audit"), &now).map_err(|e| e.to_string())
     }
 }
 
@@ -119,4 +137,25 @@ fn told(finding: &Finding) -> AuditFinding {
 /// Wall clock, ms UTC: for people and for the watch, which judges the age.
 fn now() -> Millis {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as Millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_auditor_that_only_beats_makes_no_progress() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path());
+        layout.create().unwrap();
+        let watch = Watch { layout: layout.clone(), store: OnceCell::new(), checked: Mutex::default() };
+        watch.heartbeat(&Progress { rounds: 1, ..Progress::default() }).await.unwrap();
+        assert!(layout.beat("audit").exists() && !layout.progress("audit").exists());
+        let checked = Progress { rounds: 2, books: 1, ..Progress::default() };
+        watch.heartbeat(&checked).await.unwrap();
+        assert!(layout.progress("audit").exists());
+        layout::write_private(&layout.progress("audit"), "1").unwrap();
+        watch.heartbeat(&Progress { rounds: 3, ..checked }).await.unwrap();
+        assert_eq!(std::fs::read_to_string(layout.progress("audit")).unwrap().trim(), "1");
+    }
 }

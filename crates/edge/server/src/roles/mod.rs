@@ -3,12 +3,16 @@
 
 mod audit;
 mod beat;
+mod cohorts;
 mod collect;
+mod found;
+mod lost;
 mod measure;
 mod open;
 mod process;
 mod protect;
 mod watch;
+mod watermark;
 mod web;
 
 use crate::{Layout, ServerError, limits, supervisor};

@@ -16,6 +16,8 @@ struct State {
     state: &'static str,
     pid: Option<u32>,
     starts: u64,
+    /// When it was started last, ms UTC.
+    started_at: Option<i64>,
     last_end: Option<String>,
 }
 
@@ -31,6 +33,7 @@ impl Components {
             s.state = "up";
             s.pid = Some(pid);
             s.starts += 1;
+            s.started_at = Some(jiff::Timestamp::now().as_millisecond());
         });
     }
 
@@ -46,7 +49,7 @@ impl Components {
     fn change(&self, name: &'static str, change: impl FnOnce(&mut State)) {
         // A poisoned lock still holds valid states: each change is a plain assignment.
         let mut states = self.states.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        change(states.entry(name).or_insert(State { state: "down", pid: None, starts: 0, last_end: None }));
+        change(states.entry(name).or_insert(State { state: "down", pid: None, starts: 0, started_at: None, last_end: None }));
         let text = serde_json::to_string_pretty(&*states).unwrap_or_default();
         if let Err(error) = crate::layout::write_private(&self.path, &text) {
             tracing::warn!(%error, "component states not written");

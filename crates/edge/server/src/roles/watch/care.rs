@@ -5,7 +5,7 @@ use crate::Layout;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 use tallymark_catalog::sqlite::SqliteCatalog;
-use tallymark_catalog::{Feed, Instance, JobState, Jobs};
+use tallymark_catalog::{Feed, Instance, JobState, Jobs, Settings};
 use tallymark_model::Millis;
 use tallymark_monitor::WatchStore;
 use tallymark_monitor::facts::{
@@ -19,8 +19,17 @@ const JOBS: usize = 100;
 /// A failed job is worth mentioning for so long.
 const FAILED_MS: Millis = 86_400_000;
 
-/// The catalog's counter of commits, and how long the log keeps what is processed.
-pub async fn sequences(facts: &mut Facts, catalog: &SqliteCatalog) {
+/// Numbers that are never given back (commits, jobs, projects, raw ids), and how long the log keeps what is processed.
+pub async fn sequences(facts: &mut Facts, catalog: &SqliteCatalog, layout: &Layout) {
+    let page = std::fs::read_to_string(layout.run().join("metrics-process.prom")).unwrap_or_default();
+    facts.resources.extend(numbers(&page));
+    let newest = catalog.jobs(1).await.ok().and_then(|jobs| jobs.first().map(|j| j.id));
+    let projects = catalog.projects().await.ok().and_then(|all| all.iter().map(|p| p.id.0).max());
+    let more = [
+        newest.map(|id| ResourceFacts::new(ResourceKind::Sequence, "jobs", id as f64, i64::MAX as f64)),
+        projects.map(|id| ResourceFacts::new(ResourceKind::Sequence, "projects", id.into(), u32::MAX.into())),
+    ];
+    facts.resources.extend(more.into_iter().flatten());
     if let Ok(latest) = catalog.latest_seq().await {
         let used = latest.0 as f64;
         facts.resources.push(ResourceFacts::new(ResourceKind::Sequence, "commits", used, i64::MAX as f64));
@@ -109,6 +118,17 @@ async fn backups(facts: &mut Facts, catalog: &SqliteCatalog, store: &WatchStore,
     });
 }
 
+/// The last number of a raw id per project, as the processor tells it.
+fn numbers(page: &str) -> Vec<ResourceFacts> {
+    let of = |line: &str| {
+        let (labels, value) = line.strip_prefix("tallymark_subject_numbers{")?.rsplit_once(' ')?;
+        let project = labels.split("project=\"").nth(1)?.split('"').next()?;
+        let (scope, used) = (format!("project {project}"), value.parse().ok()?);
+        Some(ResourceFacts::new(ResourceKind::SubjectNumbers, scope, used, u32::MAX.into()))
+    };
+    page.lines().filter_map(of).collect()
+}
+
 /// A figure of a page of metrics.
 fn gauge(page: &str, name: &str) -> Option<f64> {
     let line =
@@ -131,4 +151,20 @@ fn modified(path: &Path, created: bool) -> Option<Millis> {
     let meta = std::fs::metadata(path).ok()?;
     let at = if created { meta.created().or_else(|_| meta.modified()) } else { meta.modified() }.ok()?;
     Millis::try_from(at.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_raw_ids_are_a_resource_per_project() {
+        let page = "# TYPE tallymark_subject_numbers gauge\n\
+            tallymark_subject_numbers{role=\"process\",project=\"7\"} 3221225472\n\
+            tallymark_subject_numbers_else{project=\"8\"} 5\n";
+        let found = numbers(page);
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].scope.as_str(), found[0].kind), ("project 7", ResourceKind::SubjectNumbers));
+        assert!((found[0].share() - 0.75).abs() < 1e-6, "three quarters: the monitor warns");
+    }
 }

@@ -76,7 +76,8 @@ impl Flow {
             Some(catalog) => catalog.projects().await.map_err(|e| e.to_string())?,
             None => Vec::new(),
         };
-        let projects = projects.iter().map(|p| freshness(p, &shards, &waiting, &known, now)).collect();
+        let customers = projects.iter().filter(|p| p.name != tallymark_api::CANARY_PROJECT);
+        let projects = customers.map(|p| freshness(p, &shards, &waiting, &known, now)).collect();
         let loss = match (catalog, cursors) {
             (Some(catalog), Some(_)) => loss(catalog, &shards, now).await,
             _ => None,
@@ -101,6 +102,7 @@ impl Flow {
         for item in items {
             let Item::Records(records) = item else { continue };
             for (_, record) in records {
+                waiting.read += 1;
                 let Record::Event(event) = record else { continue };
                 waiting.oldest.get_or_insert(event.received_at);
                 let project = self.owner(event.token, catalog).await;
@@ -108,7 +110,6 @@ impl Flow {
                 *count += 1;
                 *oldest = event.received_at.min(*oldest);
                 *waiting.by_key.entry((project, event.key)).or_default() += 1;
-                waiting.read += 1;
             }
         }
         Ok(waiting)

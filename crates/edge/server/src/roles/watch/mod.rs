@@ -4,6 +4,7 @@
 //! Deliberately not here: what to think of what is observed (`monitor`).
 
 mod backends;
+mod canary;
 mod care;
 mod flow;
 mod machine;
@@ -12,23 +13,23 @@ mod roles;
 mod schedule;
 
 use super::measure;
-use crate::secrets::Secrets;
 use crate::{Layout, ServerError};
 use async_trait::async_trait;
 use backends::Backends;
+use canary::Canaries;
 use flow::Flow;
 use rates::Rates;
 use roles::Roles;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tallymark_catalog::{Instance, Snapshots};
 use tallymark_model::Millis;
-use tallymark_monitor::config::Locked;
-use tallymark_monitor::facts::SettingFact;
 use tallymark_monitor::{FactSource, Facts, WatchConfig, WatchDeps, WatchStore};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+/// How often a protected instance sends test events, if nothing else is configured.
+const CANARY_EVERY: Millis = 60_000;
 /// How often the configuration is looked at.
 const RECONFIGURE: Duration = Duration::from_secs(5);
 
@@ -38,6 +39,13 @@ pub async fn run(layout: &Layout, stop: CancellationToken) -> Result<(), ServerE
     let failed = |e: tallymark_monitor::MonitorError| ServerError::Role { role: "watch", why: e.to_string() };
     let store = WatchStore::open(&layout.watch()).await.map_err(failed)?;
     let source = Arc::new(Observer::new(layout.clone(), store.clone()));
+    tokio::spawn(canary::run(
+        layout.clone(),
+        source.backends.clone(),
+        source.canaries.clone(),
+        source.clone(),
+        stop.clone(),
+    ));
     tokio::spawn(schedule::run(layout.clone(), source.backends.clone(), store.clone(), stop.clone()));
     while !stop.is_cancelled() {
         let config = source.config().await;
@@ -72,9 +80,7 @@ struct Observer {
     backends: Arc<Backends>,
     store: WatchStore,
     memory: Mutex<Memory>,
-    secrets: Secrets,
-    /// Channels of the last configuration that was read, whose secrets do not open.
-    locked: std::sync::Mutex<Vec<Locked>>,
+    canaries: Arc<Canaries>,
 }
 
 /// What comparing two observations needs.
@@ -89,25 +95,27 @@ impl Observer {
     fn new(layout: Layout, store: WatchStore) -> Observer {
         Observer {
             backends: Arc::new(Backends::new(layout.clone())),
-            secrets: Secrets::of(&layout),
             layout,
             store,
             memory: Mutex::default(),
-            locked: std::sync::Mutex::default(),
+            canaries: Arc::default(),
         }
     }
 
     /// The file `watch.toml` of the data folder, with the instance's settings over it. A configuration that cannot be
     /// used is said loudly and the default takes its place: watching goes on.
     async fn config(&self) -> WatchConfig {
-        let (mut config, mut locked) = self.secrets.watch_toml();
+        let mut config = match std::fs::read_to_string(self.layout.root().join("watch.toml")) {
+            Ok(text) => WatchConfig::from_toml(&text).unwrap_or_else(|error| {
+                tracing::error!(%error, "watch.toml cannot be used; watching with the defaults");
+                WatchConfig::default()
+            }),
+            Err(_) => WatchConfig::default(),
+        };
         let Ok(catalog) = self.backends.catalog().await else { return config };
         if let Ok(Some(alerts)) = catalog.setting("alerts").await {
-            let (alerts, do_not_open) = self.secrets.opened(alerts);
-            locked = do_not_open;
             take(&mut config.alerts, alerts, "alerts");
         }
-        *self.locked.lock().unwrap_or_else(PoisonError::into_inner) = locked;
         if let Ok(Some(public)) = catalog.setting("status_page").await {
             take(&mut config.public, public, "status_page");
         }
@@ -120,6 +128,20 @@ fn take<T: serde::de::DeserializeOwned>(slot: &mut T, value: serde_json::Value, 
     match serde_json::from_value(value) {
         Ok(value) => *slot = value,
         Err(error) => tracing::error!(%error, name, "the settings cannot be used"),
+    }
+}
+
+#[async_trait]
+impl canary::Rhythm for Observer {
+    /// Nobody asked: a protected instance sends them, another does not.
+    async fn every(&self) -> Option<Millis> {
+        let seconds = self.config().await.thresholds.canary_every_s;
+        if seconds != 0.0 {
+            return (seconds > 0.0).then_some((seconds.max(1.0) * 1_000.0) as Millis);
+        }
+        let catalog = self.backends.catalog().await.ok()?;
+        let environment = tallymark_recovery::guard::Environment::of(&catalog).await.ok()?;
+        environment.protected.then_some(CANARY_EVERY)
     }
 }
 
@@ -162,30 +184,17 @@ impl FactSource for Observer {
         facts.roles = memory.roles.observe(&self.layout, now);
         facts.resources = machine::resources(&self.layout, &facts.shards);
         if let Some(catalog) = &catalog {
-            care::sequences(&mut facts, catalog).await;
-            facts.rates = memory.rates.observe(catalog, &self.layout, now).await;
+            care::sequences(&mut facts, catalog, &self.layout).await;
+            facts.rates = memory.rates.observe(catalog, &self.store, &self.layout, now).await;
             care::observe(&mut facts, catalog, &self.store, &self.layout, now).await;
         }
+        facts.canary = self.canaries.facts();
         facts.settings.extend(machine::test_switches());
-        facts.settings.extend(self.locked_channels());
         facts
     }
 }
 
 impl Observer {
-    /// A channel that cannot send is a setting that is not in force.
-    fn locked_channels(&self) -> Vec<SettingFact> {
-        let locked = self.locked.lock().unwrap_or_else(PoisonError::into_inner);
-        let facts = locked.iter().map(|l| SettingFact {
-            name: "secrets".to_owned(),
-            scope: format!("alert channel {}", l.channel),
-            declared: "a secret".to_owned(),
-            effective: format!("nothing: {}", l.reason),
-            experimental: false,
-        });
-        facts.collect()
-    }
-
     fn note<T>(&self, facts: &mut Facts, what: &str, got: Result<T, String>) -> Option<T> {
         got.map_err(|error| facts.unavailable.push((what.to_owned(), error))).ok()
     }

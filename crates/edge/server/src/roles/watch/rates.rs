@@ -6,6 +6,7 @@ use tallymark_catalog::Snapshots;
 use tallymark_catalog::sqlite::SqliteCatalog;
 use tallymark_ledger::Tally;
 use tallymark_model::Millis;
+use tallymark_monitor::WatchStore;
 use tallymark_monitor::facts::RateFacts;
 
 const WINDOW: Millis = 300_000;
@@ -19,6 +20,7 @@ struct Counted {
     refused: u64,
     server_errors: u64,
     throttled: u64,
+    conflicts: u64,
 }
 
 /// Counters of the last minutes.
@@ -28,10 +30,18 @@ pub struct Rates {
 }
 
 impl Rates {
-    pub async fn observe(&mut self, catalog: &SqliteCatalog, layout: &Layout, now: Millis) -> Vec<RateFacts> {
+    pub async fn observe(
+        &mut self,
+        catalog: &SqliteCatalog,
+        store: &WatchStore,
+        layout: &Layout,
+        now: Millis,
+    ) -> Vec<RateFacts> {
         let Ok(tally) = catalog.tally(None).await else { return Vec::new() };
         let page = std::fs::read_to_string(layout.run().join("metrics-collect.prom")).unwrap_or_default();
-        let latest = count(&page, tally, now);
+        let mut latest = count(&page, tally, now);
+        // A file that was made anew counts from zero: less than before is none.
+        latest.conflicts = store.conflicts_in_all(None).await.unwrap_or_default();
         // A process that was started again counts from zero: forget what was before.
         if self.seen.back().is_some_and(|last| last.requests > latest.requests) {
             self.seen.clear();
@@ -49,6 +59,7 @@ impl Rates {
             records: less(latest.tally.total(), first.tally.total()),
             dead: less(latest.tally.dead, first.tally.dead),
             duplicates: less(latest.tally.duplicate, first.tally.duplicate),
+            conflicts: less(latest.conflicts, first.conflicts),
             usual_duplicate_share: None,
             requests: less(latest.requests, first.requests),
             refused: less(latest.refused, first.refused),

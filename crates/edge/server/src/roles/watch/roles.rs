@@ -14,6 +14,8 @@ struct Line {
     state: String,
     pid: Option<u32>,
     starts: u64,
+    #[serde(default)]
+    started_at: Option<Millis>,
 }
 
 /// Starts seen within the last hour.
@@ -40,9 +42,8 @@ impl Roles {
                     role: role.name().to_owned(),
                     state,
                     beat,
-                    // The auditor beats with each sample it takes.
-                    progressed: beat.filter(|_| role == Role::Audit),
-                    started: None,
+                    progressed: progress(layout, role.name()),
+                    started: line.and_then(|l| l.started_at),
                     restarts_last_hour: restarts,
                 }
             })
@@ -70,6 +71,37 @@ fn lines(layout: &Layout) -> BTreeMap<String, Line> {
     serde_json::from_str(&text).unwrap_or_default()
 }
 
+/// When a role that always has work last got on with it; `None` for roles that do not say.
+fn progress(layout: &Layout, role: &str) -> Option<Millis> {
+    std::fs::read_to_string(layout.progress(role)).ok()?.trim().parse().ok()
+}
+
 fn beat(layout: &Layout, role: &str) -> Option<Millis> {
     std::fs::read_to_string(layout.beat(role)).ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_tells_since_when_it_runs_and_when_it_got_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path());
+        layout.create().unwrap();
+        let told =
+            r#"{"audit": {"state": "up", "pid": 7, "starts": 1, "started_at": 500, "last_end": null}}"#;
+        std::fs::write(layout.components(), told).unwrap();
+        crate::layout::write_private(&layout.beat("audit"), "2000").unwrap();
+        crate::layout::write_private(&layout.progress("audit"), "1000").unwrap();
+        let seen = Roles::default().observe(&layout, 3_000);
+        let audit = seen.iter().find(|r| r.role == "audit").unwrap();
+        assert_eq!(
+            (audit.beat, audit.progressed, audit.state),
+            (Some(2_000), Some(1_000), RoleState::Running)
+        );
+        assert_eq!(audit.started, Some(500));
+        let web = seen.iter().find(|r| r.role == "web").unwrap();
+        assert_eq!((web.started, web.progressed), (None, None));
+    }
 }

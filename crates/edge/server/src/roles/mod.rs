@@ -3,7 +3,6 @@
 
 mod audit;
 mod beat;
-mod cohorts;
 mod collect;
 mod found;
 mod lost;

@@ -13,6 +13,7 @@ mod roles;
 mod schedule;
 
 use super::measure;
+use crate::secrets::Secrets;
 use crate::{Layout, ServerError};
 use async_trait::async_trait;
 use backends::Backends;
@@ -20,10 +21,12 @@ use canary::Canaries;
 use flow::Flow;
 use rates::Rates;
 use roles::Roles;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tallymark_catalog::{Instance, Snapshots};
 use tallymark_model::Millis;
+use tallymark_monitor::config::Locked;
+use tallymark_monitor::facts::SettingFact;
 use tallymark_monitor::{FactSource, Facts, WatchConfig, WatchDeps, WatchStore};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -81,6 +84,9 @@ struct Observer {
     store: WatchStore,
     memory: Mutex<Memory>,
     canaries: Arc<Canaries>,
+    secrets: Secrets,
+    /// Channels of the last configuration that was read, whose secrets do not open.
+    locked: std::sync::Mutex<Vec<Locked>>,
 }
 
 /// What comparing two observations needs.
@@ -95,27 +101,26 @@ impl Observer {
     fn new(layout: Layout, store: WatchStore) -> Observer {
         Observer {
             backends: Arc::new(Backends::new(layout.clone())),
+            secrets: Secrets::of(&layout),
             layout,
             store,
             memory: Mutex::default(),
             canaries: Arc::default(),
+            locked: std::sync::Mutex::default(),
         }
     }
 
     /// The file `watch.toml` of the data folder, with the instance's settings over it. A configuration that cannot be
     /// used is said loudly and the default takes its place: watching goes on.
     async fn config(&self) -> WatchConfig {
-        let mut config = match std::fs::read_to_string(self.layout.root().join("watch.toml")) {
-            Ok(text) => WatchConfig::from_toml(&text).unwrap_or_else(|error| {
-                tracing::error!(%error, "watch.toml cannot be used; watching with the defaults");
-                WatchConfig::default()
-            }),
-            Err(_) => WatchConfig::default(),
-        };
+        let (mut config, mut locked) = self.secrets.watch_toml();
         let Ok(catalog) = self.backends.catalog().await else { return config };
         if let Ok(Some(alerts)) = catalog.setting("alerts").await {
+            let (alerts, do_not_open) = self.secrets.opened(alerts);
+            locked = do_not_open;
             take(&mut config.alerts, alerts, "alerts");
         }
+        *self.locked.lock().unwrap_or_else(PoisonError::into_inner) = locked;
         if let Ok(Some(public)) = catalog.setting("status_page").await {
             take(&mut config.public, public, "status_page");
         }
@@ -190,11 +195,25 @@ impl FactSource for Observer {
         }
         facts.canary = self.canaries.facts();
         facts.settings.extend(machine::test_switches());
+        facts.settings.extend(self.locked_channels());
         facts
     }
 }
 
 impl Observer {
+    /// A channel that cannot send is a setting that is not in force.
+    fn locked_channels(&self) -> Vec<SettingFact> {
+        let locked = self.locked.lock().unwrap_or_else(PoisonError::into_inner);
+        let facts = locked.iter().map(|l| SettingFact {
+            name: "secrets".to_owned(),
+            scope: format!("alert channel {}", l.channel),
+            declared: "a secret".to_owned(),
+            effective: format!("nothing: {}", l.reason),
+            experimental: false,
+        });
+        facts.collect()
+    }
+
     fn note<T>(&self, facts: &mut Facts, what: &str, got: Result<T, String>) -> Option<T> {
         got.map_err(|error| facts.unavailable.push((what.to_owned(), error))).ok()
     }

@@ -49,7 +49,13 @@ impl Components {
     fn change(&self, name: &'static str, change: impl FnOnce(&mut State)) {
         // A poisoned lock still holds valid states: each change is a plain assignment.
         let mut states = self.states.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        change(states.entry(name).or_insert(State { state: "down", pid: None, starts: 0, started_at: None, last_end: None }));
+        change(states.entry(name).or_insert(State {
+            state: "down",
+            pid: None,
+            starts: 0,
+            started_at: None,
+            last_end: None,
+        }));
         let text = serde_json::to_string_pretty(&*states).unwrap_or_default();
         if let Err(error) = crate::layout::write_private(&self.path, &text) {
             tracing::warn!(%error, "component states not written");

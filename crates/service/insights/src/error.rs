@@ -48,6 +48,16 @@ pub enum Error {
         /// The option or its value.
         what: String,
     },
+    /// Options that mean nothing together, and why.
+    #[error("{path}: {what} {why}")]
+    Combination {
+        /// Where.
+        path: String,
+        /// The option that is too much.
+        what: String,
+        /// What it does not go with.
+        why: String,
+    },
     /// No such person.
     #[error("there is no person {0:?} in this project")]
     NoPerson(String),
@@ -62,7 +72,7 @@ impl Error {
         match self {
             Error::Malformed { .. } => "TM0301",
             Error::UnknownKey { .. } => "TM0302",
-            Error::Unsupported { .. } => "TM0303",
+            Error::Unsupported { .. } | Error::Combination { .. } => "TM0303",
             Error::NoPerson(_) => "TM0304",
             Error::Query(QueryError::NoProject(_)) => "TM0305",
             Error::Query(QueryError::Invalid(_)) => "TM0306",
@@ -76,9 +86,10 @@ impl Error {
     /// How to take it.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Error::Malformed { .. } | Error::UnknownKey { .. } | Error::Unsupported { .. } => {
-                ErrorKind::BadRequest
-            }
+            Error::Malformed { .. }
+            | Error::UnknownKey { .. }
+            | Error::Unsupported { .. }
+            | Error::Combination { .. } => ErrorKind::BadRequest,
             Error::NoPerson(_) | Error::Query(QueryError::NoProject(_)) => ErrorKind::NotFound,
             Error::Query(QueryError::Invalid(_)) => ErrorKind::BadRequest,
             Error::Query(QueryError::OutOfMemory { .. } | QueryError::OutOfTime { .. }) => ErrorKind::Limit,
@@ -92,7 +103,9 @@ impl Error {
     pub fn hint(&self) -> &str {
         match self {
             Error::Malformed { hint, .. } | Error::UnknownKey { hint, .. } => hint,
-            Error::Unsupported { .. } => "leave the option out, or use its default",
+            Error::Unsupported { .. } | Error::Combination { .. } => {
+                "leave the option out, or use its default"
+            }
             Error::NoPerson(_) => "use a person from `persons`, or a raw user or device id",
             _ => "",
         }
@@ -104,6 +117,13 @@ impl Error {
         hint: impl Into<String>,
     ) -> Error {
         Error::Malformed { path: path.into(), problem: problem.into(), hint: hint.into() }
+    }
+    pub(crate) fn combination(
+        path: impl Into<String>,
+        what: impl Into<String>,
+        why: impl Into<String>,
+    ) -> Error {
+        Error::Combination { path: path.into(), what: what.into(), why: why.into() }
     }
     pub(crate) fn unsupported(path: impl Into<String>, what: impl Into<String>) -> Error {
         Error::Unsupported { path: path.into(), what: what.into() }

@@ -8,6 +8,7 @@ use tallymark_predicate::Expr;
 use tallymark_query::{Actor, Buckets, Calendar, Context, Names, Nth, Scan, Selector, Snapshot, Unit};
 
 /// What all analyses need once a query meets a snapshot.
+#[derive(Clone)]
 pub(crate) struct Bound<'a> {
     pub snapshot: &'a Snapshot,
     pub context: &'a Context,
@@ -29,8 +30,15 @@ impl<'a> Bound<'a> {
     ) -> Result<Bound<'a>, Error> {
         let calendar = snapshot.project.calendar()?;
         let as_of = common.as_of.unwrap_or_else(now);
-        let range = common.range.resolve(&calendar, as_of)?;
+        let range = widened(&calendar, common, common.range.resolve(&calendar, as_of)?)?;
         Ok(Bound { snapshot, context, threads, calendar, as_of, range })
+    }
+
+    /// The same with the range `n` units earlier in the calendar, for comparison.
+    pub fn earlier(&self, common: &Common, unit: Unit, n: u32) -> Result<Bound<'a>, Error> {
+        let range = common.range.resolve(&self.calendar, self.as_of)?;
+        let range = self.calendar.earlier(&common.range, range, unit, n)?;
+        Ok(Bound { range: widened(&self.calendar, common, range)?, ..self.clone() })
     }
 
     /// The first instant after `end` that the query may not see.
@@ -108,6 +116,21 @@ impl<'a> Bound<'a> {
             },
             as_of: self.as_of,
             ..Scan::default()
+        }
+    }
+}
+
+/// The range, to whole buckets if the query wants that.
+fn widened(
+    calendar: &Calendar,
+    common: &Common,
+    (from, to): (Millis, Millis),
+) -> Result<(Millis, Millis), Error> {
+    match common.widen_to.filter(|_| from < to) {
+        None => Ok((from, to)),
+        Some(unit) => {
+            let last = calendar.floor(unit, to - 1)?;
+            Ok((calendar.floor(unit, from)?, calendar.next(unit, last)?))
         }
     }
 }

@@ -51,7 +51,8 @@ impl Buckets {
         Buckets::of_bounds(vec![from, to.max(from)])
     }
 
-    fn of_bounds(bounds: Vec<Millis>) -> Buckets {
+    /// Between these boundaries, ascending; none of fewer than two.
+    pub fn of_bounds(bounds: Vec<Millis>) -> Buckets {
         let (Some(&first), Some(&last)) = (bounds.first(), bounds.last()) else {
             return Buckets { bounds, shift: 0, slots: Vec::new() };
         };

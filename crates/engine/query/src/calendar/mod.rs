@@ -6,6 +6,7 @@
 
 mod buckets;
 mod range;
+mod shift;
 #[cfg(test)]
 mod tests;
 

@@ -3,10 +3,11 @@
 //! Guarantees: a row is in one group per distinct element of a list, in all combinations of several dimensions;
 //! numbers are shared by all threads of a query and never reach an answer.
 
+use super::attribution::{self, Attributed};
 use super::sets::Sets;
 use crate::query::{BreakdownSpec, bin_labels};
 use rustc_hash::FxHashMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use tallymark_query::{Batch, Context, Interner, QueryError, Reservation, ValueColumn, ValueRef};
 
 /// Label of rows without a value.
@@ -22,6 +23,8 @@ pub(crate) struct Groups<'a> {
     column: usize,
     labels: Interner,
     tuples: Mutex<Tuples>,
+    /// Per dimension: where the touches of its attribution lead to, once they were looked for.
+    attributed: Vec<OnceLock<Attributed>>,
 }
 
 struct Tuples {
@@ -66,14 +69,25 @@ impl<'a> Groups<'a> {
     pub fn new(dimensions: &'a [BreakdownSpec], column: usize, context: &Context) -> Groups<'a> {
         let bins = dimensions.iter().map(|d| d.bins.as_deref().map(bin_labels).unwrap_or_default()).collect();
         let tuples = Mutex::new(Tuples { numbers: FxHashMap::default(), held: context.budget.reservation() });
-        Groups { dimensions, bins, column, labels: Interner::new(context.budget.reservation()), tuples }
+        let attributed = dimensions.iter().map(|_| OnceLock::new()).collect();
+        let labels = Interner::new(context.budget.reservation());
+        Groups { dimensions, bins, column, labels, tuples, attributed }
+    }
+
+    /// Gives a dimension with an attribution what its touches lead to.
+    pub fn attribute(&self, nth: usize, found: Attributed) {
+        // Looking twice finds the same.
+        let _ = self.attributed[nth].set(found);
     }
 
     /// The groups of every row.
     pub fn of_batch(&self, batch: &Batch) -> Result<RowGroups, QueryError> {
         let mut all: Option<RowGroups> = None;
         for nth in 0..self.dimensions.len() {
-            let next = self.dimension(nth, batch)?;
+            let next = match self.dimensions[nth].attribution {
+                None => self.of_column(nth, &batch.columns[self.column + nth])?,
+                Some(_) => self.by_touch(nth, batch)?,
+            };
             all = Some(match all {
                 None => next,
                 Some(so_far) => combine(&so_far, &next, nth),
@@ -99,9 +113,9 @@ impl<'a> Groups<'a> {
         tuples.numbers.iter().map(|(tuple, n)| (*n, tuple.iter().map(text).collect())).collect()
     }
 
-    fn dimension(&self, nth: usize, batch: &Batch) -> Result<RowGroups, QueryError> {
-        let column = &batch.columns[self.column + nth];
-        let mut rows = RowGroups { of_row: vec![0; batch.len()], sets: Vec::new() };
+    /// The groups of a dimension by the values of a column.
+    pub fn of_column(&self, nth: usize, column: &ValueColumn) -> Result<RowGroups, QueryError> {
+        let mut rows = RowGroups { of_row: vec![0; column.len()], sets: Vec::new() };
         let mut of_number: FxHashMap<u64, u32> = FxHashMap::default();
         let mut failure = None;
         let of_row = &mut rows.of_row;
@@ -130,12 +144,27 @@ impl<'a> Groups<'a> {
         failure.map_or(Ok(rows), Err)
     }
 
+    /// The groups of a dimension by the touches of the rows' actors.
+    fn by_touch(&self, nth: usize, batch: &Batch) -> Result<RowGroups, QueryError> {
+        let attributed = self.attributed[nth].get().ok_or_else(attribution::missing)?;
+        let mut rows = RowGroups { of_row: vec![0; batch.len()], sets: vec![vec![self.labels.number(NONE)?]] };
+        let mut local: FxHashMap<u32, u32> = FxHashMap::default();
+        for (row, of_row) in rows.of_row.iter_mut().enumerate() {
+            let Some(set) = attributed.set(batch.positions[row]) else { continue };
+            *of_row = *local.entry(set).or_insert_with(|| {
+                rows.sets.push(attributed.groups(set).to_vec());
+                rows.sets.len() as u32 - 1
+            });
+        }
+        Ok(rows)
+    }
+
     fn value_groups(&self, nth: usize, value: ValueRef<'_>) -> Result<Vec<u32>, QueryError> {
         let mut groups = Vec::new();
         let mut failure = None;
         let mut add = |value: ValueRef<'_>| {
             match self.label(nth, value) {
-                Ok(group) if !groups.contains(&group) => groups.push(group),
+                Ok(group) if self.dimensions[nth].all_items || !groups.contains(&group) => groups.push(group),
                 Ok(_) => {}
                 Err(error) => failure = Some(error),
             };

@@ -1,6 +1,7 @@
 //! The analyses: each binds a query's meaning to scans and operators and shapes its part of the answer.
 
 mod actors;
+mod attribution;
 mod cohort;
 mod composition;
 mod crowd;
@@ -10,6 +11,7 @@ mod gather;
 mod groups;
 mod lifecycle;
 mod ltv;
+mod newcomers;
 mod paths;
 mod personas;
 mod realtime;

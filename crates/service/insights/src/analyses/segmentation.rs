@@ -1,25 +1,40 @@
 //! Segmentation (chapter 2): measures over time, by group.
 //!
 //! Guarantees: `total` is the measure over the whole range, never a sum of buckets; `$other` is computed from the
-//! events of the rest. Deliberately not here: parsing, the envelope.
+//! events of the rest; only values that occur in the range have rows, also where lines look back before it.
+//! Deliberately not here: parsing, the envelope; cells are filled in `fill`, made into lines in `lines`.
 
-use super::Analysis;
+mod fill;
+mod frame;
+mod lines;
+mod measures;
+mod points;
+
 use super::actors::Actors;
-use super::groups::{Groups, OTHER, value_sets};
-use super::table::{Key, Part, Table};
+use super::attribution::Attribution;
+use super::groups::{Groups, OTHER};
+use super::newcomers::Newcomers;
+use super::table::{Key, Table};
+use super::{Analysis, Crowd, Point};
 use crate::Error;
-use crate::operators::cell::{Cell, CellKind, State, percentile};
+use crate::operators::cell::Cell;
 use crate::plan::Bound;
-use crate::query::{Measure, SegmentationQuery};
+use crate::query::{NamesSpec, SegmentationQuery, SelectorSpec};
+use frame::Frame;
+use lines::Line;
+use measures::{kind, rank};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value, json};
-use tallymark_query::{Batch, Buckets, Interner, Prepared, QueryError, Scan, json_number};
+use std::sync::OnceLock;
+use tallymark_model::Millis;
+use tallymark_query::{Buckets, Interner, Prepared, Scan, Selector};
 
 /// What a query becomes when it meets a snapshot.
 pub(crate) struct Segmentation<'a> {
     query: &'a SegmentationQuery,
     bound: &'a Bound<'a>,
     buckets: Buckets,
+    frame: Frame,
     scan: Scan,
     actors: Actors,
     groups: Groups<'a>,
@@ -27,20 +42,18 @@ pub(crate) struct Segmentation<'a> {
     texts: Interner,
     /// Per series: column of its property.
     columns: Vec<Option<usize>>,
+    /// Selectors of the series, beside the one of active events.
+    counted: Vec<Selector>,
+    newcomers: OnceLock<Newcomers>,
 }
 
-/// A line of the answer.
-#[derive(Debug, Clone)]
-pub(crate) struct Line {
-    /// Per bucket.
-    pub values: Vec<Value>,
-    /// Over the range.
-    pub total: Value,
-}
+/// Labels of groups by their numbers.
+type Labels = FxHashMap<u32, Vec<String>>;
 
-struct Ranked {
-    group: u32,
-    rank: f64,
+/// The groups of a series, best first: those that are shown, and the rest.
+struct Ranking {
+    shown: Vec<u32>,
+    rest: FxHashSet<u32>,
 }
 
 impl Analysis for Segmentation<'_> {
@@ -51,17 +64,35 @@ impl Analysis for Segmentation<'_> {
         Ok(self.buckets.clone())
     }
     fn run(&self) -> Result<Map<String, Value>, Error> {
-        self.answer()
+        let mut answer = self.answer()?;
+        if let Some((n, unit)) = self.query.compare {
+            let earlier = self.bound.earlier(&self.query.common, unit, n)?;
+            let there = Segmentation::new(self.query, &earlier)?.answer()?;
+            answer.insert("compare".to_owned(), Value::Object(there));
+        }
+        Ok(answer)
+    }
+    fn crowd(&self, point: &Point<'_>) -> Result<Crowd, Error> {
+        self.who(point)
     }
 }
 
 impl<'a> Segmentation<'a> {
     /// Prepares the scan.
     pub fn new(query: &'a SegmentationQuery, bound: &'a Bound<'a>) -> Result<Segmentation<'a>, Error> {
-        let actors = Actors::new(&query.common.count_by, bound.context);
-        let selectors = query.series.iter().map(|s| bound.selector(&s.selector, None)).collect();
-        let mut scan = bound.scan(selectors, bound.range.0, bound.range.1, &query.common.count_by);
-        scan.filter = query.common.segment.clone();
+        let buckets = bound.buckets(query.interval)?;
+        let before = query.series.iter().map(|s| s.shape.lookback()).max().unwrap_or(0);
+        let frame = Frame::new(bound, &buckets, query.interval, before)?;
+        let segment = query.common.segment.as_ref();
+        let counted: Vec<Selector> =
+            query.series.iter().map(|s| bound.selector(&s.selector, segment)).collect();
+        let mut selectors = counted.clone();
+        if query.series.iter().any(|s| s.of_active) {
+            let active = SelectorSpec { names: NamesSpec::Active, filter: None, nth: None };
+            selectors.push(bound.selector(&active, segment));
+        }
+        let mut scan =
+            bound.scan(selectors, frame.start(bound.range.0), bound.range.1, &query.common.count_by);
         let groups = Groups::new(&query.breakdown, scan.columns.len(), bound.context);
         scan.columns.extend(query.breakdown.iter().map(|b| b.property.clone()));
         let mut columns = Vec::new();
@@ -69,21 +100,25 @@ impl<'a> Segmentation<'a> {
             columns.push(series.measure.property().map(|_| scan.columns.len()));
             scan.columns.extend(series.measure.property().cloned());
         }
-        let texts = Interner::new(bound.context.budget.reservation());
+        let by_place = query.new_users_only && !scan_has_persons(&scan);
+        scan.order = by_place || query.breakdown.iter().any(|b| b.attribution.is_some());
         Ok(Segmentation {
             query,
             bound,
-            buckets: bound.buckets(query.interval)?,
+            buckets,
+            frame,
             scan,
-            actors,
+            actors: Actors::new(&query.common.count_by, bound.context),
             groups,
-            texts,
+            texts: Interner::new(bound.context.budget.reservation()),
             columns,
+            counted,
+            newcomers: OnceLock::new(),
         })
     }
 
     fn answer(&self) -> Result<Map<String, Value>, Error> {
-        let prepared = self.scan.prepare(self.bound.snapshot, self.bound.context)?;
+        let prepared = self.prepare()?;
         let (mut table, overlap) = self.pass(&prepared, None)?;
         let labels = self.groups.labels();
         let mut shown: Vec<Vec<u32>> = Vec::new();
@@ -92,18 +127,20 @@ impl<'a> Segmentation<'a> {
         let line_bytes = 256 + 64 * self.buckets.len() as u64;
         let mut held = self.bound.context.budget.reservation();
         for series in 0..self.query.series.len() {
-            let mut ranked = self.rank(series, &mut table, &labels);
-            let rest = ranked.split_off(ranked.len().min(self.query.limit));
-            held.grow(line_bytes * (ranked.len() as u64 + 1) * (1 + self.query.formulas.len() as u64))?;
-            for group in &ranked {
-                let line = self.line(series, table.group(series, *group));
+            let ranking = self.ranking(series, &mut table, &labels);
+            let lines = (ranking.shown.len() as u64 + 1) * (1 + self.query.formulas.len() as u64);
+            held.grow(line_bytes * lines)?;
+            let active = self.active(series, &mut table);
+            for group in &ranking.shown {
+                let line = self.line(series, table.group(series, *group), &active);
                 rows.push(self.row(&letter(series), labels.get(group), line));
             }
-            if !rest.is_empty() && self.query.other {
-                let line = self.rest(series, rest.into_iter().collect(), &mut table, overlap, &prepared)?;
+            if !ranking.rest.is_empty() && self.query.other {
+                let mut cells = self.rest(series, ranking.rest, &mut table, overlap, &prepared)?;
+                let line = self.line(series, &mut cells, &active);
                 rows.push(self.row(&letter(series), Some(&vec![OTHER.to_owned()]), line));
             }
-            shown.push(ranked);
+            shown.push(ranking.shown);
         }
         self.add_formulas(&shown, &mut table, &labels, &mut rows);
         let mut answer = Map::new();
@@ -120,98 +157,50 @@ impl<'a> Segmentation<'a> {
         Ok(answer)
     }
 
-    /// One scan into cells; with `rest` only what lies in these groups of the series, all of them as group 0.
-    /// Also says whether any event was in several groups.
-    fn pass(
-        &self,
-        prepared: &Prepared<'_>,
-        rest: Option<(usize, &FxHashSet<u32>)>,
-    ) -> Result<(Table, bool), QueryError> {
-        let kinds: Vec<CellKind> = self.query.series.iter().map(|s| kind(&s.measure)).collect();
-        let new = || (Part::new(kinds.clone(), self.bound.context.budget.reservation()), false);
-        let parts = prepared.run(self.bound.threads, new, |(part, overlap), batch| {
-            let groups = self.groups.of_batch(&batch)?;
-            *overlap |= groups.overlap();
-            let actors = self.actors.of(&batch)?;
-            let buckets: Vec<u32> = batch.times.iter().map(|t| self.buckets.find_inside(*t) as u32).collect();
-            for series in 0..self.query.series.len() {
-                let single = groups.only().filter(|_| rest.is_none());
-                let rows = Rows { batch: &batch, single, buckets: &buckets, series };
-                match rest {
-                    None => self.fill(part, &rows, &actors, |row| groups.of(row))?,
-                    Some((of, rest)) if of == series => {
-                        let inside = |row: usize| groups.of(row).iter().any(|g| rest.contains(g));
-                        self.fill(part, &rows, &actors, |row| if inside(row) { &[0] } else { &[] })?;
-                    }
-                    Some(_) => {}
-                }
+    /// Looks for what rows need to know of other events; then the scan may run.
+    fn prepare(&self) -> Result<Prepared<'_>, Error> {
+        let (from, to) = (self.scan.from, self.bound.range.1);
+        for (nth, dimension) in self.query.breakdown.iter().enumerate() {
+            if let Some(spec) = &dimension.attribution {
+                let (count_by, counted) = (&self.query.common.count_by, self.counted.clone());
+                let (bound, property) = (self.bound, &dimension.property);
+                let attribution = Attribution { bound, count_by, spec, property, counted, from, to };
+                self.groups.attribute(nth, attribution.find(&self.groups, nth)?);
             }
-            part.added(batch.len())
-        })?;
-        let overlap = parts.iter().any(|(_, o)| *o);
-        Ok((Table::of(parts.into_iter().map(|(p, _)| p).collect()), overlap))
-    }
-
-    fn fill<'g>(
-        &self,
-        part: &mut Part,
-        rows: &Rows<'_>,
-        actors: &[u32],
-        groups: impl Fn(usize) -> &'g [u32],
-    ) -> Result<(), QueryError> {
-        let series = rows.series;
-        match (kind(&self.query.series[series].measure), self.columns[series]) {
-            (CellKind::Sum | CellKind::Extremes | CellKind::Values, Some(column)) => {
-                let mut numbers = vec![f64::NAN; rows.batch.len()];
-                let number = |v: tallymark_query::ValueRef<'_>| v.number().unwrap_or(f64::NAN);
-                rows.batch.columns[column].each(number, |row, n| numbers[row] = n);
-                rows.each(groups, |row, key| {
-                    part.cell(key).add_number(Some(numbers[row]).filter(|n| !n.is_nan()))
-                });
-            }
-            (CellKind::Distinct, Some(column)) => {
-                let values = value_sets(&rows.batch.columns[column], &self.texts)?;
-                rows.each(groups, |row, key| part.cell(key).add_values(values.of(row)));
-            }
-            _ => rows.each(groups, |row, key| part.cell(key).add_actor(actors[row])),
         }
-        Ok(())
+        if self.query.new_users_only {
+            let bucket = |t: Millis| self.frame.bucket(t);
+            let all = self.scan.selectors.clone();
+            let found = Newcomers::find(self.bound, &self.scan.actor, all, (from, to), &bucket)?;
+            // Looking twice finds the same.
+            let _ = self.newcomers.set(found);
+        }
+        Ok(self.scan.prepare(self.bound.snapshot, self.bound.context)?)
     }
 
-    /// Groups of a series, best first; without a breakdown the one group there is.
-    fn rank(&self, series: usize, table: &mut Table, labels: &FxHashMap<u32, Vec<String>>) -> Vec<u32> {
+    /// Groups of a series that occur in the range; without a breakdown the one group there is.
+    fn ranking(&self, series: usize, table: &mut Table, labels: &Labels) -> Ranking {
         if self.query.breakdown.is_empty() {
-            return vec![0];
+            return Ranking { shown: vec![0], rest: FxHashSet::default() };
         }
         let measure = &self.query.series[series].measure;
-        let mut ranked: Vec<Ranked> = Vec::new();
+        let range = [self.frame.range()];
+        let mut ranked: Vec<(f64, u32)> = Vec::new();
         for cells in table.groups(series) {
             let group = cells[0].0.group();
-            ranked.push(Ranked { group, rank: with_total(cells, |total| rank(measure, total)) });
-        }
-        ranked.sort_by(|a, b| {
-            b.rank.total_cmp(&a.rank).then_with(|| labels.get(&a.group).cmp(&labels.get(&b.group)))
-        });
-        ranked.into_iter().map(|r| r.group).collect()
-    }
-
-    fn line(&self, series: usize, cells: &mut [(Key, Cell)]) -> Line {
-        let measure = &self.query.series[series].measure;
-        let empty = || finish(measure, &mut Cell::new(kind(measure)));
-        let buckets = if self.query.interval.is_some() { self.buckets.len() } else { 0 };
-        let total =
-            if cells.is_empty() { empty() } else { with_total(cells, |total| finish(measure, total)) };
-        let mut values: Vec<Value> = vec![empty(); buckets];
-        for (key, cell) in cells {
-            if let Some(value) = values.get_mut(key.bucket()) {
-                *value = finish(measure, cell);
+            if lines::occurs(cells, range[0]) {
+                let ranks = lines::fold(cells, &range, kind(measure), |_, total| rank(measure, total));
+                ranked.extend(ranks.into_iter().map(|rank| (rank, group)));
             }
         }
-        Line { values, total }
+        ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| labels.get(&a.1).cmp(&labels.get(&b.1))));
+        let mut shown: Vec<u32> = ranked.into_iter().map(|(_, group)| group).collect();
+        let rest = shown.split_off(shown.len().min(self.query.limit));
+        Ranking { shown, rest: rest.into_iter().collect() }
     }
 
-    /// The groups that the limit cut off, together. Distinct actors and values unite; events that are in several
-    /// of these groups count once, for which the events are read again.
+    /// Cells of the groups that the limit cut off, together. Distinct actors and values unite; events that are in
+    /// several of these groups count once, for which the events are read again.
     fn rest(
         &self,
         series: usize,
@@ -219,10 +208,11 @@ impl<'a> Segmentation<'a> {
         table: &mut Table,
         overlap: bool,
         prepared: &Prepared<'_>,
-    ) -> Result<Line, QueryError> {
-        if overlap {
-            let (mut again, _) = self.pass(prepared, Some((series, &rest)))?;
-            return Ok(self.line(series, again.group(series, 0)));
+    ) -> Result<Vec<(Key, Cell)>, Error> {
+        if overlap && !self.all_items() {
+            let only = fill::Only { series, groups: &rest, kind: kind(&self.query.series[series].measure) };
+            let (mut again, _) = self.pass(prepared, Some(&only))?;
+            return Ok(again.group(series, 0).to_vec());
         }
         let mut merged: Vec<(Key, Cell)> = Vec::new();
         for cells in table.groups(series).filter(|cells| rest.contains(&cells[0].0.group())) {
@@ -234,7 +224,12 @@ impl<'a> Segmentation<'a> {
                 }
             }
         }
-        Ok(self.line(series, &mut merged))
+        Ok(merged)
+    }
+
+    /// True if an element of a list counts each time it is there.
+    fn all_items(&self) -> bool {
+        self.query.breakdown.iter().any(|b| b.all_items)
     }
 
     fn row(&self, key: &str, label: Option<&Vec<String>>, line: Line) -> Value {
@@ -247,70 +242,11 @@ impl<'a> Segmentation<'a> {
         row.insert("total".to_owned(), line.total);
         Value::Object(row)
     }
-
-    /// Formulas, for each group that is shown in any series; a series without the group counts 0.
-    fn add_formulas(
-        &self,
-        shown: &[Vec<u32>],
-        table: &mut Table,
-        labels: &FxHashMap<u32, Vec<String>>,
-        rows: &mut Vec<Value>,
-    ) {
-        let mut groups: Vec<u32> = Vec::new();
-        for group in shown.iter().flatten() {
-            if !groups.contains(group) {
-                groups.push(*group);
-            }
-        }
-        for formula in &self.query.formulas {
-            for group in &groups {
-                let lines: Vec<Line> =
-                    (0..shown.len()).map(|series| self.line(series, table.group(series, *group))).collect();
-                let absent: Vec<bool> = (0..shown.len()).map(|s| table.group(s, *group).is_empty()).collect();
-                let number = |series: usize, value: &Value| {
-                    if absent[series] && !self.query.breakdown.is_empty() {
-                        Some(0.0)
-                    } else {
-                        value.as_f64()
-                    }
-                };
-                let at = |of: &dyn Fn(&Line) -> Value| {
-                    formula
-                        .value(&|series| number(series, &of(&lines[series])))
-                        .map_or(Value::Null, json_number)
-                };
-                let buckets = lines.first().map_or(0, |l| l.values.len());
-                let values = (0..buckets).map(|b| at(&|line: &Line| line.values[b].clone())).collect();
-                let line = Line { values, total: at(&|line: &Line| line.total.clone()) };
-                rows.push(self.row(&formula.text, labels.get(group), line));
-            }
-        }
-    }
 }
 
-/// Rows of a batch that one series counts.
-struct Rows<'b> {
-    batch: &'b Batch,
-    /// The group of all rows, if there is but one.
-    single: Option<u32>,
-    buckets: &'b [u32],
-    series: usize,
-}
-
-impl Rows<'_> {
-    fn each<'g>(&self, groups: impl Fn(usize) -> &'g [u32], mut add: impl FnMut(usize, Key)) {
-        let bit = 1u32 << self.series;
-        for (row, mask) in self.batch.masks.iter().enumerate() {
-            if mask & bit == 0 {
-                continue;
-            }
-            let bucket = self.buckets[row] as usize;
-            match self.single {
-                Some(group) => add(row, Key::new(self.series, group, bucket)),
-                None => groups(row).iter().for_each(|g| add(row, Key::new(self.series, *g, bucket))),
-            }
-        }
-    }
+/// True if the rows of a scan carry their person.
+fn scan_has_persons(scan: &Scan) -> bool {
+    scan.actor == tallymark_query::Actor::Person
 }
 
 /// The letter of a series.
@@ -324,63 +260,5 @@ pub(crate) fn breakdown_value(label: Option<&Vec<String>>) -> Value {
         None => Value::Null,
         Some([single]) => json!(single),
         Some(several) => json!(several),
-    }
-}
-
-fn kind(measure: &Measure) -> CellKind {
-    match measure {
-        Measure::Uniques => CellKind::Actors,
-        Measure::Totals => CellKind::Count,
-        Measure::Average => CellKind::PerActor,
-        Measure::Sum(_) | Measure::Avg(_) => CellKind::Sum,
-        Measure::Min(_) | Measure::Max(_) => CellKind::Extremes,
-        Measure::Percentile(..) => CellKind::Values,
-        Measure::Distinct(_) => CellKind::Distinct,
-    }
-}
-
-/// Calls `with` with the cell of all buckets together.
-fn with_total<R>(cells: &mut [(Key, Cell)], with: impl FnOnce(&mut Cell) -> R) -> R {
-    if let [(_, only)] = cells {
-        return with(only);
-    }
-    let mut total = cells[0].1.clone();
-    cells[1..].iter().for_each(|(_, cell)| total.merge(cell));
-    with(&mut total)
-}
-
-fn rank(measure: &Measure, total: &mut Cell) -> f64 {
-    match &mut total.state {
-        State::Actors(actors) => actors.len() as f64,
-        State::Sum { sum, .. } if matches!(measure, Measure::Sum(_) | Measure::Avg(_)) => {
-            sum.value().unwrap_or(f64::INFINITY)
-        }
-        _ => total.events as f64,
-    }
-}
-
-fn finish(measure: &Measure, cell: &mut Cell) -> Value {
-    let events = cell.events;
-    let number = |n: Option<f64>| n.filter(|n| n.is_finite()).map_or(Value::Null, json_number);
-    match &mut cell.state {
-        State::Count => json!(events),
-        State::Actors(set) | State::Distinct(set) => json!(set.len()),
-        State::PerActor { with_actor, actors } => match actors.len() {
-            0 => Value::Null,
-            n => number(Some(*with_actor as f64 / n as f64)),
-        },
-        State::Sum { numbers, sum } => match measure {
-            Measure::Avg(_) if *numbers == 0 => Value::Null,
-            Measure::Avg(_) => number(sum.value().map(|s| s / *numbers as f64)),
-            _ => number(sum.value()),
-        },
-        State::Extremes { numbers: 0, .. } => Value::Null,
-        State::Extremes { min, max, .. } => {
-            number(Some(if matches!(measure, Measure::Min(_)) { *min } else { *max }))
-        }
-        State::Values(values) => match measure {
-            Measure::Percentile(_, p) => number(percentile(values, *p)),
-            _ => Value::Null,
-        },
     }
 }

@@ -4,6 +4,7 @@
 
 use super::idset::IdSet;
 use super::sum::ExactSum;
+use rustc_hash::FxHashMap;
 
 /// What a cell keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +23,10 @@ pub(crate) enum CellKind {
     Values,
     /// Distinct values.
     Distinct,
+    /// Events per actor.
+    Times,
+    /// Numbers of events with an actor: their sum, and distinct actors.
+    SumPerActor,
 }
 
 /// One partial aggregate.
@@ -43,6 +48,8 @@ pub(crate) enum State {
     Extremes { numbers: u64, min: f64, max: f64 },
     Values(Vec<f64>),
     Distinct(IdSet),
+    Times(FxHashMap<u32, u64>),
+    SumPerActor { sum: Box<ExactSum>, actors: IdSet },
 }
 
 impl Cell {
@@ -56,6 +63,8 @@ impl Cell {
             CellKind::Extremes => State::Extremes { numbers: 0, min: f64::INFINITY, max: f64::NEG_INFINITY },
             CellKind::Values => State::Values(Vec::new()),
             CellKind::Distinct => State::Distinct(IdSet::default()),
+            CellKind::Times => State::Times(FxHashMap::default()),
+            CellKind::SumPerActor => State::SumPerActor { sum: Box::default(), actors: IdSet::default() },
         };
         Cell { events: 0, state }
     }
@@ -70,7 +79,20 @@ impl Cell {
                 *with_actor += 1;
                 actors.insert(actor);
             }
+            State::Times(times) if actor != 0 => *times.entry(actor).or_default() += 1,
             _ => {}
+        }
+    }
+
+    /// Counts an event of an actor (0 = nobody) with the number of its property, if it has one.
+    #[inline]
+    pub fn add_number_of(&mut self, actor: u32, number: Option<f64>) {
+        self.events += 1;
+        if let State::SumPerActor { sum, actors } = &mut self.state
+            && actor != 0
+        {
+            actors.insert(actor);
+            number.into_iter().for_each(|n| sum.add(n));
         }
     }
 
@@ -121,6 +143,13 @@ impl Cell {
                 *max = max.max(*b);
             }
             (State::Values(a), State::Values(b)) => a.extend_from_slice(b),
+            (State::Times(a), State::Times(b)) => {
+                b.iter().for_each(|(actor, n)| *a.entry(*actor).or_default() += n);
+            }
+            (State::SumPerActor { sum, actors }, State::SumPerActor { sum: s, actors: a }) => {
+                sum.merge(s);
+                actors.merge(a);
+            }
             _ => {}
         }
     }
@@ -131,6 +160,8 @@ impl Cell {
             State::Count | State::Extremes { .. } => 0,
             State::Actors(set) | State::Distinct(set) | State::PerActor { actors: set, .. } => set.bytes(),
             State::Sum { .. } => 64,
+            State::SumPerActor { actors, .. } => 64 + actors.bytes(),
+            State::Times(times) => times.capacity() * 18,
             State::Values(values) => values.capacity() * 8,
         };
         size_of::<Cell>() + 16 + inner

@@ -58,6 +58,21 @@ impl IdSet {
         }
     }
 
+    /// The distinct numbers, ascending.
+    pub fn ids(&mut self) -> Vec<u32> {
+        self.compact();
+        match self {
+            IdSet::List { ids, .. } => ids.clone(),
+            IdSet::Bits { words, .. } => {
+                let bits = |(at, word): (usize, &u64)| {
+                    let word = *word;
+                    (0..64u32).filter(move |b| word >> b & 1 == 1).map(move |b| at as u32 * 64 + b)
+                };
+                words.iter().enumerate().flat_map(bits).collect()
+            }
+        }
+    }
+
     /// Adds all numbers of another set.
     pub fn merge(&mut self, other: &IdSet) {
         if let (IdSet::List { .. }, IdSet::Bits { .. }) = (&*self, other) {
@@ -124,6 +139,7 @@ mod tests {
                 all.merge(&part);
             }
             proptest::prop_assert_eq!(all.len(), expected.len());
+            proptest::prop_assert_eq!(all.ids(), expected.into_iter().collect::<Vec<_>>());
         }
     }
 }

@@ -9,6 +9,7 @@ mod engagement;
 mod funnel;
 mod lifecycle;
 mod ltv;
+mod measure;
 mod parts;
 mod paths;
 mod personas;
@@ -27,12 +28,15 @@ pub(crate) use engagement::EngagementQuery;
 pub(crate) use funnel::FunnelQuery;
 pub(crate) use lifecycle::LifecycleQuery;
 pub(crate) use ltv::LtvQuery;
-pub(crate) use parts::{BreakdownSpec, Common, CountBy, NamesSpec, SelectorSpec, bin_labels, both};
+pub(crate) use measure::{Measure, Shape};
+pub(crate) use parts::{
+    AttributionSpec, BreakdownSpec, Common, CountBy, NamesSpec, SegmentScope, SelectorSpec, bin_labels, both,
+};
 pub(crate) use paths::PathsQuery;
 pub(crate) use personas::PersonasQuery;
 pub(crate) use realtime::RealtimeQuery;
 pub(crate) use retention::RetentionQuery;
-pub(crate) use segmentation::{Measure, SegmentationQuery};
+pub(crate) use segmentation::{SegmentationQuery, SeriesSpec};
 pub(crate) use sessions::SessionsQuery;
 pub(crate) use stickiness::StickinessQuery;
 

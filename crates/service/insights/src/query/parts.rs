@@ -20,6 +20,25 @@ pub(crate) struct Common {
     pub count_by: CountBy,
     /// The number whose actors are asked for.
     pub microscope: Option<Value>,
+    /// Divisions by zero give 0 instead of null (chapter 1.8).
+    pub div_zero: bool,
+    /// `""` is a value of its own instead of none (chapter 1.3).
+    pub empty_is_value: bool,
+    /// The range is widened to whole buckets of this unit (`edge: "expand"`).
+    pub widen_to: Option<Unit>,
+    /// Which events of a funnel or retention `segment` holds for (chapter 1.6).
+    pub segment_scope: SegmentScope,
+    /// `approx: true` was asked for; answers are exact all the same, and say so.
+    pub approx: bool,
+}
+
+/// Which events of a funnel or retention `segment` holds for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SegmentScope {
+    /// Step 1 of a funnel, the start of retention.
+    First,
+    /// Every step and side.
+    All,
 }
 
 /// Who is counted.
@@ -60,6 +79,18 @@ pub(crate) enum NamesSpec {
 pub(crate) struct BreakdownSpec {
     pub property: PropertyRef,
     pub bins: Option<Vec<f64>>,
+    /// Every element of a list counts, also one that is there already.
+    pub all_items: bool,
+    /// The value is that of another event of the actor.
+    pub attribution: Option<AttributionSpec>,
+}
+
+/// Whose value an event is broken down by: the first or last touch event of its actor (chapter 1.7).
+#[derive(Debug, Clone)]
+pub(crate) struct AttributionSpec {
+    pub last: bool,
+    pub touch: SelectorSpec,
+    pub lookback: Millis,
 }
 
 impl Common {
@@ -69,13 +100,8 @@ impl Common {
         query.get("type");
         query.refuse(&[
             ("preset", &[]),
-            ("segment_scope", &[json!("first")]),
-            ("edge", &[json!("clip")]),
-            ("empty_string", &[json!("none")]),
             ("user_props", &[json!("as_of")]),
             ("merge_props", &[json!("timeline")]),
-            ("approx", &[json!(false)]),
-            ("div_zero", &[]),
         ])?;
         Ok(Common {
             range: range(query)?,
@@ -83,8 +109,26 @@ impl Common {
             segment: condition(query, "segment")?,
             count_by: count_by(query)?,
             microscope: query.get("microscope").cloned(),
+            div_zero: query.integer("div_zero", 0, 0)?.is_some(),
+            empty_is_value: query.choice("empty_string", &[("none", false), ("value", true)])?.unwrap_or(false),
+            widen_to: widen_to(query)?,
+            segment_scope: query
+                .choice("segment_scope", &[("first", SegmentScope::First), ("all", SegmentScope::All)])?
+                .unwrap_or(SegmentScope::First),
+            approx: query.flag("approx")?.unwrap_or(false),
         })
     }
+}
+
+/// `edge`: to whole buckets of the query's `interval`, which each type reads for itself.
+fn widen_to(query: &Reader<'_>) -> Result<Option<Unit>, Error> {
+    let expand = query.choice("edge", &[("clip", false), ("expand", true)])?.unwrap_or(false);
+    Ok(match query.peek("interval").and_then(Value::as_str) {
+        _ if !expand => None,
+        Some("none") => None,
+        Some(name) => Unit::from_name(name),
+        None => Some(Unit::Day),
+    })
 }
 
 fn range(query: &Reader<'_>) -> Result<Range, Error> {
@@ -258,12 +302,31 @@ pub(crate) fn breakdowns(query: &Reader<'_>) -> Result<Vec<BreakdownSpec>, Error
     }
     let one = |(i, value): (usize, &Value)| {
         let from = Reader::new(value, &format!("breakdown[{i}]"))?;
-        from.refuse(&[("attribution", &[]), ("items", &[serde_json::json!("distinct")])])?;
-        let found = BreakdownSpec { property: property(&from)?, bins: bins(&from)? };
+        let found = BreakdownSpec {
+            property: property(&from)?,
+            bins: bins(&from)?,
+            all_items: from.choice("items", &[("distinct", false), ("all", true)])?.unwrap_or(false),
+            attribution: attribution(&from)?,
+        };
         from.finish()?;
         Ok(found)
     };
     list.iter().enumerate().map(one).collect()
+}
+
+fn attribution(dimension: &Reader<'_>) -> Result<Option<AttributionSpec>, Error> {
+    let Some(value) = dimension.get("attribution") else { return Ok(None) };
+    let from = Reader::new(value, &dimension.at("attribution"))?;
+    let hint = r#"{"model":"last","touch":{"event":"visit"},"lookback":{"n":30,"unit":"day"}}"#;
+    let last = from.choice("model", &[("first", false), ("last", true)])?;
+    let last = last.ok_or_else(|| from.missing("model", hint))?;
+    let touch = from.get("touch").ok_or_else(|| from.missing("touch", hint))?;
+    let touch = Reader::new(touch, &from.at("touch"))?;
+    let selected = selector(&touch)?;
+    touch.finish()?;
+    let lookback = duration(&from, "lookback")?.ok_or_else(|| from.missing("lookback", hint))?;
+    from.finish()?;
+    Ok(Some(AttributionSpec { last, touch: selected, lookback }))
 }
 
 /// A breakdown by one property, at the first step or start.
@@ -279,7 +342,8 @@ pub(crate) fn single_breakdown(query: &Reader<'_>) -> Result<Option<BreakdownSpe
     };
     let from = Reader::new(value, "breakdown")?;
     from.refuse(&[("at", &[serde_json::json!("step:1")]), ("attribution", &[])])?;
-    let found = BreakdownSpec { property: property(&from)?, bins: bins(&from)? };
+    let found =
+        BreakdownSpec { property: property(&from)?, bins: bins(&from)?, all_items: false, attribution: None };
     from.finish()?;
     Ok(Some(found))
 }

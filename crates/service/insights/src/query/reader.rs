@@ -36,6 +36,11 @@ impl<'a> Reader<'a> {
         self.map.get(key).filter(|v| !v.is_null())
     }
 
+    /// The value of a key that somebody else reads.
+    pub fn peek(&self, key: &str) -> Option<&'a Value> {
+        self.map.get(key).filter(|v| !v.is_null())
+    }
+
     /// Text.
     pub fn text(&self, key: &'static str) -> Result<Option<&'a str>, Error> {
         let wrong =

@@ -1,15 +1,16 @@
 //! `type: "segmentation"` (chapter 2).
 
+use super::measure::{Measure, Shape};
 use super::parts::{self, BreakdownSpec, Common, SelectorSpec};
 use super::reader::Reader;
 use crate::Error;
 use crate::formula::Formula;
-use serde_json::{Value, json};
-use tallymark_predicate::{PropertyRef, Scope};
+use serde_json::Value;
 use tallymark_query::Unit;
 
 /// Most series of a chart: they have letters.
 pub(crate) const SERIES_MAX: usize = 26;
+
 /// A chart over time.
 #[derive(Debug, Clone)]
 pub(crate) struct SegmentationQuery {
@@ -20,6 +21,10 @@ pub(crate) struct SegmentationQuery {
     pub limit: usize,
     pub other: bool,
     pub formulas: Vec<Formula>,
+    /// How many of which unit the range of comparison lies before.
+    pub compare: Option<(u32, Unit)>,
+    /// Events count in the bucket of their person's first event only.
+    pub new_users_only: bool,
 }
 
 /// One line of the chart.
@@ -27,43 +32,15 @@ pub(crate) struct SegmentationQuery {
 pub(crate) struct SeriesSpec {
     pub selector: SelectorSpec,
     pub measure: Measure,
-}
-
-/// What is counted.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Measure {
-    Uniques,
-    Totals,
-    /// Events with an actor per actor.
-    Average,
-    Sum(PropertyRef),
-    Avg(PropertyRef),
-    Min(PropertyRef),
-    Max(PropertyRef),
-    /// From 0 to 100.
-    Percentile(PropertyRef, f64),
-    Distinct(PropertyRef),
-}
-
-impl Measure {
-    /// The property whose values it reads.
-    pub fn property(&self) -> Option<&PropertyRef> {
-        match self {
-            Measure::Uniques | Measure::Totals | Measure::Average => None,
-            Measure::Sum(p)
-            | Measure::Avg(p)
-            | Measure::Min(p)
-            | Measure::Max(p)
-            | Measure::Percentile(p, _)
-            | Measure::Distinct(p) => Some(p),
-        }
-    }
+    /// Per actor with any active event, instead of a count or per actor of the series.
+    pub of_active: bool,
+    pub shape: Shape,
 }
 
 impl SegmentationQuery {
     pub(super) fn read(query: Reader<'_>) -> Result<SegmentationQuery, Error> {
         let common = Common::read(&query)?;
-        query.refuse(&[("compare", &[]), ("new_users_only", &[json!(false)]), ("formula_functions", &[])])?;
+        let interval = parts::interval(&query, Unit::Day)?;
         let list = query.list("series")?.filter(|l| !l.is_empty());
         let list =
             list.ok_or_else(|| query.missing("series", r#"[{"event":"signup","measure":"uniques"}]"#))?;
@@ -73,96 +50,79 @@ impl SegmentationQuery {
         let series: Vec<SeriesSpec> = list
             .iter()
             .enumerate()
-            .map(|(i, v)| series(v, &format!("series[{i}]")))
+            .map(|(i, v)| series(v, &format!("series[{i}]"), interval))
             .collect::<Result<_, _>>()?;
-        let formulas = formulas(&query, series.len())?;
         let found = SegmentationQuery {
             common,
-            interval: parts::interval(&query, Unit::Day)?,
+            interval,
+            formulas: formulas(&query, &series)?,
             series,
             breakdown: parts::breakdowns(&query)?,
             limit: parts::limit(&query)?,
             other: query.flag("other")?.unwrap_or(true),
-            formulas,
+            compare: compare(&query)?,
+            new_users_only: query.flag("new_users_only")?.unwrap_or(false),
         };
         query.finish()?;
         Ok(found)
     }
 }
 
-fn series(value: &Value, path: &str) -> Result<SeriesSpec, Error> {
+fn series(value: &Value, path: &str, interval: Option<Unit>) -> Result<SeriesSpec, Error> {
     let from = Reader::new(value, path)?;
-    from.refuse(&[
-        ("rolling_window", &[]),
-        ("rolling_average", &[]),
-        ("lookback", &[]),
-        ("cumulative", &[json!(false)]),
-        ("cumulative_uniques", &[]),
-        ("of_active", &[json!(false)]),
-    ])?;
     let selector = parts::selector(&from)?;
-    let name = from.text("measure")?.unwrap_or("uniques");
-    let property = match from.get("property") {
-        None => None,
-        Some(Value::Object(_)) => {
-            let inner = Reader::new(from.get("property").unwrap_or(&Value::Null), &from.at("property"))?;
-            let found = parts::property(&inner)?;
-            inner.finish()?;
-            Some(found)
-        }
-        Some(_) => {
-            let path = from.text("property")?.unwrap_or_default().to_owned();
-            Some(PropertyRef { scope: Scope::Event, path })
-        }
-    };
-    let needed = || {
-        let hint = format!("`measure: {name:?}` needs the name of a property");
-        property.clone().filter(|p| !p.path.is_empty()).ok_or_else(|| from.missing("property", hint))
-    };
-    let measure = match name {
-        "uniques" => Measure::Uniques,
-        "totals" => Measure::Totals,
-        "average" => Measure::Average,
-        "sum" => Measure::Sum(needed()?),
-        "avg" => Measure::Avg(needed()?),
-        "min" => Measure::Min(needed()?),
-        "max" => Measure::Max(needed()?),
-        "median" => Measure::Percentile(needed()?, 50.0),
-        "distinct" => Measure::Distinct(needed()?),
-        "frequency" | "sum_per_actor" | "sessions" => {
-            return Err(Error::unsupported(from.at("measure"), format!("`measure: {name:?}`")));
-        }
-        other => {
-            let percent = other.strip_prefix('p').and_then(|p| p.parse::<f64>().ok());
-            let percent = percent.filter(|p| (0.0..=100.0).contains(p)).ok_or_else(|| {
-                let hint =
-                    "use uniques, totals, average, sum, avg, min, max, median, pNN (such as p90) or distinct";
-                from.wrong("measure", format!("{other:?} is not known"), hint)
-            })?;
-            Measure::Percentile(needed()?, percent)
-        }
-    };
-    if measure.property().is_none() && property.is_some() {
-        let hint = "leave it out, or choose a measure of a property such as sum";
-        return Err(from.wrong("property", format!("has no meaning with `measure: {name:?}`"), hint));
+    let measure = Measure::read(&from)?;
+    let of_active = from.flag("of_active")?.unwrap_or(false);
+    if of_active && !matches!(measure, Measure::Uniques | Measure::SumPerActor(_)) {
+        let why = "is a share of active actors: it goes with `uniques` and `sum_per_actor` only";
+        return Err(Error::combination(from.at("of_active"), "`of_active`", why));
+    }
+    let shape = Shape::read(&from, &measure, interval)?;
+    if of_active && shape == Shape::RunningSum {
+        let why = "does not go with `of_active`: shares do not add up";
+        return Err(Error::combination(from.at("cumulative_uniques"), "`cumulative_uniques`", why));
     }
     from.finish()?;
-    Ok(SeriesSpec { selector, measure })
+    Ok(SeriesSpec { selector, measure, of_active, shape })
 }
 
-fn formulas(query: &Reader<'_>, series: usize) -> Result<Vec<Formula>, Error> {
+fn formulas(query: &Reader<'_>, series: &[SeriesSpec]) -> Result<Vec<Formula>, Error> {
+    const FORMULAS_MAX: usize = 26;
     let list = match query.get("formula") {
         None => return Ok(Vec::new()),
         Some(Value::Array(list)) => list.as_slice(),
         Some(single) => std::slice::from_ref(single),
     };
+    if list.len() > FORMULAS_MAX {
+        return Err(query.wrong("formula", "has too many entries", format!("at most {FORMULAS_MAX}")));
+    }
     let one = |(i, value): (usize, &Value)| {
         let path = format!("formula[{i}]");
         let text =
             value.as_str().ok_or_else(|| Error::malformed(&path, "must be text", r#"such as "A / B""#))?;
-        Formula::parse(text, series).map_err(|problem| {
-            Error::malformed(path, problem, "letters of series, numbers, + - * / and parentheses")
-        })
+        let formula = Formula::parse(text, series.len()).map_err(|problem| {
+            let hint = "letters of series, numbers, + - * / and parentheses, and the functions ABS, EXP, LN, LOG, \
+                        POWER, SQRT, TRENDLINE";
+            Error::malformed(&path, problem, hint)
+        })?;
+        match formula.series().into_iter().find(|i| series[*i].measure == Measure::Frequency) {
+            None => Ok(formula),
+            Some(_) => {
+                let why = "does not go with `measure: \"frequency\"`: histograms are no numbers";
+                Err(Error::combination(path, "a formula", why))
+            }
+        }
     };
     list.iter().enumerate().map(one).collect()
+}
+
+fn compare(query: &Reader<'_>) -> Result<Option<(u32, Unit)>, Error> {
+    const N_MAX: i64 = 10_000;
+    let Some(value) = query.get("compare") else { return Ok(None) };
+    let hint = r#"{"n":1,"unit":"week"}"#;
+    let from = Reader::new(value, "compare")?;
+    let n = from.integer("n", 1, N_MAX)?.ok_or_else(|| from.missing("n", hint))?;
+    let unit = from.choice("unit", &parts::units())?.ok_or_else(|| from.missing("unit", hint))?;
+    from.finish()?;
+    Ok(Some((n as u32, unit)))
 }

@@ -1,0 +1,127 @@
+//! One scan into cells.
+
+use super::super::groups::{RowGroups, value_sets};
+use super::super::table::{Key, Part, Table};
+use super::Segmentation;
+use super::measures::kind;
+use crate::operators::cell::CellKind;
+use rustc_hash::FxHashSet;
+use tallymark_model::Millis;
+use tallymark_query::{Batch, Prepared, QueryError};
+
+/// A pass over the events of some groups of one series, all of them as group 0, in cells of a kind of their own.
+pub(super) struct Only<'g> {
+    pub series: usize,
+    pub groups: &'g FxHashSet<u32>,
+    pub kind: CellKind,
+}
+
+/// Rows of a batch, and where they belong.
+struct Rows<'b> {
+    batch: &'b Batch,
+    groups: &'b RowGroups,
+    actors: &'b [u32],
+    slots: &'b [u32],
+}
+
+impl Segmentation<'_> {
+    /// Index of the cells of active actors, which have no groups.
+    pub(super) fn active_index(&self) -> usize {
+        self.query.series.len()
+    }
+
+    /// Fills the cells of all series. Also says whether any event was in several groups.
+    pub(super) fn pass(
+        &self,
+        prepared: &Prepared<'_>,
+        only: Option<&Only<'_>>,
+    ) -> Result<(Table, bool), QueryError> {
+        let mut kinds: Vec<CellKind> = self.query.series.iter().map(|s| kind(&s.measure)).collect();
+        if let Some(only) = only {
+            kinds[only.series] = only.kind;
+        }
+        kinds.push(CellKind::Actors);
+        let new = || (Part::new(kinds.clone(), self.bound.context.budget.reservation()), false);
+        let bucket = |t: Millis| self.frame.bucket(t);
+        let parts = prepared.run(self.bound.threads, new, |(part, overlap), mut batch| {
+            if let Some(newcomers) = self.newcomers.get() {
+                newcomers.keep(&mut batch, &bucket)?;
+            }
+            let groups = self.groups.of_batch(&batch)?;
+            *overlap |= groups.overlap();
+            let actors = self.actors.of(&batch)?;
+            let slots: Vec<u32> = batch.times.iter().map(|t| self.frame.slot(*t) as u32).collect();
+            let rows = Rows { batch: &batch, groups: &groups, actors: &actors, slots: &slots };
+            match only {
+                None => self.fill_all(part, &rows)?,
+                Some(only) => self.fill_only(part, &rows, only)?,
+            }
+            part.added(batch.len())
+        })?;
+        let overlap = parts.iter().any(|(_, o)| *o);
+        Ok((Table::of(parts.into_iter().map(|(p, _)| p).collect()), overlap))
+    }
+
+    fn fill_all(&self, part: &mut Part, rows: &Rows<'_>) -> Result<(), QueryError> {
+        for series in 0..self.query.series.len() {
+            let kind = kind(&self.query.series[series].measure);
+            match rows.groups.only() {
+                Some(group) => self.fill(part, rows, series, kind, |_, add| add(group))?,
+                None => self.fill(part, rows, series, kind, |row, add| {
+                    rows.groups.of(row).iter().for_each(|group| add(*group));
+                })?,
+            }
+        }
+        if self.scan.selectors.len() > self.active_index() {
+            self.fill(part, rows, self.active_index(), CellKind::Actors, |_, add| add(0))?;
+        }
+        Ok(())
+    }
+
+    fn fill_only(&self, part: &mut Part, rows: &Rows<'_>, only: &Only<'_>) -> Result<(), QueryError> {
+        let every = self.all_items();
+        self.fill(part, rows, only.series, only.kind, |row, add| {
+            let hits = rows.groups.of(row).iter().filter(|group| only.groups.contains(group));
+            hits.take(if every { usize::MAX } else { 1 }).for_each(|_| add(0));
+        })
+    }
+
+    /// Adds every row that a series counts to the groups that `groups` calls its second argument with.
+    fn fill(
+        &self,
+        part: &mut Part,
+        rows: &Rows<'_>,
+        series: usize,
+        kind: CellKind,
+        groups: impl Fn(usize, &mut dyn FnMut(u32)),
+    ) -> Result<(), QueryError> {
+        let batch = rows.batch;
+        let bit = 1u32 << series;
+        let each = |add: &mut dyn FnMut(usize, Key)| {
+            for (row, _) in batch.masks.iter().enumerate().filter(|(_, mask)| *mask & bit != 0) {
+                let slot = rows.slots[row] as usize;
+                groups(row, &mut |group| add(row, Key::new(series, group, slot)));
+            }
+        };
+        match (kind, self.columns.get(series).copied().flatten()) {
+            (CellKind::Sum | CellKind::Extremes | CellKind::Values | CellKind::SumPerActor, Some(column)) => {
+                let mut numbers = vec![f64::NAN; batch.len()];
+                let number = |v: tallymark_query::ValueRef<'_>| v.number().unwrap_or(f64::NAN);
+                batch.columns[column].each(number, |row, n| numbers[row] = n);
+                let number = |row: usize| Some(numbers[row]).filter(|n| !n.is_nan());
+                match kind {
+                    CellKind::SumPerActor => each(&mut |row, key| {
+                        part.cell(key).add_number_of(rows.actors[row], number(row));
+                    }),
+                    _ => each(&mut |row, key| part.cell(key).add_number(number(row))),
+                }
+            }
+            (CellKind::Distinct, Some(column)) => {
+                let values = value_sets(&batch.columns[column], &self.texts)?;
+                each(&mut |row, key| part.cell(key).add_values(values.of(row)));
+            }
+            _ => each(&mut |row, key| part.cell(key).add_actor(rows.actors[row])),
+        }
+        Ok(())
+    }
+}

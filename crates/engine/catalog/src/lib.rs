@@ -10,6 +10,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod accounts;
+mod cohorts;
 mod commit;
 mod definitions;
 mod error;
@@ -22,14 +23,15 @@ mod snapshot;
 pub mod sqlite;
 
 pub use accounts::{AuditEntry, NewUser, Session, SetupAnswer, User};
+pub use cohorts::{CohortKind, MembershipInfo, NewCohort, StoredCohort};
 pub use commit::{Advance, Commit, CommitAnswer, CommitRecord, LeftOut, Origin};
 pub use definitions::{Definition, DefinitionKind};
 pub use error::CatalogError;
 pub use jobs::{Job, JobKind, JobProgress, JobState, JobWish, NewJob};
 pub use lease::{Lease, LeaseAnswer, LeaseName};
 pub use ports::{
-    Accounts, Commits, Definitions, Feed, Garbage, Instance, Jobs, Leases, Rules, Settings, Snapshots,
-    Tombstones,
+    Accounts, Cohorts, Commits, Definitions, Feed, Garbage, Instance, Jobs, Leases, Rules, Settings,
+    Snapshots, Tombstones,
 };
 pub use rules::{ErasureDocument, RuleDocument};
 pub use settings::{

@@ -6,8 +6,9 @@
 use crate::{
     AuditEntry, Books, CatalogError, Commit, CommitAnswer, CommitRecord, CreatedKey, CreatedProject, Cursor,
     Definition, DefinitionKind, ErasureDocument, Job, JobKind, JobProgress, JobWish, KeyInfo, KeyKind, Lease,
-    LeaseAnswer, LeaseName, LedgerRow, Mask, NewJob, NewKey, NewProject, NewUser, Project, RestatedRow,
-    RuleDocument, SegmentMeta, Session, SetupAnswer, Snapshot, User, Verified,
+    LeaseAnswer, LeaseName, LedgerRow, Mask, MembershipInfo, NewCohort, NewJob, NewKey, NewProject, NewUser,
+    Project, RestatedRow, RuleDocument, SegmentMeta, Session, SetupAnswer, Snapshot, StoredCohort, User,
+    Verified,
 };
 use async_trait::async_trait;
 use serde_json::Value;
@@ -157,6 +158,37 @@ pub trait Rules: Send + Sync {
     async fn erasure_published(&self, id: u32) -> Result<(), CatalogError>;
     /// Notes that the last row was removed from files.
     async fn erasure_completed(&self, id: u32) -> Result<(), CatalogError>;
+}
+
+/// Cohorts that projects keep, and their members when they were last looked at.
+#[async_trait]
+pub trait Cohorts: Send + Sync {
+    /// Keeps a cohort.
+    async fn create_cohort(&self, new: NewCohort) -> Result<StoredCohort, CatalogError>;
+    /// All of a project, by name.
+    async fn cohorts(&self, project: ProjectId) -> Result<Vec<StoredCohort>, CatalogError>;
+    /// One of them.
+    async fn cohort(&self, project: ProjectId, id: i64) -> Result<Option<StoredCohort>, CatalogError>;
+    /// Changes name or definition; false if there is no such cohort.
+    async fn change_cohort(
+        &self,
+        project: ProjectId,
+        id: i64,
+        name: Option<&str>,
+        definition: Option<&Value>,
+        by: &str,
+    ) -> Result<bool, CatalogError>;
+    /// Forgets it; false if there is no such cohort.
+    async fn delete_cohort(&self, project: ProjectId, id: i64, by: &str) -> Result<bool, CatalogError>;
+    /// Stores who is in it; false if its definition has another version by now.
+    async fn set_members(
+        &self,
+        id: i64,
+        membership: &MembershipInfo,
+        members: &[u8],
+    ) -> Result<bool, CatalogError>;
+    /// What was stored, if it is of the current definition.
+    async fn members(&self, project: ProjectId, id: i64) -> Result<Option<Vec<u8>>, CatalogError>;
 }
 
 /// Virtual events, custom properties, lookup tables, renames.

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod audit;
+mod cohorts;
 mod commit;
 mod copies;
 mod definitions;

@@ -15,10 +15,11 @@
 
 use super::SqliteCatalog;
 use crate::{
-    Accounts, AuditEntry, Books, CatalogError, CommitRecord, CreatedKey, CreatedProject, Cursor, Definition,
-    DefinitionKind, Definitions, ErasureDocument, Feed, Instance, Job, JobKind, JobProgress, JobState,
-    JobWish, Jobs, KeyInfo, KeyKind, LedgerRow, NewJob, NewKey, NewProject, NewUser, Project, RestatedRow,
-    RuleDocument, Rules, Session, Settings, SetupAnswer, Snapshot, Snapshots, Tombstones, User, Verified,
+    Accounts, AuditEntry, Books, CatalogError, Cohorts, CommitRecord, CreatedKey, CreatedProject, Cursor,
+    Definition, DefinitionKind, Definitions, ErasureDocument, Feed, Instance, Job, JobKind, JobProgress,
+    JobState, JobWish, Jobs, KeyInfo, KeyKind, LedgerRow, MembershipInfo, NewCohort, NewJob, NewKey,
+    NewProject, NewUser, Project, RestatedRow, RuleDocument, Rules, Session, Settings, SetupAnswer, Snapshot,
+    Snapshots, StoredCohort, Tombstones, User, Verified,
 };
 use async_trait::async_trait;
 use serde_json::Value;
@@ -244,6 +245,38 @@ impl Tombstones for WebCatalog {
     }
     async fn deleted_projects(&self) -> Answer<Vec<(Project, Millis)>> {
         self.0.deleted_projects().await
+    }
+}
+
+#[async_trait]
+impl Cohorts for WebCatalog {
+    async fn create_cohort(&self, new: NewCohort) -> Answer<StoredCohort> {
+        self.0.create_cohort(new).await
+    }
+    async fn cohorts(&self, project: ProjectId) -> Answer<Vec<StoredCohort>> {
+        self.0.cohorts(project).await
+    }
+    async fn cohort(&self, project: ProjectId, id: i64) -> Answer<Option<StoredCohort>> {
+        self.0.cohort(project, id).await
+    }
+    async fn change_cohort(
+        &self,
+        project: ProjectId,
+        id: i64,
+        name: Option<&str>,
+        definition: Option<&Value>,
+        by: &str,
+    ) -> Answer<bool> {
+        self.0.change_cohort(project, id, name, definition, by).await
+    }
+    async fn delete_cohort(&self, project: ProjectId, id: i64, by: &str) -> Answer<bool> {
+        self.0.delete_cohort(project, id, by).await
+    }
+    async fn set_members(&self, id: i64, membership: &MembershipInfo, members: &[u8]) -> Answer<bool> {
+        self.0.set_members(id, membership, members).await
+    }
+    async fn members(&self, project: ProjectId, id: i64) -> Answer<Option<Vec<u8>>> {
+        self.0.members(project, id).await
     }
 }
 

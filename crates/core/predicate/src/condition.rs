@@ -50,8 +50,14 @@ impl Condition {
         Parser::default().condition(value, at, 0)
     }
 
-    /// Prepares it for evaluation. Fails on invalid patterns and on what is not supported yet.
+    /// Prepares it for evaluation. Fails on invalid patterns, and on questions of membership: whoever decides
+    /// about single records knows no cohorts.
     pub fn compile(&self) -> Result<Expr, PredicateError> {
-        Expr::compile(self)
+        Expr::compile(self, false)
+    }
+
+    /// The same for queries, which may ask who belongs to a cohort.
+    pub fn compile_for_query(&self) -> Result<Expr, PredicateError> {
+        Expr::compile(self, true)
     }
 }

@@ -8,6 +8,7 @@ use crate::operator::Operator;
 use crate::pattern;
 use crate::property::{Lookup, PropertyRef, lookup_path};
 use crate::{is_none, number_of};
+use std::sync::Arc;
 use tallymark_model::{Value, canonical_text};
 
 /// A compiled condition. The tree is public so that an engine can evaluate it over columns.
@@ -21,6 +22,21 @@ pub enum Expr {
     Not(Box<Expr>),
     /// A test of one property.
     Leaf(Leaf),
+    /// Whether the person belongs to a cohort; only in conditions of queries.
+    Cohort(Arc<CohortLeaf>),
+}
+
+/// A question of membership. What the cohort means and who is in it is the caller's to know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CohortLeaf {
+    /// Canonical text of `cohort`: the same for the same cohort.
+    pub key: String,
+    /// An id or a definition.
+    pub cohort: Value,
+    /// As of each event instead of at query time.
+    pub at_event_time: bool,
+    /// Where it stands in the JSON.
+    pub path: String,
 }
 
 /// A test of one property.
@@ -32,13 +48,31 @@ pub struct Leaf {
     pub matcher: Matcher,
 }
 
+impl Leaf {
+    /// A test whether the canonical text of a property is one of these.
+    pub fn is_any(property: PropertyRef, texts: impl IntoIterator<Item = String>) -> Leaf {
+        let test = Test::Is { texts: texts.into_iter().collect(), none: false };
+        Leaf { property, matcher: Matcher { negated: false, test } }
+    }
+}
+
 impl Expr {
-    pub(crate) fn compile(condition: &Condition) -> Result<Expr, PredicateError> {
-        let each = |list: &Vec<Condition>| list.iter().map(Expr::compile).collect::<Result<_, _>>();
+    /// `cohorts`: whether membership may be asked for.
+    pub(crate) fn compile(condition: &Condition, cohorts: bool) -> Result<Expr, PredicateError> {
+        let each =
+            |list: &Vec<Condition>| list.iter().map(|c| Expr::compile(c, cohorts)).collect::<Result<_, _>>();
         match condition {
             Condition::All(list) => Ok(Expr::All(each(list)?)),
             Condition::Any(list) => Ok(Expr::Any(each(list)?)),
-            Condition::Not(inner) => Ok(Expr::Not(Box::new(Expr::compile(inner)?))),
+            Condition::Not(inner) => Ok(Expr::Not(Box::new(Expr::compile(inner, cohorts)?))),
+            Condition::Cohort { cohort, at_event_time, path } if cohorts => {
+                Ok(Expr::Cohort(Arc::new(CohortLeaf {
+                    key: canonical_text(cohort),
+                    cohort: cohort.clone(),
+                    at_event_time: *at_event_time,
+                    path: path.clone(),
+                })))
+            }
             Condition::Cohort { path, .. } => {
                 Err(PredicateError::new(path, ErrorKind::Unsupported { feature: "cohort conditions" }))
             }
@@ -55,6 +89,7 @@ impl Expr {
             Expr::Any(list) => list.iter().any(|e| e.matches(row)),
             Expr::Not(inner) => !inner.matches(row),
             Expr::Leaf(leaf) => leaf.matcher.eval(lookup_path(row, &leaf.property).as_deref()),
+            Expr::Cohort(leaf) => row.is_member(leaf),
         }
     }
 
@@ -73,6 +108,17 @@ impl Expr {
             Expr::All(list) | Expr::Any(list) => list.iter().for_each(|e| e.leaves(visit)),
             Expr::Not(inner) => inner.leaves(visit),
             Expr::Leaf(leaf) => visit(leaf),
+            Expr::Cohort(_) => {}
+        }
+    }
+
+    /// Calls `visit` with every question of membership, from left to right.
+    pub fn cohorts<'a>(&'a self, visit: &mut impl FnMut(&'a Arc<CohortLeaf>)) {
+        match self {
+            Expr::All(list) | Expr::Any(list) => list.iter().for_each(|e| e.cohorts(visit)),
+            Expr::Not(inner) => inner.cohorts(visit),
+            Expr::Leaf(_) => {}
+            Expr::Cohort(leaf) => visit(leaf),
         }
     }
 }

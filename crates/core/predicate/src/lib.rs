@@ -7,7 +7,7 @@
 //! Guarantees: a negative operator is the exact complement of its positive one; the typed evaluators agree with
 //! the evaluator over JSON values; every error names the place in the JSON and the remedy; depth and size are
 //! bounded before anything is built.
-//! Deliberately not here: where values come from ([`Lookup`] is the caller's), Arrow, cohort membership.
+//! Deliberately not here: where values come from and who is in a cohort ([`Lookup`] is the caller's), Arrow.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
@@ -23,7 +23,7 @@ mod property;
 
 pub use condition::{Condition, MAX_DEPTH, MAX_NODES};
 pub use error::{ErrorKind, PredicateError};
-pub use expr::{Expr, Leaf};
+pub use expr::{CohortLeaf, Expr, Leaf};
 pub use matcher::Matcher;
 pub use number::instant_of;
 pub use operator::Operator;

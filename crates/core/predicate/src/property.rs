@@ -1,5 +1,6 @@
 //! Which property is meant, and how to find its value.
 
+use crate::expr::CohortLeaf;
 use std::borrow::Cow;
 use std::fmt;
 use tallymark_model::Value;
@@ -18,6 +19,12 @@ pub enum Scope {
     Group(String),
     /// On that group, the latest value.
     GroupLatest(String),
+    /// The name the event was sent with. Not written in queries: what virtual events expand to reads it.
+    Name,
+    /// Computed from the event: the custom property of this name.
+    Custom,
+    /// A column of this lookup table, in the row that the event's key leads to.
+    Lookup(String),
 }
 
 impl Scope {
@@ -27,11 +34,13 @@ impl Scope {
             "event" => Some(Scope::Event),
             "user" => Some(Scope::User),
             "person" => Some(Scope::Person),
+            "custom" => Some(Scope::Custom),
             _ => {
                 let (scope, kind) = name.split_once(':').filter(|(_, kind)| !kind.is_empty())?;
                 match scope {
                     "group" => Some(Scope::Group(kind.to_owned())),
                     "group_latest" => Some(Scope::GroupLatest(kind.to_owned())),
+                    "lookup" => Some(Scope::Lookup(kind.to_owned())),
                     _ => None,
                 }
             }
@@ -47,6 +56,9 @@ impl fmt::Display for Scope {
             Scope::Person => f.write_str("person"),
             Scope::Group(kind) => write!(f, "group:{kind}"),
             Scope::GroupLatest(kind) => write!(f, "group_latest:{kind}"),
+            Scope::Name => f.write_str("name"),
+            Scope::Custom => f.write_str("custom"),
+            Scope::Lookup(table) => write!(f, "lookup:{table}"),
         }
     }
 }
@@ -64,6 +76,11 @@ pub struct PropertyRef {
 pub trait Lookup {
     /// The value under exactly this key; none if there is none.
     fn get(&self, scope: &Scope, key: &str) -> Option<Cow<'_, Value>>;
+
+    /// Whether the row's person belongs to a cohort. Rows that know no persons belong to none.
+    fn is_member(&self, _cohort: &CohortLeaf) -> bool {
+        false
+    }
 }
 
 impl Lookup for tallymark_model::Properties {

@@ -400,7 +400,7 @@ impl Runner {
     ) -> Result<JobWish, ProcessorError> {
         let left = running.task.left();
         let open: u64 = left.by_shard.values().sum();
-        running.drain.note(Instant::now(), left.by_shard);
+        running.drain.note(Instant::now(), open);
         running.said = Some(Instant::now());
         let eta = running.drain.remaining().and_then(|d| i64::try_from(d.as_millis()).ok());
         let progress = JobProgress {

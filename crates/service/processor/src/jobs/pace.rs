@@ -124,46 +124,43 @@ impl Lag {
     }
 }
 
-/// How fast a backlog shrinks, per shard, over the last while.
+/// How fast the work that is left shrinks, over the last while.
 #[derive(Debug, Default)]
 pub(crate) struct Drain {
-    seen: VecDeque<(Instant, BTreeMap<Shard, u64>)>,
+    began: Option<Instant>,
+    seen: VecDeque<(Instant, u64)>,
 }
 
 impl Drain {
-    /// The rate is measured over this long.
-    const WINDOW: Duration = Duration::from_secs(60);
+    /// The rate is measured over half of the time since the job began: a job starts with small chunks, and what it does
+    /// in its first moments says little. But over at least this…
+    const WINDOW_MIN: Duration = Duration::from_secs(2);
+    /// … and at most this.
+    const WINDOW_MAX: Duration = Duration::from_secs(60);
 
-    /// Notes what is left.
-    pub(crate) fn note(&mut self, now: Instant, left: BTreeMap<Shard, u64>) {
+    /// Notes what is left, over all shards.
+    pub(crate) fn note(&mut self, now: Instant, left: u64) {
+        let began = *self.began.get_or_insert(now);
+        let window = ((now - began) / 2).clamp(Self::WINDOW_MIN, Self::WINDOW_MAX);
         self.seen.push_back((now, left));
-        while self.seen.len() > 2 && self.seen.get(1).is_some_and(|(at, _)| now - *at > Self::WINDOW) {
+        // One observation at or before the window's start stays, so that the window is covered.
+        while self.seen.len() > 2 && self.seen.get(1).is_some_and(|(at, _)| now - *at >= window) {
             self.seen.pop_front();
         }
     }
 
     /// Records per second over all shards.
     pub(crate) fn rate(&self) -> Option<f64> {
-        let (from, to) = (self.seen.front()?, self.seen.back()?);
-        let seconds = (to.0 - from.0).as_secs_f64();
-        let (before, after): (u64, u64) = (from.1.values().sum(), to.1.values().sum());
+        let ((from, before), (to, after)) = (self.seen.front()?, self.seen.back()?);
+        let seconds = (*to - *from).as_secs_f64();
         (seconds > 0.0 && before > after).then(|| (before - after) as f64 / seconds)
     }
 
-    /// Until the worst shard is done, at the measured rates. A shard whose turn has not come counts with the whole
-    /// rate after all others.
+    /// Until everything is done, at the measured rate. One worker does all shards of a job, chunk by chunk, so no shard
+    /// has a rate of its own: the one that is behind gets the whole rate when the others are done.
     pub(crate) fn remaining(&self) -> Option<Duration> {
-        let (from, to) = (self.seen.front()?, self.seen.back()?);
-        let seconds = (to.0 - from.0).as_secs_f64();
-        let rate = self.rate()?;
-        let mut worst = to.1.values().sum::<u64>() as f64 / rate;
-        for (shard, left) in &to.1 {
-            let done = from.1.get(shard).copied().unwrap_or(*left).saturating_sub(*left);
-            if done > 0 {
-                worst = worst.max(*left as f64 * seconds / done as f64);
-            }
-        }
-        Duration::try_from_secs_f64(worst).ok()
+        let left = self.seen.back()?.1;
+        Duration::try_from_secs_f64(left as f64 / self.rate()?).ok()
     }
 }
 
@@ -211,16 +208,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_worst_shard_says_when_it_ends() {
+    async fn what_is_left_ends_at_the_rate_of_lately() {
         let mut drain = Drain::default();
-        let start = Instant::now();
-        let left = |a, b| BTreeMap::from([(shard(0), a), (shard(1), b)]);
-        drain.note(start, left(1_000, 1_000));
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        drain.note(start, 2_000);
         assert_eq!(drain.remaining(), None);
-        drain.note(start + Duration::from_secs(10), left(500, 900));
+        drain.note(start + 10 * second, 1_400);
         assert_eq!(drain.rate(), Some(60.0));
-        assert_eq!(drain.remaining(), Some(Duration::from_secs(90)), "the second shard does 10 a second");
-        drain.note(start + Duration::from_secs(20), left(0, 0));
+        // Faster since: the slow start is forgotten, as far as half of the time is longer ago.
+        for n in 11..=20 {
+            drain.note(start + n * second, 1_400 - (n as u64 - 10) * 100);
+        }
+        assert_eq!(drain.rate(), Some(100.0));
+        assert_eq!(drain.remaining(), Some(4 * second));
+        drain.note(start + 24 * second, 0);
         assert_eq!(drain.remaining(), Some(Duration::ZERO));
     }
 }

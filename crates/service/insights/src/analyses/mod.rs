@@ -48,7 +48,7 @@ pub(crate) trait Analysis {
 pub(crate) fn bind<'a>(query: &'a Query, bound: &'a Bound<'a>) -> Result<Box<dyn Analysis + 'a>, Error> {
     Ok(match query {
         Query::Segmentation(q) => Box::new(segmentation::Segmentation::new(q, bound)?),
-        Query::Funnel(q) => Box::new(funnel::Funnel::new(q, bound)),
+        Query::Funnel(q) => Box::new(funnel::Funnel::new(q, bound)?),
         Query::Retention(q) => Box::new(retention::Retention::new(q, bound)?),
         Query::Lifecycle(q) => Box::new(lifecycle::Lifecycle::new(q, bound)?),
         Query::Stickiness(q) => Box::new(stickiness::Stickiness::new(q, bound)?),

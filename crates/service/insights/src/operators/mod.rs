@@ -1,6 +1,7 @@
 //! The physical operators: plain functions over arrays, without I/O and without knowledge of queries.
 
 pub(crate) mod attempt;
+pub(crate) mod attempts;
 pub(crate) mod cell;
 pub(crate) mod idset;
 pub(crate) mod returns;

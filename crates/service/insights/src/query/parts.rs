@@ -355,7 +355,7 @@ pub(crate) fn limit(query: &Reader<'_>) -> Result<usize, Error> {
     Ok(query.integer("limit", 1, MAX)?.unwrap_or(DEFAULT) as usize)
 }
 
-fn bins(from: &Reader<'_>) -> Result<Option<Vec<f64>>, Error> {
+pub(crate) fn bins(from: &Reader<'_>) -> Result<Option<Vec<f64>>, Error> {
     const BINS_MAX: usize = 1000;
     let hint = "ascending numbers such as [0, 10, 100]";
     let Some(list) = from.list("bins")? else { return Ok(None) };

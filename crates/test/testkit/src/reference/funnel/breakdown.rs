@@ -26,8 +26,9 @@ pub fn groups(
     let mut labelled: Vec<(BTreeSet<Label>, (usize, Attempt))> = Vec::new();
     if filters {
         for label in values(prepared, rules, units, &dimensions, &at)? {
+            let units = units_with(prepared, rules, units, &dimensions, &at, &label)?;
             let rules = restricted(prepared, rules, &dimensions, &at, &label)?;
-            by_label.insert(label, counted(prepared, &rules, units));
+            by_label.insert(label, counted(prepared, &rules, &units));
         }
         by_label.retain(|_, counted| !counted.is_empty());
     } else {
@@ -154,6 +155,30 @@ fn values(
     Ok(all)
 }
 
+/// The units that have a funnel for this value.
+fn units_with(
+    prepared: &Prepared,
+    rules: &Rules,
+    units: &Units,
+    dimensions: &[Value],
+    at: &str,
+    label: &Label,
+) -> Result<Units, String> {
+    let mut kept = Vec::new();
+    for pairs in units {
+        let mut with = BTreeMap::new();
+        for (value, stream) in pairs {
+            for event in values_seen(prepared, rules, stream, at) {
+                if of_event(prepared, dimensions, event)?.contains(label) {
+                    with.insert(value.clone(), stream.clone());
+                }
+            }
+        }
+        kept.push(with);
+    }
+    Ok(kept)
+}
+
 /// The events of a unit whose values it has funnels for.
 fn values_seen(prepared: &Prepared, rules: &Rules, stream: &[usize], at: &str) -> Vec<usize> {
     let time = |i: usize| prepared.events[i].event.time;
@@ -179,23 +204,25 @@ fn pooled(
     at: &str,
     rest: &BTreeSet<Label>,
 ) -> Result<Counted, String> {
+    // Per value of the rest: its rules, and the units that have a funnel for it.
     let mut funnels = Vec::new();
     for label in rest {
-        funnels.push(restricted(prepared, rules, dimensions, at, label)?);
+        let rules_of = restricted(prepared, rules, dimensions, at, label)?;
+        funnels.push((rules_of, units_with(prepared, rules, units, dimensions, at, label)?));
     }
     let mut all = Vec::new();
-    for pairs in units {
-        let mut parts: Vec<BTreeMap<Label, Vec<usize>>> = Vec::new();
-        if rules.hold_actor {
-            parts.push(pairs.clone());
-        } else {
-            parts.extend(
-                pairs.iter().map(|(value, stream)| BTreeMap::from([(value.clone(), stream.clone())])),
-            );
-        }
-        for unit in parts {
-            let alternatives: Vec<Counted> =
-                funnels.iter().map(|rules| of_actor(prepared, rules, &unit)).collect();
+    for (actor, pairs) in units.iter().enumerate() {
+        // A unit is the actor, or one of its pairs.
+        let groups: Vec<Vec<&Label>> = match rules.hold_actor {
+            true => vec![pairs.keys().collect()],
+            false => pairs.keys().map(|value| vec![value]).collect(),
+        };
+        for group in groups {
+            let of = |(rules, units): &(Rules, Units)| {
+                let own = units[actor].iter().filter(|(value, _)| group.contains(value));
+                of_actor(prepared, rules, &own.map(|(v, s)| (v.clone(), s.clone())).collect())
+            };
+            let alternatives: Vec<Counted> = funnels.iter().map(of).collect();
             all.extend(if rules.totals {
                 alternatives.concat()
             } else {

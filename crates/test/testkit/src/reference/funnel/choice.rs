@@ -117,10 +117,11 @@ fn totals(prepared: &Prepared, rules: &Rules, stream: &[usize], entries: &[usize
         });
         if over && !taken.contains(entry) {
             let attempt = one(prepared, rules, stream, &taken, *entry);
-            taken.extend(attempt.steps.iter().flatten());
-            attempts.push(attempt);
+            if attempt.depth > 0 {
+                taken.extend(attempt.steps.iter().flatten());
+                attempts.push(attempt);
+            }
         }
     }
-    attempts.retain(|a| a.depth > 0);
     attempts
 }

@@ -4,6 +4,10 @@
 //! calendar offsets count interval boundaries, rolling offsets count elapsed units from each start.
 //! Deliberately not here: how events are found, cohort tables, cell states (`retention`).
 
+mod cells;
+
+pub(crate) use cells::{Cell, CellRules, Outcomes};
+
 use tallymark_model::Millis;
 
 /// How offsets are counted.

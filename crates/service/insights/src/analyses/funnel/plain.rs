@@ -1,98 +1,76 @@
-//! Funnels in `this_order` (chapter 3): each actor's best attempt, counted and timed.
+//! Funnels in `this_order` without further options: each actor's best attempt, counted and timed.
 
-use super::Analysis;
-use super::actors::Actors;
-use super::gather::{Placed, Plain, Record, by_actor, scatter};
-use super::groups::{Groups, OTHER};
-use super::segmentation::breakdown_value;
-use super::sets::Sets;
+use super::tally::Tally;
+use super::{label_value, other, row};
 use crate::Error;
-use crate::operators::attempt::{Attempt, Hit, Rules, Workspace, choose};
-use crate::operators::cell::percentile;
+use crate::analyses::actors::Actors;
+use crate::analyses::gather::{Placed, Plain as Unplaced, Record, Scattered, by_actor, scatter};
+use crate::analyses::groups::Groups;
+use crate::analyses::sets::Sets;
+use crate::operators::attempt::{Hit, Rules, Workspace, choose};
 use crate::plan::Bound;
-use crate::query::{BreakdownSpec, FunnelQuery, NamesSpec};
+use crate::query::{BreakdownSpec, FunnelQuery, NamesSpec, SegmentScope};
 use rustc_hash::{FxHashMap, FxHashSet};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::collections::hash_map::Entry;
 use tallymark_model::Millis;
-use tallymark_query::{Buckets, Reservation, Scan, json_number};
-
-/// One time of a step, with a vector's spare room and the copy that is sorted.
-const TIME_BYTES: u64 = 24;
+use tallymark_query::{Reservation, Scan};
 
 /// What a query becomes when it meets a snapshot.
-pub(crate) struct Funnel<'a> {
+pub(super) struct Plain<'a> {
     query: &'a FunnelQuery,
     bound: &'a Bound<'a>,
-    scan: Scan,
+    pub scan: Scan,
     actors: Actors,
     groups: Groups<'a>,
-}
-
-/// Counted and timed attempts.
-#[derive(Debug, Clone, Default)]
-struct Summary {
-    counts: Vec<u64>,
-    /// Per step from the second: ms since the step before.
-    times: Vec<Vec<Millis>>,
-    /// Of completed attempts: ms from the first step to the last.
-    totals: Vec<Millis>,
 }
 
 /// One thread's attempts, by set of groups.
 struct Part {
     workspace: Workspace,
     hits: Vec<Hit>,
-    by_set: FxHashMap<u32, Summary>,
+    by_set: FxHashMap<u32, Tally>,
     held: Reservation,
 }
 
-impl Analysis for Funnel<'_> {
-    fn scans(&self) -> Vec<&Scan> {
-        vec![&self.scan]
-    }
-    fn buckets(&self) -> Result<Buckets, Error> {
-        self.bound.buckets(None)
-    }
-    fn run(&self) -> Result<Map<String, Value>, Error> {
-        self.answer()
-    }
-}
-
-impl<'a> Funnel<'a> {
+impl<'a> Plain<'a> {
     /// Prepares the scan.
-    pub fn new(query: &'a FunnelQuery, bound: &'a Bound<'a>) -> Funnel<'a> {
+    pub fn new(query: &'a FunnelQuery, bound: &'a Bound<'a>) -> Plain<'a> {
         let actors = Actors::new(&query.common.count_by, bound.context);
         let segment = query.common.segment.as_ref();
-        // The segment holds for step 1 only.
-        let selectors =
-            query.steps.iter().enumerate().map(|(i, s)| bound.selector(s, segment.filter(|_| i == 0)));
+        // The segment holds for step 1 only, unless asked for otherwise.
+        let everywhere = query.common.segment_scope == SegmentScope::All;
+        let selectors = query
+            .steps
+            .iter()
+            .enumerate()
+            .map(|(i, s)| bound.selector(&s.selector, segment.filter(|_| i == 0 || everywhere)));
         let early = query.tolerance * (query.steps.len() as Millis - 1);
         let (from, to) = match query.confine {
             true => bound.range,
             false => (bound.range.0 - early, bound.range.1.saturating_add(query.window)),
         };
         let mut scan = bound.scan(selectors.collect(), from, to, &query.common.count_by);
-        let dimensions: &[BreakdownSpec] = query.breakdown.as_slice();
+        let dimensions: &'a [BreakdownSpec] = &query.breakdown;
         let groups = Groups::new(dimensions, scan.columns.len(), bound.context);
         scan.columns.extend(dimensions.iter().map(|d| d.property.clone()));
         scan.order = !dimensions.is_empty() || overlapping(query);
-        Funnel { query, bound, scan, actors, groups }
+        Plain { query, bound, scan, actors, groups }
     }
 
-    fn answer(&self) -> Result<Map<String, Value>, Error> {
+    pub fn answer(&self) -> Result<Map<String, Value>, Error> {
         let sets = Sets::new(self.bound.context.budget.reservation());
-        let mut by_set: FxHashMap<u32, Summary> = FxHashMap::default();
+        let mut by_set: FxHashMap<u32, Tally> = FxHashMap::default();
         let parts =
-            if self.scan.order { self.attempts::<Placed>(&sets)? } else { self.attempts::<Plain>(&sets)? };
+            if self.scan.order { self.attempts::<Placed>(&sets)? } else { self.attempts::<Unplaced>(&sets)? };
         for (set, summary) in parts.into_iter().flat_map(|p| p.by_set) {
             by_set.entry(set).or_insert_with(|| self.empty()).merge(&summary);
         }
         let mut answer = Map::new();
-        if self.query.breakdown.is_none() {
+        if self.query.breakdown.is_empty() {
             let mut all = self.empty();
             by_set.values().for_each(|s| all.merge(s));
-            all.write(&mut answer);
+            all.write(self.query, &mut answer);
             return Ok(answer);
         }
         answer.insert("groups".to_owned(), Value::Array(self.grouped(&by_set, &sets.list())));
@@ -110,11 +88,11 @@ impl<'a> Funnel<'a> {
         let (from, to) = self.bound.range;
         let context = self.bound.context;
         let prepared = self.scan.prepare(self.bound.snapshot, context)?;
-        let collect = |scattered: &mut super::gather::Scattered<R>, batch: &tallymark_query::Batch| {
+        let collect = |scattered: &mut Scattered<R>, batch: &tallymark_query::Batch| {
             let actors = self.actors.of(batch)?;
-            let groups = match self.query.breakdown {
-                Some(_) => Some(self.groups.of_batch(batch)?),
-                None => None,
+            let groups = match self.query.breakdown.is_empty() {
+                false => Some(self.groups.of_batch(batch)?),
+                true => None,
             };
             let numbers = match &groups {
                 Some(groups) => groups.numbered(sets)?,
@@ -146,12 +124,12 @@ impl<'a> Funnel<'a> {
                 let summary = match part.by_set.entry(set) {
                     Entry::Occupied(known) => known.into_mut(),
                     Entry::Vacant(free) => {
-                        part.held.grow(256 + 32 * rules.steps as u64)?;
+                        part.held.grow(Tally::bytes(self.query, 0))?;
                         free.insert(self.empty())
                     }
                 };
-                part.held.grow(TIME_BYTES * attempt.depth as u64)?;
-                summary.add(&attempt);
+                let bytes = summary.add_plain(&attempt);
+                part.held.grow(bytes)?;
             }
             Ok(())
         };
@@ -159,7 +137,7 @@ impl<'a> Funnel<'a> {
     }
 
     /// Rows by group: ranked by entries, the rest pooled.
-    fn grouped(&self, by_set: &FxHashMap<u32, Summary>, sets: &[Vec<u32>]) -> Vec<Value> {
+    fn grouped(&self, by_set: &FxHashMap<u32, Tally>, sets: &[Vec<u32>]) -> Vec<Value> {
         let labels = self.groups.labels();
         let mut by_group: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
         for set in by_set.keys() {
@@ -172,25 +150,25 @@ impl<'a> Funnel<'a> {
             sets.for_each(|set| all.merge(&by_set[&set]));
             all
         };
-        let mut ranked: Vec<(u32, Summary)> =
+        let mut ranked: Vec<(u32, Tally)> =
             by_group.iter().map(|(group, sets)| (*group, sum(&mut sets.iter().copied()))).collect();
         let label = |group: &u32| labels.get(group);
+        let value = |group: &u32| label(group).map_or(Value::Null, |texts| label_value(texts));
         ranked.sort_by(|a, b| b.1.counts[0].cmp(&a.1.counts[0]).then_with(|| label(&a.0).cmp(&label(&b.0))));
         let rest = ranked.split_off(ranked.len().min(self.query.limit));
         let mut rows: Vec<Value> =
-            ranked.into_iter().map(|(group, summary)| summary.row(breakdown_value(label(&group)))).collect();
+            ranked.into_iter().map(|(group, tally)| row(self.query, value(&group), tally)).collect();
         if !rest.is_empty() && self.query.other {
             // An actor that is in several groups of the rest counts once.
             let of_rest: FxHashSet<u32> =
                 rest.iter().flat_map(|(group, _)| by_group[group].iter().copied()).collect();
-            rows.push(sum(&mut of_rest.into_iter()).row(json!(OTHER)));
+            rows.push(row(self.query, other(), sum(&mut of_rest.into_iter())));
         }
         rows
     }
 
-    fn empty(&self) -> Summary {
-        let steps = self.query.steps.len();
-        Summary { counts: vec![0; steps], times: vec![Vec::new(); steps - 1], totals: Vec::new() }
+    fn empty(&self) -> Tally {
+        Tally::empty(self.query, 0)
     }
 }
 
@@ -201,50 +179,7 @@ fn overlapping(query: &FunnelQuery) -> bool {
         _ => false,
     };
     let pairs = (0..query.steps.len()).flat_map(|i| (0..i).map(move |j| (i, j)));
-    pairs.into_iter().any(|(i, j)| !disjoint(&query.steps[i].names, &query.steps[j].names))
-}
-
-impl Summary {
-    fn add(&mut self, attempt: &Attempt) {
-        let steps = self.counts.len();
-        self.counts[..attempt.depth].iter_mut().for_each(|c| *c += 1);
-        for step in 1..attempt.depth {
-            self.times[step - 1].push((attempt.times[step] - attempt.times[step - 1]).max(0));
-        }
-        if attempt.depth == steps {
-            self.totals.push((attempt.times[steps - 1] - attempt.times[0]).max(0));
-        }
-    }
-
-    fn merge(&mut self, other: &Summary) {
-        self.counts.iter_mut().zip(&other.counts).for_each(|(a, b)| *a += b);
-        self.times.iter_mut().zip(&other.times).for_each(|(a, b)| a.extend_from_slice(b));
-        self.totals.extend_from_slice(&other.totals);
-    }
-
-    fn row(self, breakdown: Value) -> Value {
-        let mut row = Map::new();
-        row.insert("breakdown".to_owned(), breakdown);
-        self.write(&mut row);
-        Value::Object(row)
-    }
-
-    fn write(self, row: &mut Map<String, Value>) {
-        let mut step_times = vec![Value::Null];
-        step_times.extend(self.times.into_iter().map(times));
-        row.insert("counts".to_owned(), json!(self.counts));
-        row.insert("step_times".to_owned(), Value::Array(step_times));
-        row.insert("total_time".to_owned(), times(self.totals));
-    }
-}
-
-/// Mean and median in seconds; null of nobody.
-fn times(times_ms: Vec<Millis>) -> Value {
-    let number = |n: Option<f64>| n.map_or(Value::Null, |ms| json_number(ms / 1000.0));
-    let sum: i128 = times_ms.iter().map(|t| i128::from(*t)).sum();
-    let mean = (!times_ms.is_empty()).then(|| sum as f64 / times_ms.len() as f64);
-    let mut values: Vec<f64> = times_ms.into_iter().map(|t| t as f64).collect();
-    json!({"avg_s": number(mean), "median_s": number(percentile(&mut values, 50.0))})
+    pairs.into_iter().any(|(i, j)| !disjoint(&query.steps[i].selector.names, &query.steps[j].selector.names))
 }
 
 /// What a funnel needs of a record.
@@ -254,9 +189,9 @@ trait FunnelRecord: Record {
     fn set(&self) -> u32;
 }
 
-impl FunnelRecord for Plain {
-    fn of(batch: &tallymark_query::Batch, row: usize, actor: u32, mask: u32, _: u32) -> Plain {
-        Plain { actor, mask, time: batch.times[row] }
+impl FunnelRecord for Unplaced {
+    fn of(batch: &tallymark_query::Batch, row: usize, actor: u32, mask: u32, _: u32) -> Unplaced {
+        Unplaced { actor, mask, time: batch.times[row] }
     }
     fn hit(&self) -> Hit {
         Hit { time: self.time, mask: self.mask }

@@ -94,7 +94,7 @@ impl ProcessorConfig {
             read_records: small.map_or(5_000, |records| (records / 4).max(1)),
             read_bytes: 4 << 20,
             bulk_floor_records: 2_000,
-            job_records_max: 25_000,
+            job_records_max: small.unwrap_or(25_000),
             job_bytes_max: 16 << 20,
             job_chunk_time: Duration::from_millis(700),
             job_share_percent: 75,
@@ -123,8 +123,8 @@ impl ProcessorConfig {
     }
 }
 
-/// Tests only: `TALLYMARK_TEST_GROUP` makes groups this small, so that a story told in minutes has as many commits as
-/// one of hours.
+/// Tests only: `TALLYMARK_TEST_GROUP` makes groups and the chunks of jobs this small, so that a story told in minutes has
+/// as many commits as one of hours.
 fn test_group() -> Option<usize> {
     std::env::var("TALLYMARK_TEST_GROUP").ok()?.parse().ok().filter(|records| *records > 0)
 }

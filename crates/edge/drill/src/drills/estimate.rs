@@ -34,7 +34,7 @@ const HANG_S: f64 = 62.0;
 const OVER_MS: i64 = 30_000;
 const DRAIN_LIMIT: Duration = Duration::from_secs(300);
 const SLOT: Duration = Duration::from_millis(400);
-const BREATH: Duration = Duration::from_millis(3);
+const BREATH: Duration = Duration::from_millis(20);
 
 async fn run(stage: &mut Stage) -> Result<(), DrillError> {
     let record = Record::default();

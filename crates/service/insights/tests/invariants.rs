@@ -1,6 +1,8 @@
 //! The invariants of chapter 14 that apply, on the engine itself.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "invariants/person_charts.rs"]
+mod person_charts;
 mod support;
 
 use proptest::prelude::*;

@@ -2,7 +2,7 @@
 
 use crate::query::CountBy;
 use std::borrow::Cow;
-use tallymark_query::{Batch, Context, Interner, QueryError};
+use tallymark_query::{Batch, Context, Interner, QueryError, ValueColumn};
 
 /// Actors of batches as dense numbers; 0 = nobody.
 pub(crate) enum Actors {
@@ -24,19 +24,24 @@ impl Actors {
     /// The actors of the rows.
     pub fn of<'b>(&self, batch: &'b Batch) -> Result<Cow<'b, [u32]>, QueryError> {
         let Actors::ByText(texts) = self else { return Ok(Cow::Borrowed(&batch.actors)) };
-        let mut failure = None;
-        let mut actors = vec![0u32; batch.len()];
-        batch.columns[0].each(
-            |value| match value.with_text(|text| texts.number(text)) {
-                None => 0,
-                Some(Ok(number)) => number,
-                Some(Err(error)) => {
-                    failure = Some(error);
-                    0
-                }
-            },
-            |row, number| actors[row] = number,
-        );
-        failure.map_or(Ok(Cow::Owned(actors)), Err)
+        Ok(Cow::Owned(text_numbers(&batch.columns[0], texts)?))
     }
+}
+
+/// The number of each value's canonical text; 0 for none.
+pub(crate) fn text_numbers(column: &ValueColumn, texts: &Interner) -> Result<Vec<u32>, QueryError> {
+    let mut failure = None;
+    let mut numbers = vec![0u32; column.len()];
+    column.each(
+        |value| match value.with_text(|text| texts.number(text)) {
+            None => 0,
+            Some(Ok(number)) => number,
+            Some(Err(error)) => {
+                failure = Some(error);
+                0
+            }
+        },
+        |row, number| numbers[row] = number,
+    );
+    failure.map_or(Ok(numbers), Err)
 }

@@ -11,6 +11,7 @@ mod gather;
 mod groups;
 mod lifecycle;
 mod ltv;
+mod owned;
 mod newcomers;
 mod paths;
 mod personas;

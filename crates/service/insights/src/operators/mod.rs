@@ -5,4 +5,7 @@ pub(crate) mod attempts;
 pub(crate) mod cell;
 pub(crate) mod idset;
 pub(crate) mod returns;
+pub(crate) mod segments;
+pub(crate) mod sessionise;
+pub(crate) mod states;
 pub(crate) mod sum;

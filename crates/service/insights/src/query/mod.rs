@@ -33,12 +33,12 @@ pub(crate) use measure::{Measure, Shape};
 pub(crate) use parts::{
     AttributionSpec, BreakdownSpec, Common, CountBy, NamesSpec, SegmentScope, SelectorSpec, bin_labels, both,
 };
-pub(crate) use paths::PathsQuery;
+pub(crate) use paths::{Cut, PathsQuery};
 pub(crate) use personas::PersonasQuery;
 pub(crate) use realtime::RealtimeQuery;
 pub(crate) use retention::{RetentionKind, RetentionQuery};
 pub(crate) use segmentation::{SegmentationQuery, SeriesSpec};
-pub(crate) use sessions::SessionsQuery;
+pub(crate) use sessions::{Bars, SessionsQuery};
 pub(crate) use stickiness::StickinessQuery;
 
 pub(crate) use reader::Reader;

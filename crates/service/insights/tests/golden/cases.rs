@@ -4,7 +4,7 @@ use crate::support::{Layout, engine, run};
 use serde_json::Value;
 use tallymark_model::{Lane, Millis, Position, Seq};
 use tallymark_query::parse_instant;
-use tallymark_testkit::reference::{RefEvent, World};
+use tallymark_testkit::reference::{self, RefEvent, World};
 
 pub fn at(text: &str) -> Millis {
     parse_instant(text).unwrap()
@@ -35,4 +35,13 @@ pub fn ask(world: &World, query: Value) -> Value {
     assert_eq!(answers[0], answers[1], "the layout of files changes the answer to {query}");
     assert_eq!(answers[0], answers[2], "the layout of files changes the answer to {query}");
     answers.swap_remove(0)
+}
+
+/// The same, after looking that the brute-force reference says so too.
+pub fn agreed(world: &World, query: Value) -> Value {
+    let mut expected = reference::run(world, &query);
+    expected.as_object_mut().unwrap().remove("as_of");
+    let answer = ask(world, query);
+    assert_eq!(reference::difference(&expected, &answer), None, "the reference says otherwise");
+    answer
 }

@@ -6,3 +6,8 @@ mod support;
 
 mod basics;
 mod cases;
+mod lifecycle;
+mod paths;
+mod realtime;
+mod sessions;
+mod stickiness;

@@ -6,5 +6,10 @@ mod support;
 
 mod agree;
 mod funnel;
+mod lifecycle;
+mod paths;
+mod realtime;
 mod retention;
 mod segmentation;
+mod sessions;
+mod stickiness;

@@ -1,0 +1,14 @@
+//! `type: "lifecycle"`.
+
+use crate::agree::{cases, check, layouts, worlds};
+use proptest::prelude::*;
+use tallymark_testkit::streams;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn lifecycle_agrees(world in worlds(), query in streams::lifecycle(), layout in layouts()) {
+        check(&world, &query, layout)?;
+    }
+}

@@ -15,6 +15,10 @@ pub(crate) fn wrap(query: &Value, bound: &Bound<'_>, own: Map<String, Value>, re
     answer.insert("identity_version".to_owned(), json!(bound.snapshot.seq.0));
     answer.insert("definition_hash".to_owned(), json!(definition_hash(query)));
     answer.insert("restated".to_owned(), json!(restated));
+    if query["approx"] == true {
+        // An approximation was allowed, and this is none.
+        answer.insert("approx".to_owned(), json!(false));
+    }
     let (from, to) = bound.range;
     let gaps: Vec<Value> = bound.snapshot.completeness.gaps_in(from, to).map(gap).collect();
     let seen = to.min(bound.as_of.saturating_add(1));

@@ -71,12 +71,7 @@ impl Formula {
 }
 
 impl Node {
-    fn line(
-        &self,
-        buckets: usize,
-        div_zero: bool,
-        values: &impl Fn(usize, usize) -> Option<f64>,
-    ) -> Values {
+    fn line(&self, buckets: usize, div_zero: bool, values: &impl Fn(usize, usize) -> Option<f64>) -> Values {
         let of = |node: &Node| node.line(buckets, div_zero, values);
         let found: Values = match self {
             Node::Number(n) => vec![Some(*n); buckets],
@@ -180,7 +175,10 @@ mod tests {
         assert_eq!(value("-A + .5"), Some(-5.5));
         assert_eq!(value("A / D"), None);
         assert_eq!(value("A + C"), None);
-        assert_eq!(Formula::parse("A / D", 4).unwrap().value(true, &|i| [6.0, 3.0, 1.0, 0.0].get(i).copied()), Some(0.0));
+        assert_eq!(
+            Formula::parse("A / D", 4).unwrap().value(true, &|i| [6.0, 3.0, 1.0, 0.0].get(i).copied()),
+            Some(0.0)
+        );
     }
 
     #[test]
@@ -196,7 +194,9 @@ mod tests {
         near("sqrt(B * 3) + POWER(B, 2)", 12.0);
         near("ABS(B - A)", 3.0);
         near("TRENDLINE(A)", 6.0);
-        for undefined in ["LN(D)", "LN(-A)", "SQRT(-1)", "POWER(D, -1)", "EXP(1000)", "1 / EXP(1000)", "LN(C)"] {
+        for undefined in
+            ["LN(D)", "LN(-A)", "SQRT(-1)", "POWER(D, -1)", "EXP(1000)", "1 / EXP(1000)", "LN(C)"]
+        {
             assert_eq!(value(undefined), None, "{undefined}");
         }
     }

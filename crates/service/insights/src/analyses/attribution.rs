@@ -84,11 +84,12 @@ impl Attribution<'_> {
         };
         let scattered = scatter(&prepared, context, self.bound.threads, collect)?;
         let new = || (Vec::new(), context.budget.reservation());
-        let parts = by_actor(scattered, context, self.bound.threads, new, |(found, held), events: &[Placed]| {
-            let before = found.len();
-            self.touches(events, found);
-            held.grow((found.len() - before) as u64 * 32)
-        })?;
+        let parts =
+            by_actor(scattered, context, self.bound.threads, new, |(found, held), events: &[Placed]| {
+                let before = found.len();
+                self.touches(events, found);
+                held.grow((found.len() - before) as u64 * 32)
+            })?;
         let mut by_position = FxHashMap::default();
         let mut held = Vec::new();
         for (found, reservation) in parts {

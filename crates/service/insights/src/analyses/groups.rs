@@ -147,7 +147,8 @@ impl<'a> Groups<'a> {
     /// The groups of a dimension by the touches of the rows' actors.
     fn by_touch(&self, nth: usize, batch: &Batch) -> Result<RowGroups, QueryError> {
         let attributed = self.attributed[nth].get().ok_or_else(attribution::missing)?;
-        let mut rows = RowGroups { of_row: vec![0; batch.len()], sets: vec![vec![self.labels.number(NONE)?]] };
+        let mut rows =
+            RowGroups { of_row: vec![0; batch.len()], sets: vec![vec![self.labels.number(NONE)?]] };
         let mut local: FxHashMap<u32, u32> = FxHashMap::default();
         for (row, of_row) in rows.of_row.iter_mut().enumerate() {
             let Some(set) = attributed.set(batch.positions[row]) else { continue };

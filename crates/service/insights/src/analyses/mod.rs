@@ -18,6 +18,7 @@ mod personas;
 mod realtime;
 mod retention;
 mod segmentation;
+mod session_numbers;
 mod sessions;
 mod sets;
 mod stickiness;

@@ -13,9 +13,9 @@ use tallymark_query::{Actor, Batch, Names, QueryError, Reservation, Selector};
 /// Which rows count.
 pub(crate) enum Newcomers {
     /// By the person of the row: the bucket of the first event.
-    ByPerson(FxHashMap<u32, usize>, Vec<Reservation>),
+    ByPerson { first: FxHashMap<u32, usize>, _held: Vec<Reservation> },
     /// By the packed position of the row, where rows do not carry their person.
-    ByPlace(FxHashSet<u64>, Vec<Reservation>),
+    ByPlace { places: FxHashSet<u64>, _held: Vec<Reservation> },
 }
 
 impl Newcomers {
@@ -49,7 +49,7 @@ impl Newcomers {
             }
         }
         let first = first.into_iter().filter_map(|(person, time)| Some((person, bucket(time)?)));
-        let newcomers = Newcomers::ByPerson(first.collect(), held);
+        let newcomers = Newcomers::ByPerson { first: first.collect(), _held: held };
         if *actor == Actor::Person {
             return Ok(newcomers);
         }
@@ -67,7 +67,7 @@ impl Newcomers {
             places.extend(part);
             held.push(reservation);
         }
-        Ok(Newcomers::ByPlace(places, held))
+        Ok(Newcomers::ByPlace { places, _held: held })
     }
 
     /// Clears the masks of rows that do not count.
@@ -86,10 +86,10 @@ impl Newcomers {
 
     fn counts(&self, batch: &Batch, row: usize, bucket: &(dyn Fn(Millis) -> Option<usize> + Sync)) -> bool {
         match self {
-            Newcomers::ByPerson(first, _) => {
+            Newcomers::ByPerson { first, .. } => {
                 first.get(&batch.actors[row]).is_some_and(|first| Some(*first) == bucket(batch.times[row]))
             }
-            Newcomers::ByPlace(places, _) => places.contains(&batch.positions[row]),
+            Newcomers::ByPlace { places, .. } => places.contains(&batch.positions[row]),
         }
     }
 }

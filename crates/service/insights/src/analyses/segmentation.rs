@@ -14,12 +14,13 @@ use super::actors::Actors;
 use super::attribution::Attribution;
 use super::groups::{Groups, OTHER};
 use super::newcomers::Newcomers;
+use super::session_numbers::SessionNumbers;
 use super::table::{Key, Table};
 use super::{Analysis, Crowd, Point};
 use crate::Error;
 use crate::operators::cell::Cell;
 use crate::plan::Bound;
-use crate::query::{NamesSpec, SegmentationQuery, SelectorSpec};
+use crate::query::{Measure, NamesSpec, SegmentationQuery, SelectorSpec};
 use frame::Frame;
 use lines::Line;
 use measures::{kind, rank};
@@ -45,6 +46,7 @@ pub(crate) struct Segmentation<'a> {
     /// Selectors of the series, beside the one of active events.
     counted: Vec<Selector>,
     newcomers: OnceLock<Newcomers>,
+    sessions: OnceLock<SessionNumbers>,
 }
 
 /// Labels of groups by their numbers.
@@ -101,7 +103,9 @@ impl<'a> Segmentation<'a> {
             scan.columns.extend(series.measure.property().cloned());
         }
         let by_place = query.new_users_only && !scan_has_persons(&scan);
-        scan.order = by_place || query.breakdown.iter().any(|b| b.attribution.is_some());
+        let by_touch = query.breakdown.iter().any(|b| b.attribution.is_some());
+        let by_session = query.series.iter().any(|s| s.measure == Measure::Sessions);
+        scan.order = by_place || by_touch || by_session;
         Ok(Segmentation {
             query,
             bound,
@@ -114,6 +118,7 @@ impl<'a> Segmentation<'a> {
             columns,
             counted,
             newcomers: OnceLock::new(),
+            sessions: OnceLock::new(),
         })
     }
 
@@ -174,6 +179,16 @@ impl<'a> Segmentation<'a> {
             let found = Newcomers::find(self.bound, &self.scan.actor, all, (from, to), &bucket)?;
             // Looking twice finds the same.
             let _ = self.newcomers.set(found);
+        }
+        let of_sessions =
+            |(series, _): &(usize, &Selector)| self.query.series[*series].measure == Measure::Sessions;
+        let counted: Vec<Selector> =
+            self.counted.iter().enumerate().filter(of_sessions).map(|(_, s)| s.clone()).collect();
+        if !counted.is_empty() {
+            let common = &self.query.common;
+            let segment = common.segment.as_ref();
+            let _ =
+                self.sessions.set(SessionNumbers::find(self.bound, &common.count_by, segment, &counted, to)?);
         }
         Ok(self.scan.prepare(self.bound.snapshot, self.bound.context)?)
     }

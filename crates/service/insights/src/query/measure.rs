@@ -171,7 +171,9 @@ impl Shape {
     /// How many buckets before the range it reads.
     pub fn lookback(self) -> usize {
         match self {
-            Shape::RollingWindow { n, in_range: false } | Shape::RollingAverage { n, in_range: false } => n - 1,
+            Shape::RollingWindow { n, in_range: false } | Shape::RollingAverage { n, in_range: false } => {
+                n - 1
+            }
             _ => 0,
         }
     }

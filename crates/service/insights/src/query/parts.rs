@@ -22,14 +22,10 @@ pub(crate) struct Common {
     pub microscope: Option<Value>,
     /// Divisions by zero give 0 instead of null (chapter 1.8).
     pub div_zero: bool,
-    /// `""` is a value of its own instead of none (chapter 1.3).
-    pub empty_is_value: bool,
     /// The range is widened to whole buckets of this unit (`edge: "expand"`).
     pub widen_to: Option<Unit>,
     /// Which events of a funnel or retention `segment` holds for (chapter 1.6).
     pub segment_scope: SegmentScope,
-    /// `approx: true` was asked for; answers are exact all the same, and say so.
-    pub approx: bool,
 }
 
 /// Which events of a funnel or retention `segment` holds for.
@@ -100,9 +96,12 @@ impl Common {
         query.get("type");
         query.refuse(&[
             ("preset", &[]),
+            ("empty_string", &[json!("none")]),
             ("user_props", &[json!("as_of")]),
             ("merge_props", &[json!("timeline")]),
         ])?;
+        // Answers are exact also where an approximation would do; the envelope says so.
+        query.flag("approx")?;
         Ok(Common {
             range: range(query)?,
             as_of: as_of(query)?,
@@ -110,12 +109,10 @@ impl Common {
             count_by: count_by(query)?,
             microscope: query.get("microscope").cloned(),
             div_zero: query.integer("div_zero", 0, 0)?.is_some(),
-            empty_is_value: query.choice("empty_string", &[("none", false), ("value", true)])?.unwrap_or(false),
             widen_to: widen_to(query)?,
             segment_scope: query
                 .choice("segment_scope", &[("first", SegmentScope::First), ("all", SegmentScope::All)])?
                 .unwrap_or(SegmentScope::First),
-            approx: query.flag("approx")?.unwrap_or(false),
         })
     }
 }
@@ -327,25 +324,6 @@ fn attribution(dimension: &Reader<'_>) -> Result<Option<AttributionSpec>, Error>
     let lookback = duration(&from, "lookback")?.ok_or_else(|| from.missing("lookback", hint))?;
     from.finish()?;
     Ok(Some(AttributionSpec { last, touch: selected, lookback }))
-}
-
-/// A breakdown by one property, at the first step or start.
-pub(crate) fn single_breakdown(query: &Reader<'_>) -> Result<Option<BreakdownSpec>, Error> {
-    let value = match query.get("breakdown") {
-        None => return Ok(None),
-        Some(Value::Array(list)) => match list.as_slice() {
-            [] => return Ok(None),
-            [single] => single,
-            _ => return Err(Error::unsupported("breakdown", "a breakdown by several properties")),
-        },
-        Some(single) => single,
-    };
-    let from = Reader::new(value, "breakdown")?;
-    from.refuse(&[("at", &[serde_json::json!("step:1")]), ("attribution", &[])])?;
-    let found =
-        BreakdownSpec { property: property(&from)?, bins: bins(&from)?, all_items: false, attribution: None };
-    from.finish()?;
-    Ok(Some(found))
 }
 
 /// `limit`: rows of a breakdown.

@@ -9,5 +9,6 @@ mod cases;
 mod lifecycle;
 mod paths;
 mod realtime;
+mod segmentation;
 mod sessions;
 mod stickiness;

@@ -132,6 +132,11 @@ impl<'w> Prepared<'w> {
             Value::Null => (Millis::MIN, as_of + 1),
             range => calendar.range(range, as_of)?,
         };
+        let range = match query["interval"].as_str().unwrap_or("day") {
+            _ if query["edge"] != "expand" || range.1 <= range.0 => range,
+            "none" => range,
+            unit => (calendar.bucket(range.0, unit)?.start, calendar.bucket(range.1 - 1, unit)?.end),
+        };
 
         let mut log: Vec<&RefEvent> = world.events.iter().collect();
         log.sort_by_key(|e| e.seq);
@@ -200,7 +205,8 @@ impl<'w> Prepared<'w> {
         }
     }
 
-    /// Labels of an event in a breakdown by `{scope, property, bins?}`: one, or one per distinct list element.
+    /// Labels of an event in a breakdown by `{scope, property, bins?, items?}`: one, or one per list element;
+    /// equal elements once, unless `items` says otherwise.
     pub fn labels(&self, seen: &Seen, by: &Value) -> Result<Vec<String>, String> {
         let property = by["property"].as_str().ok_or("breakdown: `property` is missing")?;
         let value = self.value(seen, by["scope"].as_str().unwrap_or("event"), property)?;
@@ -216,7 +222,7 @@ impl<'w> Prepared<'w> {
                 None if values::is_none(Some(element)) => "(none)".to_owned(),
                 None => values::text(element),
             };
-            if !labels.contains(&label) {
+            if by["items"] == "all" || !labels.contains(&label) {
                 labels.push(label);
             }
         }

@@ -7,7 +7,11 @@
 //! * segmentation: `{as_of, buckets, incomplete, series:[{key, breakdown?, values, total}]}`; `key` is the
 //!   letter of the series (`A`, `B`, …); `breakdown` is a text for one dimension and a list of texts for
 //!   several, `"$other"` in both cases for the rest; rows of series A first, each in ranking order,
-//!   `$other` last; `interval:"none"` gives empty `buckets` and `values`.
+//!   `$other` last; `interval:"none"` gives empty `buckets` and `values`. Only values that occur in the range have
+//!   rows, also where lines look back. Rows of formulas follow, `key` being the formula, for every value shown by
+//!   any series and without `$other`. `frequency` is `{times: actors}`. `compare` is the answer's `{buckets,
+//!   incomplete, series}` for the earlier range. A rolling window that reaches the bucket in which the range begins
+//!   takes all of it; a session counts in the bucket of its first event, and ranks by sessions.
 //! * funnel: `{as_of, counts, step_times, total_time}` or `{as_of, groups:[{breakdown, counts, step_times,
 //!   total_time}]}`; `step_times` has one entry per step, null for the first; `total_time` is
 //!   `{avg_s, median_s, pNN_s…}`, all null if nobody completed; with `over_time`

@@ -1,44 +1,132 @@
 //! Chapter 2 from the text.
 
+mod formula;
+mod labels;
+mod lines;
+mod measures;
+mod shift;
+
 use super::check_keys;
 use super::events::{Prepared, Seen};
-use super::values::{mean, number, percentile, text};
+use lines::line;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use tallymark_model::Millis;
+use tallymark_model::{Millis, Seq};
 
-const KEYS: &[&str] =
-    &["type", "series", "range", "interval", "segment", "breakdown", "limit", "other", "count_by", "as_of"];
-const SERIES_KEYS: &[&str] = &["event", "where", "nth", "nth_of", "measure", "property", "of_active"];
+const KEYS: &[&str] = &[
+    "type",
+    "series",
+    "range",
+    "interval",
+    "segment",
+    "breakdown",
+    "limit",
+    "other",
+    "count_by",
+    "as_of",
+    "formula",
+    "compare",
+    "new_users_only",
+    "div_zero",
+    "edge",
+    "approx",
+    "segment_scope",
+];
+const SERIES_KEYS: &[&str] = &[
+    "event",
+    "where",
+    "nth",
+    "nth_of",
+    "measure",
+    "property",
+    "of_active",
+    "rolling_window",
+    "rolling_average",
+    "lookback",
+    "cumulative",
+    "cumulative_uniques",
+];
 
-type Events<'p, 'w> = Vec<&'p Seen<'w>>;
+/// Events of the whole history, so that lines may look back before the range.
+type Events<'p, 'w> = Vec<At<'p, 'w>>;
+
+/// An event, and the instant it counts at: its own, or where sessions are counted the first of its session ("a
+/// session belongs to the bucket of its first event").
+#[derive(Debug, Clone, Copy)]
+struct At<'p, 'w> {
+    seen: &'p Seen<'w>,
+    time: Millis,
+    /// Number of the session, where sessions are counted.
+    session: usize,
+}
+
+/// A value of a breakdown, or the only row there is, with its events.
+struct Row<'p, 'w> {
+    label: Option<Vec<String>>,
+    events: Events<'p, 'w>,
+}
 
 pub fn run(prepared: &Prepared, query: &Value) -> Result<Value, String> {
     check_keys(query, "query", KEYS)?;
+    let mut answer = chart(prepared, query)?;
+    if !query["compare"].is_null() {
+        let there = shift::earlier(prepared, query)?;
+        answer["compare"] = chart(&Prepared::new(prepared.world, &there)?, &there)?;
+        answer["compare"].as_object_mut().map(|map| map.remove("as_of"));
+    }
+    Ok(answer)
+}
+
+fn chart(prepared: &Prepared, query: &Value) -> Result<Value, String> {
     let interval = query["interval"].as_str().unwrap_or("day");
     let buckets = prepared.calendar.buckets(prepared.range, interval)?;
+    let limit = query["limit"].as_u64().unwrap_or(100) as usize;
+    let by_value = query["breakdown"].as_array().is_some_and(|d| !d.is_empty());
+    let name = |l: &Vec<String>| if l.len() == 1 { json!(l[0]) } else { json!(l) };
+    let row = |key: &str, label: Option<Value>, line: &lines::Line| {
+        let mut row = json!({"key": key, "values": line.values, "total": line.total});
+        if let Some(label) = label {
+            row["breakdown"] = label;
+        }
+        row
+    };
+    let series = query["series"].as_array().ok_or("series: expected a list")?;
     let mut rows = Vec::new();
-    for (i, series) in query["series"].as_array().ok_or("series: expected a list")?.iter().enumerate() {
+    // For formulas: the line of every value, and the values that are shown, in order.
+    let mut known: Vec<HashMap<Option<Vec<String>>, lines::Line>> = Vec::new();
+    let mut shown: Vec<Option<Vec<String>>> = Vec::new();
+    for (i, series) in series.iter().enumerate() {
         check_keys(series, &format!("series[{i}]"), SERIES_KEYS)?;
         let key = char::from(b'A' + i as u8).to_string();
-        let events = counted(prepared, series, &query["segment"])?;
-        for (breakdown, events) in groups(prepared, query, series, events)? {
-            let measured = |from: Millis, to: Millis| {
-                let inside = |e: &&&Seen| from <= e.event.time && e.event.time < to;
-                let part: Events = events.iter().filter(inside).copied().collect();
-                measure(prepared, query, series, &part, (from, to))
-            };
-            let clip = |b: &super::Bucket| (b.start.max(prepared.range.0), b.end.min(prepared.range.1));
-            let mut values = Vec::new();
-            for (from, to) in buckets.iter().map(clip) {
-                values.push(measured(from, to)?);
+        let (all, rest) = values(prepared, query, series, limit)?;
+        let mut lines_of = HashMap::new();
+        for (rank, found) in all.into_iter().enumerate() {
+            let line = line(prepared, query, series, &buckets, &found.events)?;
+            if rank < limit {
+                rows.push(row(&key, found.label.as_ref().map(name), &line));
+                if !shown.contains(&found.label) {
+                    shown.push(found.label.clone());
+                }
             }
-            let mut row = json!({"key": key, "values": values});
-            row["total"] = measured(prepared.range.0, prepared.range.1)?;
-            if let Some(breakdown) = breakdown {
-                row["breakdown"] = breakdown;
-            }
-            rows.push(row);
+            lines_of.insert(found.label, line);
+        }
+        if let Some(rest) = rest {
+            rows.push(row(&key, Some(json!("$other")), &line(prepared, query, series, &buckets, &rest)?));
+        }
+        known.push(lines_of);
+    }
+    let formulas = match &query["formula"] {
+        Value::Null => Vec::new(),
+        Value::Array(list) => list.clone(),
+        single => vec![single.clone()],
+    };
+    for formula in formulas.iter().filter_map(Value::as_str) {
+        for label in &shown {
+            let lacking = lines::Line { values: vec![json!(0); buckets.len()], total: json!(0) };
+            let lines: Vec<&lines::Line> =
+                known.iter().map(|lines| lines.get(label).unwrap_or(&lacking)).collect();
+            let line = formula::line(formula, &lines, query["div_zero"] == 0)?;
+            rows.push(row(formula, label.as_ref().map(name).filter(|_| by_value), &line));
         }
     }
     Ok(json!({
@@ -47,21 +135,6 @@ pub fn run(prepared: &Prepared, query: &Value) -> Result<Value, String> {
         "incomplete": buckets.iter().map(|b| b.end > prepared.as_of).collect::<Vec<_>>(),
         "series": rows,
     }))
-}
-
-/// The events of a series that lie in the range.
-fn counted<'p, 'w>(
-    prepared: &'p Prepared<'w>,
-    series: &Value,
-    segment: &Value,
-) -> Result<Events<'p, 'w>, String> {
-    let mut events = Vec::new();
-    for (seen, matches) in prepared.events.iter().zip(matching(prepared, series)?) {
-        if matches && prepared.in_range(seen) && prepared.passes(seen, segment)? {
-            events.push(seen);
-        }
-    }
-    Ok(events)
 }
 
 /// For each event whether it matches a selector, `nth` included.
@@ -83,128 +156,99 @@ pub fn matching(prepared: &Prepared, selector: &Value) -> Result<Vec<bool>, Stri
     Ok(result)
 }
 
-/// The rows of a series: one, or one per breakdown value in ranking order and the rest.
-fn groups<'p, 'w>(
+/// "An event counts only in the bucket that contains its person's very first event of any name."
+fn is_new(prepared: &Prepared, query: &Value, seen: &Seen) -> Result<bool, String> {
+    if query["new_users_only"] != true {
+        return Ok(true);
+    }
+    let Some(person) = seen.person else { return Ok(false) };
+    let any = json!({"event": "*"});
+    let mut first = None;
+    for other in prepared.events.iter().filter(|e| e.person == Some(person)) {
+        if first.is_none() && prepared.selects(other, &any)? {
+            first = Some(other.event.time);
+        }
+    }
+    let first = first.ok_or("a person without events")?;
+    match query["interval"].as_str().unwrap_or("day") {
+        "none" => Ok(prepared.range.0 <= first && first < prepared.range.1),
+        unit => {
+            let bucket = prepared.calendar.bucket(seen.event.time, unit)?;
+            Ok(bucket.start <= first && first < bucket.end)
+        }
+    }
+}
+
+/// Number and first instant of every event's session: sessions form after the chart's conditions, whatever the series
+/// ask for.
+fn sessions(prepared: &Prepared, query: &Value) -> Result<HashMap<Seq, (usize, Millis)>, String> {
+    let mut events = Vec::new();
+    for seen in &prepared.events {
+        if prepared.passes(seen, &query["segment"])? {
+            events.push(seen);
+        }
+    }
+    let mut found = HashMap::new();
+    for (number, session) in super::sessions::form(prepared, &json!({}), events)?.iter().enumerate() {
+        let began = session.events[0].event.time;
+        found.extend(session.events.iter().map(|e| (e.event.seq, (number, began))));
+    }
+    Ok(found)
+}
+
+/// The values of a series in ranking order, or the only row; and what the limit cuts off, together.
+fn values<'p, 'w>(
     prepared: &'p Prepared<'w>,
     query: &Value,
     series: &Value,
-    events: Events<'p, 'w>,
-) -> Result<Vec<(Option<Value>, Events<'p, 'w>)>, String> {
-    let Some(dimensions) = query["breakdown"].as_array().filter(|d| !d.is_empty()) else {
-        return Ok(vec![(None, events)]);
-    };
-    let mut by_label: BTreeMap<Vec<String>, Events> = BTreeMap::new();
-    let mut labels_of = Vec::new();
-    for seen in &events {
-        let mut tuples: Vec<Vec<String>> = vec![Vec::new()];
-        for dimension in dimensions {
-            let labels = prepared.labels(seen, dimension)?;
-            let extend = |t: &Vec<String>| {
-                let t = t.clone();
-                labels.iter().map(move |l| [t.clone(), vec![l.clone()]].concat()).collect::<Vec<_>>()
-            };
-            tuples = tuples.iter().flat_map(extend).collect();
+    limit: usize,
+) -> Result<(Vec<Row<'p, 'w>>, Option<Events<'p, 'w>>), String> {
+    let mut events = Vec::new();
+    for (seen, matches) in prepared.events.iter().zip(matching(prepared, series)?) {
+        if matches && prepared.passes(seen, &query["segment"])? && is_new(prepared, query, seen)? {
+            events.push(At { seen, time: seen.event.time, session: 0 });
         }
-        tuples.iter().for_each(|t| by_label.entry(t.clone()).or_default().push(seen));
-        labels_of.push(tuples);
     }
-    let mut ranked: Vec<(f64, Vec<String>, Events)> = Vec::new();
+    if series["measure"] == "sessions" {
+        let sessions = sessions(prepared, query)?;
+        let in_session = |at: &At<'p, 'w>| {
+            let (session, time) = *sessions.get(&at.seen.event.seq)?;
+            // Events after the range do not count, whenever their session began.
+            (at.seen.event.time < prepared.range.1).then_some(At { session, time, ..*at })
+        };
+        events = events.iter().filter_map(in_session).collect();
+    }
+    let Some(dimensions) = query["breakdown"].as_array().filter(|d| !d.is_empty()) else {
+        return Ok((vec![Row { label: None, events }], None));
+    };
+    let mut tuples_of = Vec::new();
+    let mut by_label: BTreeMap<Vec<String>, Events> = BTreeMap::new();
+    for event in &events {
+        let tuples = labels::tuples(prepared, event.seen, dimensions)?;
+        tuples.iter().for_each(|t| by_label.entry(t.clone()).or_default().push(*event));
+        tuples_of.push(tuples);
+    }
+    let mut ranked = Vec::new();
     for (label, events) in by_label {
-        ranked.push((rank(series, &events), label, events));
+        let inside: Events = events
+            .iter()
+            .filter(|e| prepared.range.0 <= e.time && e.time < prepared.range.1)
+            .copied()
+            .collect();
+        // Only what occurs in the range is a value of the chart.
+        if !inside.is_empty() {
+            ranked.push((measures::rank(prepared, series, &inside)?, label, events));
+        }
     }
     // The map gave label order, and sorting is stable: ties stay by label bytes.
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let limit = query["limit"].as_u64().unwrap_or(100) as usize;
-    let rest: HashSet<Vec<String>> = ranked.iter().skip(limit).map(|(_, l, _)| l.clone()).collect();
-    ranked.truncate(limit);
-    let name = |l: Vec<String>| if l.len() == 1 { json!(l[0]) } else { json!(l) };
-    let mut rows: Vec<_> = ranked.into_iter().map(|(_, l, e)| (Some(name(l)), e)).collect();
-    if !rest.is_empty() && query["other"] != false {
-        let in_rest = |l: &Vec<Vec<String>>| l.iter().any(|t| rest.contains(t));
-        let others = events.iter().zip(&labels_of).filter(|(_, l)| in_rest(l)).map(|(e, _)| *e).collect();
-        rows.push((Some(json!("$other")), others));
+    let cut: HashSet<Vec<String>> = ranked.iter().skip(limit).map(|(_, l, _)| l.clone()).collect();
+    let every = dimensions.iter().any(|d| d["items"] == "all");
+    let mut rest = Vec::new();
+    for (seen, tuples) in events.iter().zip(&tuples_of) {
+        let times = tuples.iter().filter(|t| cut.contains(*t)).count();
+        (0..if every { times } else { times.min(1) }).for_each(|_| rest.push(*seen));
     }
-    Ok(rows)
-}
-
-/// "uniques: distinct actors; totals, average, percentiles, min, max, distinct: number of events; sum, avg:
-/// the sum"
-fn rank(series: &Value, events: &[&Seen]) -> f64 {
-    match measure_name(series) {
-        "uniques" => actors(events).len() as f64,
-        "sum" | "avg" | "sum_per_actor" => numbers(series, events).iter().sum::<f64>() + 0.0, // -0.0 of nothing ranks like 0
-        _ => events.len() as f64,
-    }
-}
-
-fn measure_name(series: &Value) -> &str {
-    series["measure"].as_str().unwrap_or("uniques")
-}
-
-fn actors<'p>(events: &[&'p Seen]) -> HashSet<&'p str> {
-    events.iter().filter_map(|e| e.actor.as_deref()).collect()
-}
-
-fn property_value(series: &Value, seen: &Seen) -> Option<Value> {
-    super::values::at_path(&seen.event.properties, series["property"].as_str()?).cloned()
-}
-
-fn numbers(series: &Value, events: &[&Seen]) -> Vec<f64> {
-    events.iter().filter_map(|e| number(&property_value(series, e)?)).collect()
-}
-
-fn measure(
-    prepared: &Prepared,
-    query: &Value,
-    series: &Value,
-    events: &[&Seen],
-    (from, to): (Millis, Millis),
-) -> Result<Value, String> {
-    let name = measure_name(series);
-    let uniques = actors(events).len();
-    if series["of_active"] == true {
-        let active = json!({"event": "$active"});
-        let mut all = Vec::new();
-        for seen in &prepared.events {
-            let inside = from <= seen.event.time && seen.event.time < to;
-            if inside && prepared.selects(seen, &active)? && prepared.passes(seen, &query["segment"])? {
-                all.push(seen);
-            }
-        }
-        return Ok(ratio(uniques as f64, actors(&all).len()));
-    }
-    let needs_property = !["uniques", "totals", "average"].contains(&name);
-    if needs_property && !series["property"].is_string() {
-        return Err(format!("measure {name} needs a property of the event"));
-    }
-    let numbers = numbers(series, events);
-    let sum: f64 = numbers.iter().sum::<f64>() + 0.0;
-    Ok(match name {
-        "uniques" => json!(uniques),
-        "totals" => json!(events.len()),
-        "average" => ratio(events.iter().filter(|e| e.actor.is_some()).count() as f64, uniques),
-        "sum" => json!(sum),
-        "avg" => json!(mean(&numbers)),
-        "min" => json!(numbers.iter().copied().reduce(f64::min)),
-        "max" => json!(numbers.iter().copied().reduce(f64::max)),
-        "median" => json!(percentile(&numbers, 50.0)),
-        "distinct" => {
-            let mut seen = HashSet::new();
-            for value in events.iter().filter_map(|e| property_value(series, e)) {
-                let elements = value.as_array().cloned().unwrap_or_else(|| vec![value]);
-                seen.extend(elements.iter().map(text).filter(|t| !t.is_empty()));
-            }
-            json!(seen.len())
-        }
-        "sum_per_actor" => ratio(sum, uniques),
-        other => match other.strip_prefix('p').and_then(|p| p.parse::<f64>().ok()) {
-            Some(p) => json!(percentile(&numbers, p)),
-            None => return Err(format!("measure: {other} is not computed by the reference")),
-        },
-    })
-}
-
-/// "x/0 → null"
-fn ratio(a: f64, b: usize) -> Value {
-    if b == 0 { Value::Null } else { json!(a / b as f64) }
+    let rows = ranked.into_iter().map(|(_, label, events)| Row { label: Some(label), events }).collect();
+    Ok((rows, Some(rest).filter(|_| !cut.is_empty() && query["other"] != false)))
 }

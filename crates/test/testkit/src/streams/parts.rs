@@ -119,6 +119,29 @@ pub(super) fn dimension() -> impl Strategy<Value = Value> {
     })
 }
 
+/// A dimension with the options that only segmentation has.
+pub(super) fn attributed_dimension() -> impl Strategy<Value = Value> {
+    let items = prop::option::weighted(0.2, Just(json!("all")));
+    let lookback = (0..60u32, texts(&["hour", "day"])).prop_map(|(n, unit)| json!({"n": n, "unit": unit}));
+    let attribution = (texts(&["first", "last"]), nth_selector(), lookback)
+        .prop_map(|(model, touch, lookback)| json!({"model": model, "touch": touch, "lookback": lookback}));
+    (dimension(), items, prop::option::weighted(0.3, attribution)).prop_map(|(mut by, items, attribution)| {
+        items.into_iter().for_each(|items| by["items"] = items);
+        attribution.into_iter().for_each(|attribution| by["attribution"] = attribution);
+        by
+    })
+}
+
+/// A selector that now and then means the k-th event ever.
+pub(super) fn nth_selector() -> impl Strategy<Value = Value> {
+    let nth = prop_oneof![
+        6 => Just(json!({})),
+        1 => (1..4u32).prop_map(|k| json!({"nth": k})),
+        1 => (1..4u32).prop_map(|k| json!({"nth": k, "nth_of": "event"})),
+    ];
+    (selector(), nth).prop_map(|(selector, nth)| with(selector, &nth))
+}
+
 /// `limit` and `other`, often so small that there is a rest.
 pub(super) fn limits() -> impl Strategy<Value = Value> {
     (1..6u32, prop::bool::weighted(0.8)).prop_map(|(limit, other)| json!({"limit": limit, "other": other}))

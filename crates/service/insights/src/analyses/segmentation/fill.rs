@@ -5,6 +5,7 @@ use super::super::table::{Key, Part, Table};
 use super::Segmentation;
 use super::measures::kind;
 use crate::operators::cell::CellKind;
+use crate::query::Measure;
 use rustc_hash::FxHashSet;
 use tallymark_model::Millis;
 use tallymark_query::{Batch, Prepared, QueryError};
@@ -86,6 +87,10 @@ impl Segmentation<'_> {
         })
     }
 
+    fn counts_sessions(&self, series: usize) -> bool {
+        self.query.series.get(series).is_some_and(|s| s.measure == Measure::Sessions)
+    }
+
     /// Adds every row that a series counts to the groups that `groups` calls its second argument with.
     fn fill(
         &self,
@@ -97,9 +102,18 @@ impl Segmentation<'_> {
     ) -> Result<(), QueryError> {
         let batch = rows.batch;
         let bit = 1u32 << series;
+        let sessions = self.sessions.get().filter(|_| self.counts_sessions(series));
+        // A session belongs to the bucket of its first event, and only to those of the frame.
+        let slot_of = |row: usize| match sessions {
+            None => Some(rows.slots[row] as usize),
+            Some(sessions) => {
+                let began = sessions.of(batch.positions[row]).map(|(_, began)| began);
+                began.filter(|began| *began >= self.scan.from).and_then(|began| self.frame.find(began))
+            }
+        };
         let each = |add: &mut dyn FnMut(usize, Key)| {
             for (row, _) in batch.masks.iter().enumerate().filter(|(_, mask)| *mask & bit != 0) {
-                let slot = rows.slots[row] as usize;
+                let Some(slot) = slot_of(row) else { continue };
                 groups(row, &mut |group| add(row, Key::new(series, group, slot)));
             }
         };
@@ -120,6 +134,10 @@ impl Segmentation<'_> {
                 let values = value_sets(&batch.columns[column], &self.texts)?;
                 each(&mut |row, key| part.cell(key).add_values(values.of(row)));
             }
+            (CellKind::Distinct, None) => each(&mut |row, key| {
+                let session = sessions.and_then(|sessions| sessions.of(batch.positions[row]));
+                part.cell(key).add_values(session.map(|(number, _)| number).as_slice());
+            }),
             _ => each(&mut |row, key| part.cell(key).add_actor(rows.actors[row])),
         }
         Ok(())

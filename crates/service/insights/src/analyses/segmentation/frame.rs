@@ -28,7 +28,12 @@ pub(super) struct Frame {
 
 impl Frame {
     /// For the buckets of the range and `before` buckets before them.
-    pub fn new(bound: &Bound<'_>, buckets: &Buckets, unit: Option<Unit>, before: usize) -> Result<Frame, Error> {
+    pub fn new(
+        bound: &Bound<'_>,
+        buckets: &Buckets,
+        unit: Option<Unit>,
+        before: usize,
+    ) -> Result<Frame, Error> {
         let (Some(unit), true) = (unit, before > 0 && !buckets.is_empty()) else {
             return Ok(Frame { slots: buckets.clone(), before: 0, first: 0, buckets: buckets.len() });
         };
@@ -59,9 +64,16 @@ impl Frame {
         self.slots.find_inside(t)
     }
 
+    /// The same of any instant; `None` outside.
+    pub fn find(&self, t: Millis) -> Option<usize> {
+        self.slots.find(t)
+    }
+
     /// The bucket of an instant, counted from the first one there is; `None` outside.
     pub fn bucket(&self, t: Millis) -> Option<usize> {
-        self.slots.find(t).map(|slot| if slot > self.before { slot - (self.first - self.before) } else { slot })
+        self.slots
+            .find(t)
+            .map(|slot| if slot > self.before { slot - (self.first - self.before) } else { slot })
     }
 
     /// All of the range.

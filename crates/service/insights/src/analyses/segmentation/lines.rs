@@ -129,10 +129,11 @@ pub(super) fn fold<R>(
             0 => each(i, &mut Cell::new(kind)),
             1 => each(i, &mut cells[first].1),
             _ => {
-                let (_, known, cell) = match grown.take().filter(|(at, known, _)| *at == first && *known <= end) {
-                    Some(kept) => grown.insert(kept),
-                    None => grown.insert((first, first + 1, cells[first].1.clone())),
-                };
+                let (_, known, cell) =
+                    match grown.take().filter(|(at, known, _)| *at == first && *known <= end) {
+                        Some(kept) => grown.insert(kept),
+                        None => grown.insert((first, first + 1, cells[first].1.clone())),
+                    };
                 cells[*known..end].iter().for_each(|(_, next)| cell.merge(next));
                 *known = end;
                 each(i, cell)

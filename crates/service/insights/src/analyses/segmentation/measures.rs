@@ -68,7 +68,9 @@ pub(super) fn value(series: &SeriesSpec, cell: &mut Cell, active: usize, div_zer
         State::Times(times) => {
             let mut actors: std::collections::BTreeMap<u64, u64> = std::collections::BTreeMap::new();
             times.values().for_each(|n| *actors.entry(*n).or_default() += 1);
-            Value::Object(actors.into_iter().map(|(n, actors)| (n.to_string(), json!(actors))).collect::<Map<_, _>>())
+            Value::Object(
+                actors.into_iter().map(|(n, actors)| (n.to_string(), json!(actors))).collect::<Map<_, _>>(),
+            )
         }
     }
 }

@@ -34,7 +34,6 @@ const HANG_S: f64 = 62.0;
 const OVER_MS: i64 = 30_000;
 const DRAIN_LIMIT: Duration = Duration::from_secs(300);
 const SLOT: Duration = Duration::from_millis(400);
-const BREATH: Duration = Duration::from_millis(20);
 
 async fn run(stage: &mut Stage) -> Result<(), DrillError> {
     let record = Record::default();
@@ -77,12 +76,13 @@ async fn drain(stage: &Stage, shop: &Instance) -> Result<(Vec<Announced>, Option
     while clock.elapsed() < DRAIN_LIMIT {
         let slot = Instant::now();
         let mut processed = done().await?;
-        while (processed as f64) < allowed && slot.elapsed() < SLOT * 4 {
-            // Short breaths: whoever is let run until somebody has looked does the work of seconds.
+        if (processed as f64) < allowed {
             shop.signal("process", Signal::Cont);
-            tokio::time::sleep(BREATH).await;
+            while (processed as f64) < allowed && slot.elapsed() < SLOT * 4 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                processed = done().await?;
+            }
             shop.freeze("process").await;
-            processed = done().await?;
         }
         if is_over(shop).await? {
             return Ok((announced, Some(now_ms())));

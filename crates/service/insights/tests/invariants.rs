@@ -3,6 +3,8 @@
 
 #[path = "invariants/person_charts.rs"]
 mod person_charts;
+#[path = "invariants/segmentation.rs"]
+mod segmentation;
 mod support;
 
 use proptest::prelude::*;

@@ -1,6 +1,7 @@
 //! The façade: every question a program or a person may ask about a project's events.
 
-use crate::analyses::{self, Point};
+use crate::analyses::{self, Crowd, Point};
+use crate::cohorts::{Directory, Resolver};
 use crate::envelope;
 use crate::plan::Bound;
 use crate::query::Query;
@@ -9,7 +10,7 @@ use crate::{Error, EventsRequest, PersonsRequest, TimelineRequest};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tallymark_model::ProjectId;
-use tallymark_query::{Context, Names, QueryError, Selector, Snapshot, Source};
+use tallymark_query::{Context, Names, QueryError, Selector, Snapshot, Source, WeekStart};
 
 /// What a running question shares with its asker: cancellation, progress, budget.
 pub type QueryContext = Context;
@@ -31,14 +32,32 @@ impl Engine {
     /// Runs one query object of the contract; the answer is the result envelope with the query's own keys.
     pub fn run(&self, project: ProjectId, query: &Value, context: &QueryContext) -> Result<Value, Error> {
         let parsed = Query::parse(query)?;
-        let snapshot = self.source.pin(project)?;
+        let snapshot = self.pin(project, parsed.common().week_start)?;
         match self.run_on(&snapshot, &parsed, query, context) {
             Err(Error::Query(QueryError::Storage { .. })) if self.source.latest()? > snapshot.seq => {
                 // Files may have been merged away under a slow query; the newer snapshot is as good.
-                self.run_on(&self.source.pin(project)?, &parsed, query, context)
+                self.run_on(&self.pin(project, parsed.common().week_start)?, &parsed, query, context)
             }
             answer => answer,
         }
+    }
+
+    /// A snapshot whose scans know cohorts, with this first day of weeks if it is not the project's.
+    pub(crate) fn pin(&self, project: ProjectId, week: Option<WeekStart>) -> Result<Snapshot, Error> {
+        let mut snapshot = self.source.pin(project)?;
+        if let Some(week) = week {
+            snapshot.project.week_start = week;
+        }
+        snapshot.cohorts = Some(Arc::new(Resolver::new(self.directory(), self.threads)));
+        Ok(snapshot)
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        self.threads
+    }
+
+    pub(crate) fn directory(&self) -> Directory {
+        Directory { source: Arc::clone(&self.source), people: Arc::clone(&self.people) }
     }
 
     fn run_on(
@@ -48,7 +67,8 @@ impl Engine {
         query: &Value,
         context: &QueryContext,
     ) -> Result<Value, Error> {
-        let bound = Bound::new(snapshot, parsed.common(), context, self.threads)?;
+        let directory = self.directory();
+        let bound = Bound::new(snapshot, parsed.common(), context, self.threads)?.with_directory(&directory);
         let analysis = analyses::bind(parsed, &bound)?;
         let own = match &parsed.common().microscope {
             None => analysis.run()?,
@@ -66,11 +86,30 @@ impl Engine {
         Ok(envelope::wrap(query, &bound, own, restated))
     }
 
+    /// Everyone behind the number that a query's `microscope` names.
+    pub(crate) fn crowd_of(
+        &self,
+        snapshot: &Snapshot,
+        query: &Value,
+        context: &QueryContext,
+    ) -> Result<Crowd, Error> {
+        let parsed = Query::parse(query)?;
+        let directory = self.directory();
+        let bound = Bound::new(snapshot, parsed.common(), context, self.threads)?.with_directory(&directory);
+        let point = parsed.common().microscope.as_ref().ok_or_else(|| {
+            Error::malformed("query.microscope", "is missing", "it names the number whose actors are meant")
+        })?;
+        let analysis = analyses::bind(&parsed, &bound)?;
+        analysis.crowd(&Point::new(point)?)
+    }
+
     /// Shows what `run` would read, without computing.
     pub fn explain(&self, project: ProjectId, query: &Value, context: &QueryContext) -> Result<Value, Error> {
         let parsed = Query::parse(query)?;
-        let snapshot = self.source.pin(project)?;
-        let bound = Bound::new(&snapshot, parsed.common(), context, self.threads)?;
+        let snapshot = self.pin(project, parsed.common().week_start)?;
+        let directory = self.directory();
+        let bound =
+            Bound::new(&snapshot, parsed.common(), context, self.threads)?.with_directory(&directory);
         let analysis = analyses::bind(&parsed, &bound)?;
         let mut scans = Vec::new();
         for scan in analysis.scans() {
@@ -152,6 +191,7 @@ impl Engine {
 fn selector(selector: &Selector) -> Value {
     let events = match &selector.names {
         Names::Any => json!("*"),
+        Names::Rows => json!("any row"),
         Names::Except(_) => json!("$active"),
         Names::Of(names) => json!(names),
     };

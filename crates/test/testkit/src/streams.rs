@@ -20,9 +20,14 @@ mod sessions;
 mod stickiness;
 mod worlds;
 
+pub use cohort::{cohort, cohort_conditions, definition};
+pub use composition::composition;
+pub use engagement::engagement;
 pub use funnel::funnel;
 pub use lifecycle::lifecycle;
+pub use ltv::ltv;
 pub use paths::paths;
+pub use personas::personas;
 pub use realtime::realtime;
 pub use retention::retention;
 pub use segmentation::segmentation;

@@ -9,7 +9,7 @@ use crate::limits;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tallymark_catalog::sqlite::WebCatalog;
-use tallymark_catalog::{CatalogError, Cohorts, MembershipInfo, Settings, Snapshots, StoredCohort};
+use tallymark_catalog::{CatalogError, Cohorts, Feed, MembershipInfo, Settings, StoredCohort};
 use tallymark_insights::{Engine, QueryContext};
 use tallymark_model::{CommitSeq, Millis};
 use tallymark_query::Source;

@@ -24,7 +24,7 @@ mod sets;
 mod stickiness;
 mod table;
 
-pub(crate) use crowd::{Crowd, Point};
+pub(crate) use crowd::{Crowd, Point, name_of};
 
 use crate::Error;
 use crate::plan::Bound;

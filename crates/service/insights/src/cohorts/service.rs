@@ -37,7 +37,7 @@ impl Engine {
         own: Option<&str>,
         definition: &Value,
     ) -> Result<(), Error> {
-        let snapshot = self.pin(project)?;
+        let snapshot = self.pin(project, None)?;
         let parsed = Definition::parse(definition, "definition")?;
         self.directory().expand_as(&snapshot, own, &parsed).map(drop)
     }
@@ -49,7 +49,7 @@ impl Engine {
         definition: &Value,
         context: &QueryContext,
     ) -> Result<StoredMembers, Error> {
-        let snapshot = self.pin(project)?;
+        let snapshot = self.pin(project, None)?;
         let query = json!({});
         let common = Common::read_or(&Reader::new(&query, "")?, always())?;
         let bound = Bound::new(&snapshot, &common, context, self.threads())?;
@@ -69,7 +69,7 @@ impl Engine {
         limit: usize,
         context: &QueryContext,
     ) -> Result<Value, Error> {
-        let snapshot = self.pin(project)?;
+        let snapshot = self.pin(project, None)?;
         let Directory { source, people } = self.directory();
         let persons = decode(&*source, &people, &snapshot, bytes)?;
         let _held = context.budget.reserve(persons.len() as u64 * 96)?;
@@ -101,7 +101,7 @@ impl Engine {
         query: &Value,
         context: &QueryContext,
     ) -> Result<Vec<String>, Error> {
-        let snapshot = self.pin(project)?;
+        let snapshot = self.pin(project, None)?;
         let Crowd::Persons(persons) = self.crowd_of(&snapshot, query, context)? else {
             let hint = "count persons, or use the number's query as it is";
             return Err(Error::malformed("count_by", "cohorts are made of persons", hint));

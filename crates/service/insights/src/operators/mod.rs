@@ -4,6 +4,7 @@ pub(crate) mod attempt;
 pub(crate) mod attempts;
 pub(crate) mod cell;
 pub(crate) mod idset;
+pub(crate) mod kmeans;
 pub(crate) mod returns;
 pub(crate) mod segments;
 pub(crate) mod sessionise;

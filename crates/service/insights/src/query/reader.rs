@@ -111,6 +111,12 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// The object without some of its keys, for what depends on all of it.
+    pub fn without(&self, keys: &[&str]) -> Value {
+        let kept = self.map.iter().filter(|(key, _)| !keys.contains(&key.as_str()));
+        Value::Object(kept.map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+
     /// Ends reading: a key nobody asked for is an error.
     pub fn finish(self) -> Result<(), Error> {
         self.check()

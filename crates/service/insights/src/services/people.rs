@@ -4,7 +4,7 @@ use crate::Error;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
 use tallymark_model::{ProjectId, SubjectKind};
-use tallymark_query::{Snapshot, Source, View, person_key};
+use tallymark_query::{Snapshot, Source, UNSEEN, View, person_key};
 use uuid::Uuid;
 
 /// External ids of persons, and back. The way back is built as it is needed and kept.
@@ -33,10 +33,15 @@ impl People {
         if let Some(person) = Uuid::try_parse(text).ok().and_then(|key| self.by_key(snapshot, key)) {
             return Ok(person);
         }
-        let kinds = [SubjectKind::User, SubjectKind::Device];
-        let subject = kinds.into_iter().find_map(|kind| source.find(snapshot.project.id, kind, text));
-        let person = subject.map(|s| last_owner(&snapshot.identity, s.0)).filter(|p| *p != 0);
-        person.ok_or_else(|| Error::NoPerson(text.to_owned()))
+        let owner = |kind| {
+            let subject = source.find(snapshot.project.id, kind, text)?;
+            Some(last_owner(&snapshot.identity, subject.0)).filter(|p| *p != 0)
+        };
+        let both = [owner(SubjectKind::User), owner(SubjectKind::Device)];
+        // An id that a refused operation names is a number without anybody behind it.
+        let seen = |person: &u32| snapshot.identity.first_seq(*person) != UNSEEN;
+        let found = both.iter().flatten().copied().find(seen).or(both[0]).or(both[1]);
+        found.ok_or_else(|| Error::NoPerson(text.to_owned()))
     }
 
     fn by_key(&self, snapshot: &Snapshot, key: Uuid) -> Option<u32> {

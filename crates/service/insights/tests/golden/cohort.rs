@@ -174,6 +174,17 @@ fn properties_now_and_at_any_time() {
 fn ids_nested_cohorts_and_circles() {
     let mut w = shop();
     assert_eq!(members(&w, json!({"ids": ["c", "a", "stranger"]}), T), json!(["a", "c"]));
+    // An id that only a refused operation named hides nobody: the alias that no user asked for is about d, which
+    // is a device all the same.
+    let mut named = w.clone();
+    let mut alias = named.events[6].clone();
+    (alias.event, alias.action) = ("$alias".into(), IdentityAction::Alias { other: "d".into() });
+    alias.seq.received_at += 1;
+    let mut visit = named.events[3].clone();
+    (visit.user_id, visit.device_id) = (None, Some("d".into()));
+    visit.seq.received_at = alias.seq.received_at + 1;
+    named.events.extend([alias, visit]);
+    assert_eq!(members(&named, json!({"ids": ["d"]}), T), json!(["d"]));
     // c has done nothing by then, so it is nobody yet.
     assert_eq!(members(&w, json!({"ids": ["c", "a"]}), "2025-01-02T00:00:00Z"), json!(["a"]));
     w.cohorts.insert("buyers".into(), json!({"performed": "buy"}));

@@ -3,19 +3,34 @@
 use crate::agree::{cases, check, layouts, worlds};
 use proptest::prelude::*;
 use serde_json::json;
+use tallymark_model::IdentityAction;
+use tallymark_testkit::reference::{RefEvent, World, replay};
 use tallymark_testkit::streams;
+
+/// Worlds without resets of devices that nobody owns: whose operation such a one is, and so whether there is
+/// somebody, the semantics leave open.
+fn lived_in() -> impl Strategy<Value = World> {
+    worlds().prop_map(|mut world| {
+        world.events.sort_by_key(|e| e.seq);
+        let log: Vec<&RefEvent> = world.events.iter().collect();
+        let persons = replay(&log, false).persons;
+        let mut owned = persons.into_iter().map(|person| person.is_some());
+        world.events.retain(|e| owned.next() == Some(true) || e.action != IdentityAction::Reset);
+        world
+    })
+}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 2000, ..ProptestConfig::default() })]
 
     #[test]
-    fn cohorts_agree(world in worlds(), query in streams::cohort(), layout in layouts()) {
+    fn cohorts_agree(world in lived_in(), query in streams::cohort(), layout in layouts()) {
         check(&world, &query, layout)?;
     }
 
     #[test]
     fn stored_and_nested_cohorts_agree(
-        mut world in worlds(), inner in streams::definition(), outer in streams::definition(), layout in layouts(),
+        mut world in lived_in(), inner in streams::definition(), outer in streams::definition(), layout in layouts(),
     ) {
         world.cohorts.insert("7".into(), inner);
         world.cohorts.insert("8".into(), json!({"any": [{"cohort": "7"}, outer]}));
@@ -25,7 +40,7 @@ proptest! {
 
     #[test]
     fn cohort_conditions_agree_in_segmentation(
-        world in worlds(), mut query in streams::segmentation(), segment in streams::cohort_conditions(),
+        world in lived_in(), mut query in streams::segmentation(), segment in streams::cohort_conditions(),
         condition in streams::cohort_conditions(), layout in layouts(),
     ) {
         query["segment"] = segment;
@@ -35,11 +50,15 @@ proptest! {
 
     #[test]
     fn cohort_conditions_agree_in_funnels(
-        world in worlds(), mut query in streams::funnel(), segment in streams::cohort_conditions(),
+        world in lived_in(), mut query in streams::funnel(), segment in streams::cohort_conditions(),
         condition in streams::cohort_conditions(), layout in layouts(),
     ) {
         query["segment"] = segment;
-        query["steps"][1]["where"] = condition;
+        // Bars are limited by the window, which is not the question here.
+        query["histogram"] = json!(null);
+        if let Some(step) = query["steps"].as_array_mut().and_then(|steps| steps.last_mut()) {
+            step["where"] = condition;
+        }
         check(&world, &query, layout)?;
     }
 }

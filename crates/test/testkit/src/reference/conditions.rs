@@ -22,6 +22,10 @@ pub fn holds(prepared: &Prepared, seen: &Seen, condition: &Value) -> Result<bool
     if let Some(inner) = condition.get("not") {
         return Ok(!holds(prepared, seen, inner)?);
     }
+    if !condition["cohort"].is_null() {
+        let at = if condition["at"] == "event_time" { seen.event.time } else { prepared.as_of };
+        return super::cohort::belongs(prepared, &condition["cohort"], seen.person, at);
+    }
     let property = condition["property"].as_str().ok_or(format!("not a condition: {condition}"))?;
     let op = condition["op"].as_str().ok_or("op is missing")?;
     let value = prepared.value(seen, condition["scope"].as_str().unwrap_or("event"), property)?;

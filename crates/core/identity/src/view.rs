@@ -33,7 +33,12 @@ pub struct View {
     first: Arc<Vec<Seq>>,
     components: Arc<Vec<u32>>,
     notes: Arc<FxHashMap<u32, Arc<Notes>>>,
+    /// Per subject: its first person, as it was then.
+    initial: Arc<Vec<u32>>,
+    /// Per subject that changed hands: its later persons, as they were then.
+    moves: Arc<Timelines>,
     members: OnceLock<Members>,
+    absorbed: OnceLock<FxHashMap<u32, (Seq, u32)>>,
 }
 
 impl View {
@@ -57,6 +62,25 @@ impl View {
             Some(&person) => person,
             None => 0,
         }
+    }
+
+    /// The person a row was assigned to when it was processed: nothing that came later in the log counts. 0 = nobody.
+    pub fn person_at_ingest(&self, subject: SubjectId, seq: Seq) -> u32 {
+        let Some(&initial) = self.initial.get(subject.0 as usize) else { return 0 };
+        let moves = self.moves.get(&subject.0).map_or(&[][..], |t| t);
+        let after = moves.partition_point(|(from, _)| *from <= seq);
+        let mut person = if after == 0 { initial } else { moves[after - 1].1 };
+        let absorbed = self.absorbed.get_or_init(|| self.absorptions());
+        while let Some((_, into)) = absorbed.get(&person).filter(|(at, _)| *at <= seq) {
+            person = *into;
+        }
+        person
+    }
+
+    /// Who was absorbed by whom, and when.
+    fn absorptions(&self) -> FxHashMap<u32, (Seq, u32)> {
+        let merges = self.notes.values().flat_map(|notes| &notes.merges);
+        merges.filter_map(|m| Some((m.absorbed?, (m.seq, m.person)))).collect()
     }
 
     /// True if the person of this device depends on the place in the log.
@@ -194,6 +218,8 @@ pub(crate) struct Patch {
     dense: Arc<Vec<u32>>,
     roots: Arc<Vec<u32>>,
     timelines: Arc<Timelines>,
+    initial: Arc<Vec<u32>>,
+    moves: Arc<Timelines>,
     /// Per subject: the key of its component's notes; 0 = no operation names it.
     components: Arc<Vec<u32>>,
 }
@@ -210,6 +236,8 @@ impl Patch {
         let (known, known_nodes) = (self.dense.len() as u32, self.roots.len() as u32);
         let dense = Arc::make_mut(&mut self.dense);
         dense.extend_from_slice(&fold.own[known as usize..]);
+        let initial = Arc::make_mut(&mut self.initial);
+        initial.extend_from_slice(&fold.own[known as usize..]);
         let roots = Arc::make_mut(&mut self.roots);
         roots.extend(known_nodes..fold.nodes.len() as u32);
         let components = Arc::make_mut(&mut self.components);
@@ -219,11 +247,18 @@ impl Patch {
             return;
         }
         let timelines = Arc::make_mut(&mut self.timelines);
+        let moves = Arc::make_mut(&mut self.moves);
         for (subject, component) in changed {
             components[subject as usize] = component;
             let founded: Vec<u32> = fold.nodes_of(subject).collect();
             for node in founded {
                 roots[node as usize] = fold.find(node);
+            }
+            let first = fold.initial[subject as usize];
+            initial[subject as usize] = if first == 0 { fold.own[subject as usize] } else { first };
+            match fold.timelines.get(&subject) {
+                Some(later) => drop(moves.insert(subject, later.as_slice().into())),
+                None => drop(moves.remove(&subject)),
             }
             let owners = owners(fold, subject);
             timelines.remove(&subject);
@@ -257,7 +292,10 @@ impl Patch {
             first,
             components: self.components.clone(),
             notes,
+            initial: self.initial.clone(),
+            moves: self.moves.clone(),
             members: OnceLock::new(),
+            absorbed: OnceLock::new(),
         }
     }
 }

@@ -230,6 +230,14 @@ codes! {
         "Nothing was done. Type the environment's name when asked, or give `--environment NAME`; `--yes` alone is not enough.";
     NO_INCIDENT = "TM0815", 404, "There is no such incident",
         "List the alerts first: an incident has the id of its alert.";
+    NO_DEFINITION = "TM0816", 404, "There is no such definition in this project",
+        "List the definitions first.";
+    BAD_DEFINITION = "TM0817", 400, "The definition cannot be used",
+        "The message names the place and what is accepted there.";
+    NO_COHORT = "TM0818", 404, "There is no such cohort in this project",
+        "List the cohorts first.";
+    BAD_COHORT = "TM0819", 400, "The cohort cannot be kept like this",
+        "The message names the place and what is accepted there.";
 }
 
 /// The row of a code.

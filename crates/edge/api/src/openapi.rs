@@ -6,8 +6,8 @@
 
 use crate::access::Action;
 use crate::handlers::{
-    books, erasures, events, jobs, keys, letters, loss, operations, outcomes, people, persons, projects,
-    query, receipts, rules, settings, status, watch,
+    books, cohorts, definitions, erasures, events, jobs, keys, letters, loss, operations, outcomes, people,
+    persons, projects, query, receipts, rules, settings, status, watch,
 };
 use crate::routes::route_table;
 use crate::schemas::{AcceptedBody, ErrorBody, EventBody, NewEventsBody};
@@ -34,6 +34,8 @@ use utoipa::{Modify, OpenApi};
         keys::list, keys::create, keys::revoke, keys::list_admin, keys::create_admin, keys::revoke_admin,
         events::list, events::schema, persons::list, persons::get, persons::timeline,
         query::run, query::run_link, query::explain,
+        cohorts::list, cohorts::create, cohorts::get, cohorts::change, cohorts::delete, cohorts::members,
+        definitions::list, definitions::put, definitions::delete, definitions::versions,
         projects::delete, projects::restore,
         books::ledger, letters::list, letters::redrive, outcomes::get, loss::accounting, receipts::get,
         rules::list, rules::create, rules::preview, rules::update, rules::versions,

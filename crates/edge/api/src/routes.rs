@@ -5,11 +5,11 @@
 
 use crate::access::Action;
 use crate::handlers::{
-    books, erasures, events, jobs, keys, letters, loss, operations, outcomes, people, persons, projects,
-    query, receipts, rules, settings, status, watch,
+    books, cohorts, definitions, erasures, events, jobs, keys, letters, loss, operations, outcomes, people,
+    persons, projects, query, receipts, rules, settings, status, watch,
 };
 use crate::{ApiState, docs};
-use axum::routing::{MethodRouter, delete, get, post, put};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 /// A row of the table, for tests and documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,41 @@ pub(crate) fn routes() -> Vec<Route> {
         row("POST", "/api/v1/projects/{project}/query", ReadData, post(query::run)),
         row("GET", "/api/v1/projects/{project}/query", ReadData, get(query::run_link)),
         row("POST", "/api/v1/projects/{project}/query/explain", ReadData, post(query::explain)),
+        row("GET", "/api/v1/projects/{project}/cohorts", ReadData, get(cohorts::list)),
+        row("POST", "/api/v1/projects/{project}/cohorts", ManageDefinitions, post(cohorts::create)),
+        row("GET", "/api/v1/projects/{project}/cohorts/{cohort}", ReadData, get(cohorts::get)),
+        row(
+            "PATCH",
+            "/api/v1/projects/{project}/cohorts/{cohort}",
+            ManageDefinitions,
+            patch(cohorts::change),
+        ),
+        row(
+            "DELETE",
+            "/api/v1/projects/{project}/cohorts/{cohort}",
+            ManageDefinitions,
+            delete(cohorts::delete),
+        ),
+        row("GET", "/api/v1/projects/{project}/cohorts/{cohort}/members", ReadData, get(cohorts::members)),
+        row("GET", "/api/v1/projects/{project}/definitions", ReadData, get(definitions::list)),
+        row(
+            "PUT",
+            "/api/v1/projects/{project}/definitions/{kind}/{name}",
+            ManageDefinitions,
+            put(definitions::put),
+        ),
+        row(
+            "DELETE",
+            "/api/v1/projects/{project}/definitions/{kind}/{name}",
+            ManageDefinitions,
+            delete(definitions::delete),
+        ),
+        row(
+            "GET",
+            "/api/v1/projects/{project}/definitions/{kind}/{name}/versions",
+            ReadData,
+            get(definitions::versions),
+        ),
         row("GET", "/api/v1/projects/{project}/ledger", ReadBooks, get(books::ledger)),
         row("GET", "/api/v1/projects/{project}/dead-letters", ReadBooks, get(letters::list)),
         row("POST", "/api/v1/projects/{project}/dead-letters/redrive", MendBooks, post(letters::redrive)),

@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod calendar;
+mod cohorts;
 mod completeness;
 mod context;
 mod error;
@@ -14,6 +15,7 @@ mod filter;
 mod follower;
 mod hidden;
 mod interner;
+mod person_property;
 mod property_op;
 mod rows;
 mod scan;
@@ -22,14 +24,17 @@ mod snapshot;
 mod source;
 mod timeline;
 mod values;
+mod vocabulary;
 
 pub use calendar::{BUCKETS_MAX, Buckets, Calendar, Range, Unit, WeekStart, parse_instant};
+pub use cohorts::{Cohorts, Membership};
 pub use completeness::{Completeness, Gap, RECENT_MS, Restated};
 pub use context::{Budget, Cancel, Context, Progress, ProgressReading, Reservation};
 pub use error::QueryError;
 pub use follower::StateFollower;
 pub use hidden::Hidden;
 pub use interner::Interner;
+pub use person_property::PersonProperty;
 pub use rows::{FoundRow, Place, RowQuery, count_events, fresh, newest};
 pub use scan::{Batch, Prepared, SELECTORS_MAX, Scan, ScanPlan, fold_parallel};
 pub use selector::{Actor, Names, Nth, Selector};
@@ -37,8 +42,9 @@ pub use snapshot::{ProjectInfo, Snapshot, Source};
 pub use source::{CatalogSource, Watermark};
 pub use timeline::{PropertyTimeline, properties_of_many};
 pub use values::{SharedValues, ValueColumn, ValueRef};
+pub use vocabulary::{Alternative, Vocabulary};
 
-pub use tallymark_catalog::Origin;
+pub use tallymark_catalog::{Definition, DefinitionKind, Origin};
 pub use tallymark_identity::Merge;
 pub use tallymark_identity::{MergeKind, UNSEEN, View, person_key};
 pub use tallymark_state::{Activity, PropertyScope};

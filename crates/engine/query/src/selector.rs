@@ -6,7 +6,7 @@ use tallymark_model::is_operation;
 use tallymark_predicate::Expr;
 use tallymark_store::RowGroup;
 
-/// Event names a selector means. Operations are never meant.
+/// Event names a selector means. Operations are meant by [`Names::Rows`] only.
 #[derive(Debug, Clone)]
 pub enum Names {
     /// Any event.
@@ -15,17 +15,20 @@ pub enum Names {
     Except(Arc<HashSet<String>>),
     /// These.
     Of(BTreeSet<String>),
+    /// Any row, operations too: whoever sent anything.
+    Rows,
 }
 
 impl Names {
     /// True if an event of this name is meant.
     pub fn mean(&self, name: &str) -> bool {
-        !is_operation(name)
-            && match self {
-                Names::Any => true,
-                Names::Except(inactive) => !inactive.contains(name),
-                Names::Of(names) => names.contains(name),
-            }
+        match self {
+            Names::Rows => true,
+            _ if is_operation(name) => false,
+            Names::Any => true,
+            Names::Except(inactive) => !inactive.contains(name),
+            Names::Of(names) => names.contains(name),
+        }
     }
 
     /// False if certainly no row of the group is meant.
@@ -84,4 +87,6 @@ pub enum Actor {
     Device,
     /// The first group of this type that the event carries.
     Group(Arc<str>),
+    /// The person the event was given to when it was processed: no later merges.
+    PersonAtIngest,
 }

@@ -1,6 +1,6 @@
 //! What a query reads: one project as of one commit (I7).
 
-use crate::{Calendar, Completeness, Hidden, QueryError, WeekStart};
+use crate::{Calendar, Cohorts, Completeness, Hidden, QueryError, Vocabulary, WeekStart};
 use std::collections::HashSet;
 use std::sync::Arc;
 use tallymark_identity::View;
@@ -20,6 +20,8 @@ pub struct ProjectInfo {
     pub week_start: WeekStart,
     /// Events that are not activity (`$active` skips them).
     pub inactive_events: Arc<HashSet<String>>,
+    /// What it calls things.
+    pub vocabulary: Arc<Vocabulary>,
 }
 
 impl ProjectInfo {
@@ -30,6 +32,14 @@ impl ProjectInfo {
             timezone: "UTC".to_owned(),
             week_start: WeekStart::Monday,
             inactive_events: Arc::default(),
+            vocabulary: Arc::default(),
+        }
+    }
+    /// Inactive events by the names they were sent with.
+    pub fn sent_inactive(&self) -> Arc<HashSet<String>> {
+        match self.vocabulary.renames_nothing() {
+            true => Arc::clone(&self.inactive_events),
+            false => Arc::new(self.vocabulary.inactive(&self.inactive_events)),
         }
     }
     /// Its calendar.
@@ -59,6 +69,8 @@ pub struct Snapshot {
     pub completeness: Arc<Completeness>,
     /// Where the segments are.
     pub store: ObjectStore,
+    /// Decides about conditions on cohorts; without it they are refused.
+    pub cohorts: Option<Arc<dyn Cohorts>>,
 }
 
 impl Snapshot {
@@ -82,6 +94,7 @@ impl Snapshot {
             complete_through: None,
             completeness: Arc::default(),
             store,
+            cohorts: None,
         }
     }
 
@@ -112,4 +125,8 @@ pub trait Source: Send + Sync {
     fn activities(&self, project: ProjectId) -> Vec<Activity>;
     /// Names that were sent to the project.
     fn stats(&self, project: ProjectId) -> ProjectStats;
+    /// The definition of a cohort that the project keeps under this id.
+    fn cohort(&self, _project: ProjectId, _id: &str) -> Result<Option<serde_json::Value>, QueryError> {
+        Ok(None)
+    }
 }

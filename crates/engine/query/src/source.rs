@@ -1,9 +1,13 @@
 //! Snapshots of a running instance: catalog and fold pinned to one commit.
 
-use crate::{Completeness, Gap, Hidden, ProjectInfo, QueryError, Snapshot, Source, StateFollower, WeekStart};
-use std::collections::HashSet;
-use std::sync::Arc;
-use tallymark_catalog::{CatalogError, Settings, Snapshots};
+use crate::{
+    Completeness, Gap, Hidden, ProjectInfo, QueryError, Snapshot, Source, StateFollower, Vocabulary,
+    WeekStart,
+};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+use tallymark_catalog::Cohorts as KeptCohorts;
+use tallymark_catalog::{CatalogError, Definitions, Settings, Snapshots};
 use tallymark_identity::{IdentityConfig, SharedDevice};
 use tallymark_ledger::{SegmentKind, SegmentMeta};
 use tallymark_model::{CommitSeq, Millis, ProjectId, SubjectId, SubjectKind};
@@ -32,6 +36,10 @@ pub struct CatalogSource {
     runtime: Handle,
     watermark: Option<Watermark>,
     found: Option<FoundGaps>,
+    definitions: Option<Arc<dyn Definitions>>,
+    cohorts: Option<Arc<dyn KeptCohorts>>,
+    /// By project: the mark of the definitions they were made of.
+    vocabularies: Mutex<HashMap<ProjectId, (i64, Arc<Vocabulary>)>>,
 }
 
 impl CatalogSource {
@@ -44,7 +52,18 @@ impl CatalogSource {
         runtime: Handle,
     ) -> CatalogSource {
         runtime.spawn(StateFollower::keep_up(Arc::downgrade(&follower)));
-        CatalogSource { snapshots, settings, follower, store, runtime, watermark: None, found: None }
+        CatalogSource {
+            snapshots,
+            settings,
+            follower,
+            store,
+            runtime,
+            watermark: None,
+            found: None,
+            definitions: None,
+            cohorts: None,
+            vocabularies: Mutex::default(),
+        }
     }
 
     /// With a watermark for `complete_through`.
@@ -57,6 +76,30 @@ impl CatalogSource {
     pub fn with_found_gaps(mut self, found: FoundGaps) -> CatalogSource {
         self.found = Some(found);
         self
+    }
+
+    /// With the cohorts that projects keep.
+    pub fn with_cohorts(mut self, cohorts: Arc<dyn KeptCohorts>) -> CatalogSource {
+        self.cohorts = Some(cohorts);
+        self
+    }
+
+    /// With what projects call things.
+    pub fn with_definitions(mut self, definitions: Arc<dyn Definitions>) -> CatalogSource {
+        self.definitions = Some(definitions);
+        self
+    }
+
+    async fn vocabulary(&self, project: ProjectId) -> Result<Arc<Vocabulary>, QueryError> {
+        let Some(definitions) = &self.definitions else { return Ok(Arc::default()) };
+        let mark = definitions.definitions_mark(project).await.map_err(catalog)?;
+        let kept = || self.vocabularies.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some((_, known)) = kept().get(&project).filter(|(of, _)| *of == mark) {
+            return Ok(Arc::clone(known));
+        }
+        let made = Arc::new(Vocabulary::of(&definitions.definitions(project).await.map_err(catalog)?));
+        kept().insert(project, (mark, Arc::clone(&made)));
+        Ok(made)
     }
 
     async fn info(&self, id: ProjectId) -> Result<(ProjectInfo, IdentityConfig), QueryError> {
@@ -78,12 +121,23 @@ impl CatalogSource {
                 tallymark_catalog::WeekStart::Saturday => WeekStart::Saturday,
             },
             inactive_events: Arc::new(inactive),
+            vocabulary: self.vocabulary(id).await?,
         };
         Ok((info, IdentityConfig { shared_device, ..IdentityConfig::default() }))
     }
 }
 
 impl Source for CatalogSource {
+    fn cohort(&self, project: ProjectId, id: &str) -> Result<Option<serde_json::Value>, QueryError> {
+        match (&self.cohorts, id.parse()) {
+            (Some(cohorts), Ok(id)) => {
+                let found = self.runtime.block_on(cohorts.cohort(project, id)).map_err(catalog)?;
+                Ok(found.map(|stored| stored.cohort.definition))
+            }
+            _ => Ok(None),
+        }
+    }
+
     fn pin(&self, project: ProjectId) -> Result<Snapshot, QueryError> {
         // Taken first: what is complete now is in every later snapshot.
         let complete_through = self.watermark.as_ref().and_then(|w| w());

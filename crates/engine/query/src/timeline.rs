@@ -1,4 +1,4 @@
-//! User properties over time (chapter 1.4): one property, folded per person from its operations.
+//! Properties over time (chapter 1.4): one property, folded per person or per group from its operations.
 //!
 //! Guarantees: operations apply in (time, log order, order within the event); an event sees its own operations;
 //! persons are those of the snapshot's identity, so a merge interleaves the histories. Only the rows of the
@@ -12,7 +12,7 @@ use arrow::datatypes::{Int32Type, Int64Type, UInt8Type, UInt32Type, UInt64Type};
 use rustc_hash::FxHashMap;
 use tallymark_ledger::SegmentKind;
 use tallymark_model::{Millis, PropertyOpKind, Value};
-use tallymark_store::{Column, SegmentReader};
+use tallymark_store::{Column, SegmentReader, group_operand, group_row_name};
 
 /// When a value began to hold: (time, receive time, position).
 type Moment = (Millis, Millis, u64);
@@ -46,9 +46,20 @@ impl PropertyTimeline {
         context: &Context,
     ) -> Result<PropertyTimeline, QueryError> {
         let mut held = context.budget.reservation();
-        let (mut operations, operands) = read(snapshot, name, as_of, context, &mut held)?;
+        // The empty name is "clear all", which ends every property.
+        let mut wanted = Wanted { name: name.to_owned(), clear: String::new(), groups: None };
+        let (operations, operands) = read(snapshot, &mut wanted, as_of, context, &mut held)?;
+        PropertyTimeline::folded(snapshot.identity.bound() as usize, operations, &operands, held)
+    }
+
+    /// Of operations on owners with numbers below `persons`.
+    fn folded(
+        persons: usize,
+        mut operations: Vec<Operation>,
+        operands: &[Value],
+        mut held: Reservation,
+    ) -> Result<PropertyTimeline, QueryError> {
         operations.sort_unstable_by_key(|o| (o.person, o.moment, o.index));
-        let persons = snapshot.identity.bound() as usize;
         held.grow((persons * 4 + operations.len() * 32) as u64)?;
         let mut values = Values::default();
         let mut starts = vec![0u32; persons + 1];
@@ -117,6 +128,58 @@ impl PropertyTimeline {
             (Some(&from), Some(&to)) if person != 0 => &self.changes[from as usize..to as usize],
             _ => &[],
         }
+    }
+}
+
+/// One property of every group of a type over time.
+#[derive(Debug)]
+pub(crate) struct GroupTimeline {
+    /// Numbers of groups by name, from 1.
+    pub groups: FxHashMap<String, u32>,
+    /// Its owners are those numbers.
+    pub timeline: PropertyTimeline,
+}
+
+impl GroupTimeline {
+    /// Folds the operations on `name` with time up to `as_of`.
+    pub fn load(
+        snapshot: &Snapshot,
+        kind: &str,
+        name: &str,
+        as_of: Millis,
+        context: &Context,
+    ) -> Result<GroupTimeline, QueryError> {
+        let mut held = context.budget.reservation();
+        let mut wanted = Wanted {
+            name: group_row_name(kind, name),
+            clear: group_row_name(kind, ""),
+            groups: Some(FxHashMap::default()),
+        };
+        let (operations, operands) = read(snapshot, &mut wanted, as_of, context, &mut held)?;
+        let groups = wanted.groups.unwrap_or_default();
+        let timeline = PropertyTimeline::folded(groups.len() + 1, operations, &operands, held)?;
+        Ok(GroupTimeline { groups, timeline })
+    }
+}
+
+/// Which rows of properties segments are read, and whose they are.
+struct Wanted {
+    name: String,
+    /// The name of rows that end every property.
+    clear: String,
+    /// Rows are about groups, which get numbers here; else about persons.
+    groups: Option<FxHashMap<String, u32>>,
+}
+
+impl Wanted {
+    /// Owner and operand of a row's value; owner 0 is nobody.
+    fn operand(&mut self, text: &str) -> (u32, Value) {
+        let Some(groups) = &mut self.groups else {
+            return (0, serde_json::from_str(text).unwrap_or(Value::Null));
+        };
+        let Some((group, value)) = group_operand(text) else { return (0, Value::Null) };
+        let next = groups.len() as u32 + 1;
+        (*groups.entry(group).or_insert(next), value)
     }
 }
 
@@ -210,14 +273,14 @@ pub fn properties_of_many(
 
 fn read(
     snapshot: &Snapshot,
-    name: &str,
+    wanted: &mut Wanted,
     as_of: Millis,
     context: &Context,
     held: &mut Reservation,
 ) -> Result<(Vec<Operation>, Vec<Value>), QueryError> {
     let mut operations = Vec::new();
     let mut operands: Vec<Value> = Vec::new();
-    let mut known: FxHashMap<String, u32> = FxHashMap::default();
+    let mut known: FxHashMap<String, (u32, u32)> = FxHashMap::default();
     let persons = Persons::of(snapshot);
     for segment in snapshot.segments_of(SegmentKind::Properties) {
         if segment.time_min > as_of {
@@ -226,18 +289,17 @@ fn read(
         let reader = open(snapshot, segment)?;
         for (group, info) in reader.row_groups().iter().enumerate() {
             context.cancel.check()?;
-            // The empty name is "clear all", which ends every property.
             let has = |n: &str| match &info.names {
                 Some(names) => names.iter().any(|have| have == n),
                 None => info.name_min.as_str() <= n && n <= info.name_max.as_str(),
             };
-            if info.time_min > as_of || !(has(name) || has("")) {
+            if info.time_min > as_of || !(has(&wanted.name) || has(&wanted.clear)) {
                 continue;
             }
             let batch = Batch::read(&reader, group)?;
-            let wanted: Vec<bool> =
-                batch.names.iter().map(|n| n.as_deref().is_some_and(|n| n == name || n.is_empty())).collect();
-            let mut codes: Vec<Option<u32>> = vec![None; batch.values.len()];
+            let meant = |n: &str| n == wanted.name || n == wanted.clear;
+            let names: Vec<bool> = batch.names.iter().map(|n| n.as_deref().is_some_and(meant)).collect();
+            let mut codes: Vec<Option<(u32, u32)>> = vec![None; batch.values.len()];
             let before = operations.len();
             let mut text_bytes = 0u64;
             let screen = snapshot.hidden.in_group(segment, info);
@@ -248,24 +310,32 @@ fn read(
                     continue;
                 }
                 let name_key = batch.name_keys[row] as usize;
-                if !wanted[name_key] || batch.time(row) > as_of {
+                if !names[name_key] || batch.time(row) > as_of {
                     continue;
                 }
                 let moment = batch.moment(row);
-                let person = persons.of_row(batch.subject(row), moment.1, moment.2);
-                let Some(kind) = batch.kind(row).filter(|_| person != 0) else { continue };
-                if batch.name(row).is_empty() && kind != PropertyOpKind::ClearAll {
+                let Some(kind) = batch.kind(row) else { continue };
+                if batch.name(row) == wanted.clear && kind != PropertyOpKind::ClearAll {
+                    continue;
+                }
+                let of_person = match wanted.groups {
+                    Some(_) => u32::from(batch.subject(row) == 0),
+                    None => persons.of_row(batch.subject(row), moment.1, moment.2),
+                };
+                if of_person == 0 {
                     continue;
                 }
                 let slot = &mut codes[batch.value_keys[row] as usize];
-                let operand = *slot.get_or_insert_with(|| {
+                let (group, operand) = *slot.get_or_insert_with(|| {
                     let text = batch.value(row);
                     *known.entry(text.to_owned()).or_insert_with(|| {
                         text_bytes += text.len() as u64;
-                        operands.push(serde_json::from_str(text).unwrap_or(Value::Null));
-                        operands.len() as u32 - 1
+                        let (group, operand) = wanted.operand(text);
+                        operands.push(operand);
+                        (group, operands.len() as u32 - 1)
                     })
                 });
+                let person = if wanted.groups.is_some() { group } else { of_person };
                 operations.push(Operation { person, moment, index: batch.index(row), kind, operand });
             }
             held.grow(((operations.len() - before) * size_of::<Operation>()) as u64 + 4 * text_bytes)?;

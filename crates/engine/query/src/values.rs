@@ -199,6 +199,10 @@ impl ValueColumn {
     pub fn is_empty(&self) -> bool {
         self.codes.is_empty()
     }
+    /// A number that stands for the value of a row: equal within this column only if the values are.
+    pub(crate) fn code(&self, row: usize) -> u32 {
+        self.codes[row]
+    }
     /// The value of a row.
     pub fn value(&self, row: usize) -> ValueRef<'_> {
         self.table.get(self.codes[row])

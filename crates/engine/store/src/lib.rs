@@ -7,6 +7,7 @@
 
 mod columns;
 mod error;
+mod group;
 mod object;
 pub mod properties;
 mod read;
@@ -19,6 +20,7 @@ pub use columns::event::{MAX_GROUP_TYPES, MAX_PROPERTY_COLUMNS};
 pub use columns::text::{Interner, Texts};
 pub use columns::{Column, EVENT_COLUMNS, PROPERTY_COLUMNS, PropertyType};
 pub use error::{Result, StoreError};
+pub use group::{group_op, group_operand, group_row_name, group_rows};
 pub use object::{ObjectInfo, ObjectStore, open, open_with};
 pub use read::SegmentReader;
 pub use row::{EventRow, PropertyRow, RowSpan, SEGMENTS, SegmentSpec, SourceTally, segment_key};

@@ -108,8 +108,7 @@ impl Engine {
         let parsed = Query::parse(query)?;
         let snapshot = self.pin(project, parsed.common().week_start)?;
         let directory = self.directory();
-        let bound =
-            Bound::new(&snapshot, parsed.common(), context, self.threads)?.with_directory(&directory);
+        let bound = Bound::new(&snapshot, parsed.common(), context, self.threads)?.with_directory(&directory);
         let analysis = analyses::bind(&parsed, &bound)?;
         let mut scans = Vec::new();
         for scan in analysis.scans() {

@@ -1,6 +1,7 @@
 //! The result envelope (chapter 1.9).
 
 use crate::plan::Bound;
+use crate::vocabulary;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use tallymark_model::{Millis, canonical_text};
@@ -15,6 +16,10 @@ pub(crate) fn wrap(query: &Value, bound: &Bound<'_>, own: Map<String, Value>, re
     answer.insert("identity_version".to_owned(), json!(bound.snapshot.seq.0));
     answer.insert("definition_hash".to_owned(), json!(definition_hash(query)));
     answer.insert("restated".to_owned(), json!(restated));
+    let used = vocabulary::used(&bound.snapshot.project.vocabulary, query);
+    if !used.is_empty() {
+        answer.insert("definitions".to_owned(), Value::Object(used));
+    }
     if query["approx"] == true {
         // An approximation was allowed, and this is none.
         answer.insert("approx".to_owned(), json!(false));

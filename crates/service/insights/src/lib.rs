@@ -9,6 +9,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod analyses;
+mod cohorts;
 mod engine;
 mod envelope;
 mod error;
@@ -18,7 +19,9 @@ mod plan;
 mod query;
 mod requests;
 mod services;
+mod vocabulary;
 
+pub use cohorts::{STATIC_MAX, StoredMembers};
 pub use engine::{Engine, QueryContext};
 pub use error::{Error, ErrorKind};
 pub use requests::{EventsRequest, PersonsRequest, TimelineRequest};

@@ -1,11 +1,15 @@
 //! Binding: a query meets a snapshot. Zone, range, `as_of`, buckets, selectors.
 
 use crate::Error;
+use crate::cohorts::Directory;
 use crate::query::{Common, CountBy, NamesSpec, SelectorSpec, both};
+use crate::vocabulary;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tallymark_model::Millis;
 use tallymark_predicate::Expr;
-use tallymark_query::{Actor, Buckets, Calendar, Context, Names, Nth, Scan, Selector, Snapshot, Unit};
+use tallymark_query::{
+    Actor, Buckets, Calendar, Context, Names, Nth, QueryError, Scan, Selector, Snapshot, Unit,
+};
 
 /// What all analyses need once a query meets a snapshot.
 #[derive(Clone)]
@@ -18,6 +22,8 @@ pub(crate) struct Bound<'a> {
     pub as_of: Millis,
     /// The range, half-open.
     pub range: (Millis, Millis),
+    /// Where stored cohorts and ids of persons are looked up.
+    directory: Option<&'a Directory>,
 }
 
 impl<'a> Bound<'a> {
@@ -28,10 +34,24 @@ impl<'a> Bound<'a> {
         context: &'a Context,
         threads: usize,
     ) -> Result<Bound<'a>, Error> {
-        let calendar = snapshot.project.calendar()?;
+        let calendar = match common.week_start {
+            Some(start) => Calendar::new(&snapshot.project.timezone, start)?,
+            None => snapshot.project.calendar()?,
+        };
         let as_of = common.as_of.unwrap_or_else(now);
         let range = widened(&calendar, common, common.range.resolve(&calendar, as_of)?)?;
-        Ok(Bound { snapshot, context, threads, calendar, as_of, range })
+        Ok(Bound { snapshot, context, threads, calendar, as_of, range, directory: None })
+    }
+
+    /// With a place to look up stored cohorts and ids of persons.
+    pub fn with_directory(self, directory: &'a Directory) -> Bound<'a> {
+        Bound { directory: Some(directory), ..self }
+    }
+
+    /// That place.
+    pub fn directory(&self) -> Result<&'a Directory, Error> {
+        let missing = || QueryError::Invalid("nobody here knows cohorts".to_owned());
+        Ok(self.directory.ok_or_else(missing)?)
     }
 
     /// The same with the range `n` units earlier in the calendar, for comparison.
@@ -85,14 +105,15 @@ impl<'a> Bound<'a> {
 
     /// A selector of the scan.
     pub fn selector(&self, spec: &SelectorSpec, segment: Option<&Expr>) -> Selector {
-        let names = match &spec.names {
-            NamesSpec::Any => Names::Any,
-            NamesSpec::Active => Names::Except(self.snapshot.project.inactive_events.clone()),
-            NamesSpec::Of(names) => Names::Of(names.clone()),
+        let project = &self.snapshot.project;
+        let (names, defined) = match &spec.names {
+            NamesSpec::Any => (Names::Any, None),
+            NamesSpec::Active => (Names::Except(project.sent_inactive()), None),
+            NamesSpec::Of(names) => vocabulary::meant(&project.vocabulary, names),
         };
-        let nth =
-            spec.nth.map(|nth| Nth { k: nth.k, counted: spec.filter.clone().filter(|_| !nth.of_event) });
-        Selector { names, filter: both(segment.cloned(), spec.filter.clone()), nth }
+        let counted = spec.filter.clone().filter(|_| spec.nth.is_some_and(|nth| !nth.of_event));
+        let nth = spec.nth.map(|nth| Nth { k: nth.k, counted: both(defined.clone(), counted) });
+        Selector { names, filter: both(both(segment.cloned(), defined), spec.filter.clone()), nth }
     }
 
     /// A scan of `[from, to)` for these actors; columns for the actor come first.
@@ -103,10 +124,11 @@ impl<'a> Bound<'a> {
             to: self.until(to),
             columns: match count_by {
                 CountBy::Property(property) => vec![property.clone()],
-                CountBy::Person | CountBy::Device | CountBy::Group(_) => Vec::new(),
+                CountBy::Person | CountBy::PersonAtIngest | CountBy::Device | CountBy::Group(_) => Vec::new(),
             },
             actor: match count_by {
                 CountBy::Device => Actor::Device,
+                CountBy::PersonAtIngest => Actor::PersonAtIngest,
                 CountBy::Group(kind) => Actor::Group(kind.as_str().into()),
                 CountBy::Person | CountBy::Property(_) => Actor::Person,
             },

@@ -56,10 +56,17 @@ impl Harness {
     }
 
     fn person(&self, view: &View, event: &RefEvent) -> u32 {
+        view.person_of(self.subject(event), event.seq)
+    }
+
+    fn person_at_ingest(&self, view: &View, event: &RefEvent) -> u32 {
+        view.person_at_ingest(self.subject(event), event.seq)
+    }
+
+    fn subject(&self, event: &RefEvent) -> SubjectId {
         let user = event.user_id.as_ref().map(|id| (SubjectKind::User, id.clone()));
         let device = event.device_id.as_ref().map(|id| (SubjectKind::Device, id.clone()));
-        let subject = user.or(device).map_or(SubjectId::NONE, |key| self.ids[&key]);
-        view.person_of(subject, event.seq)
+        user.or(device).map_or(SubjectId::NONE, |key| self.ids[&key])
     }
 
     fn raw(&self, wanted: SubjectId) -> (SubjectKind, String) {
@@ -84,6 +91,18 @@ fn compare(harness: &mut Harness, log: &[RefEvent], first_user: bool) -> Result<
         prop_assert!(got < view.bound());
         prop_assert_eq!(*to_graph.entry(person).or_insert(got), got, "split at {:?}", event);
         prop_assert_eq!(*to_reference.entry(got).or_insert(person), person, "joined at {:?}", event);
+    }
+    let (mut to_graph_then, mut to_reference_then) = (BTreeMap::new(), BTreeMap::new());
+    for (event, then) in log.iter().zip(&expected.at_ingest) {
+        let (false, Some(then)) = (event.action == IdentityAction::Reset, *then) else { continue };
+        let got = harness.person_at_ingest(&view, event);
+        prop_assert_eq!(*to_graph_then.entry(then).or_insert(got), got, "split at ingest of {:?}", event);
+        prop_assert_eq!(
+            *to_reference_then.entry(got).or_insert(then),
+            then,
+            "joined at ingest of {:?}",
+            event
+        );
     }
     for (person, ordinal) in &to_graph {
         let users: BTreeSet<String> = view

@@ -36,6 +36,8 @@ pub enum Action {
     ReadOperations,
     /// Changes the instance: jobs, settings, maintenance, alerts.
     Operate,
+    /// Changes what a project calls things.
+    ManageDefinitions,
     /// Reads and changes a project's rules.
     ManageRules,
     /// Redrives a project's dead letters.
@@ -62,6 +64,7 @@ impl Action {
                 | ReadData
                 | ReadBooks
                 | ManageKeys
+                | ManageDefinitions
                 | ManageRules
                 | MendBooks
                 | ErasePersons

@@ -4,6 +4,8 @@
 //! Deliberately not here: permission, paths (`routes`).
 
 pub(crate) mod books;
+pub(crate) mod cohorts;
+pub(crate) mod definitions;
 pub(crate) mod erasures;
 pub(crate) mod events;
 mod job_spec;

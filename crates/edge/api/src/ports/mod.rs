@@ -22,12 +22,20 @@ pub use watch::{
     StatusDocument, Watch,
 };
 
-use tallymark_catalog::{Accounts, Instance, Jobs, Rules, Settings, Snapshots, Tombstones};
+use tallymark_catalog::{
+    Accounts, Cohorts, Definitions, Instance, Jobs, Rules, Settings, Snapshots, Tombstones,
+};
 
 /// The part of the catalog that the web may use: no commits, no leases, no deletions of files.
-pub trait Catalog: Snapshots + Settings + Accounts + Jobs + Rules + Instance + Tombstones {}
+pub trait Catalog:
+    Snapshots + Settings + Accounts + Jobs + Rules + Definitions + Cohorts + Instance + Tombstones
+{
+}
 
-impl<T: Snapshots + Settings + Accounts + Jobs + Rules + Instance + Tombstones> Catalog for T {}
+impl<T: Snapshots + Settings + Accounts + Jobs + Rules + Definitions + Cohorts + Instance + Tombstones>
+    Catalog for T
+{
+}
 
 /// Why a port could not answer; shown to operators, not to callers.
 #[derive(Debug, thiserror::Error)]

@@ -2,7 +2,9 @@
 //!
 //! Guarantees: nothing but passing on. Deliberately not here: meanings (`insights`).
 
-use tallymark_insights::{Engine, Error, EventsRequest, PersonsRequest, QueryContext, TimelineRequest};
+use tallymark_insights::{
+    Engine, Error, EventsRequest, PersonsRequest, QueryContext, StoredMembers, TimelineRequest,
+};
 use tallymark_model::{ProjectId, Value};
 
 /// Answers questions about events; blocks. Implemented by [`Engine`].
@@ -36,9 +38,64 @@ pub trait Questions: Send + Sync + 'static {
     ) -> Result<Value, Error>;
     /// See [`Engine::schema`].
     fn schema(&self, project: ProjectId, context: &QueryContext) -> Result<Value, Error>;
+    /// See [`Engine::check_cohort`].
+    fn check_cohort(&self, project: ProjectId, own: Option<&str>, definition: &Value) -> Result<(), Error>;
+    /// See [`Engine::compute_cohort`].
+    fn compute_cohort(
+        &self,
+        project: ProjectId,
+        definition: &Value,
+        context: &QueryContext,
+    ) -> Result<StoredMembers, Error>;
+    /// See [`Engine::members`].
+    fn members(
+        &self,
+        project: ProjectId,
+        bytes: &[u8],
+        after: Option<&str>,
+        limit: usize,
+        context: &QueryContext,
+    ) -> Result<Value, Error>;
+    /// See [`Engine::behind`].
+    fn behind(&self, project: ProjectId, query: &Value, context: &QueryContext)
+    -> Result<Vec<String>, Error>;
+    /// See [`Engine::as_definition`].
+    fn as_definition(&self, query: &Value) -> Result<Value, Error>;
 }
 
 impl Questions for Engine {
+    fn check_cohort(&self, project: ProjectId, own: Option<&str>, definition: &Value) -> Result<(), Error> {
+        Engine::check_cohort(self, project, own, definition)
+    }
+    fn compute_cohort(
+        &self,
+        project: ProjectId,
+        definition: &Value,
+        context: &QueryContext,
+    ) -> Result<StoredMembers, Error> {
+        Engine::compute_cohort(self, project, definition, context)
+    }
+    fn members(
+        &self,
+        project: ProjectId,
+        bytes: &[u8],
+        after: Option<&str>,
+        limit: usize,
+        context: &QueryContext,
+    ) -> Result<Value, Error> {
+        Engine::members(self, project, bytes, after, limit, context)
+    }
+    fn behind(
+        &self,
+        project: ProjectId,
+        query: &Value,
+        context: &QueryContext,
+    ) -> Result<Vec<String>, Error> {
+        Engine::behind(self, project, query, context)
+    }
+    fn as_definition(&self, query: &Value) -> Result<Value, Error> {
+        Engine::as_definition(self, query)
+    }
     fn run(&self, project: ProjectId, query: &Value, context: &QueryContext) -> Result<Value, Error> {
         Engine::run(self, project, query, context)
     }

@@ -3,6 +3,7 @@
 
 mod audit;
 mod beat;
+mod cohorts;
 mod collect;
 mod found;
 mod lost;

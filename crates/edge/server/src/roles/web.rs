@@ -1,6 +1,6 @@
 //! `web`: answers questions and serves the app, over a Unix socket that the collector passes requests on to.
 
-use super::{found, lost, measure, open, watermark};
+use super::{cohorts, found, lost, measure, open, watermark};
 use crate::ports::{
     AccountsCopy, ControlSocket, DeltaOutcomes, FoldedControls, LogBacklog, LogHandle, LogRecords,
     SupervisedComponents, WatchNotes, publish,
@@ -52,8 +52,14 @@ async fn api_state(
     let source =
         CatalogSource::new(catalog.clone(), catalog.clone(), follower.clone(), store.clone(), runtime)
             .with_watermark(watermark::keep(layout, catalog.clone(), stop.clone()))
-            .with_found_gaps(found::keep(layout.watch(), stop.clone()));
-    let engine = tallymark_insights::Engine::new(Arc::new(source), limits::query_threads());
+            .with_found_gaps(found::keep(layout.watch(), stop.clone()))
+            .with_definitions(catalog.clone())
+            .with_cohorts(catalog.clone());
+    let source: Arc<dyn tallymark_query::Source> = Arc::new(source);
+    if lost().is_none() {
+        cohorts::keep_fresh(catalog.clone(), source.clone(), stop.clone());
+    }
+    let engine = tallymark_insights::Engine::new(source, limits::query_threads());
     let log_at = layout.clone();
     let open_log = move || {
         let opened =

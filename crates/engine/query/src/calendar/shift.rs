@@ -85,7 +85,13 @@ mod tests {
         // New York leaves daylight saving time on 2 November 2025.
         let found = shifted("America/New_York", "2025-11-03", "2025-11-03", Unit::Week, 1);
         assert_eq!(found, ("2025-10-27T04:00:00Z".to_owned(), "2025-10-28T04:00:00Z".to_owned()));
-        let found = shifted("America/New_York", "2025-11-03T12:00:00-05:00", "2025-11-03T13:00:00-05:00", Unit::Day, 2);
+        let found = shifted(
+            "America/New_York",
+            "2025-11-03T12:00:00-05:00",
+            "2025-11-03T13:00:00-05:00",
+            Unit::Day,
+            2,
+        );
         assert_eq!(found, ("2025-11-01T16:00:00Z".to_owned(), "2025-11-01T17:00:00Z".to_owned()));
         let found = shifted("America/New_York", "2025-11-03", "2025-11-03", Unit::Hour, 24);
         assert_eq!(found, ("2025-11-02T05:00:00Z".to_owned(), "2025-11-03T05:00:00Z".to_owned()));

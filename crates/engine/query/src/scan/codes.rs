@@ -5,9 +5,10 @@
 use super::{Batch, Task, mistyped, storage};
 use crate::interner::Interner;
 use crate::values::Rows;
-use crate::{Budget, QueryError};
+use crate::{Budget, QueryError, Vocabulary};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::Int32Type;
+use std::sync::Arc;
 use tallymark_store::Column;
 
 /// What an SDK sends as the session of an event that belongs to none.
@@ -17,20 +18,22 @@ const OUT_OF_SESSION: &str = "-1";
 pub(super) struct Codes {
     pub events: Interner,
     sessions: Interner,
+    vocabulary: Arc<Vocabulary>,
 }
 
 impl Codes {
-    pub fn new(budget: &Budget) -> Codes {
-        Codes { events: Interner::new(budget.reservation()), sessions: Interner::new(budget.reservation()) }
+    pub fn new(budget: &Budget, vocabulary: &Arc<Vocabulary>) -> Codes {
+        let (events, sessions) = (Interner::new(budget.reservation()), Interner::new(budget.reservation()));
+        Codes { events, sessions, vocabulary: Arc::clone(vocabulary) }
     }
 
     /// Codes of the names of rows; `batch` holds the column of names unless the row group has but one name.
     pub fn of_events(&self, task: &Task, batch: &RecordBatch, rows: &Rows) -> Result<Vec<u32>, QueryError> {
         if let Some(array) = batch.column_by_name(&Column::Event.file_name()) {
-            return codes(array, rows, |name| self.events.number(name));
+            return codes(array, rows, |name| self.events.number(self.vocabulary.shown(name)));
         }
         match task.reader.row_groups()[task.group].names.as_deref() {
-            Some([only]) => Ok(vec![self.events.number(only)?; rows.len()]),
+            Some([only]) => Ok(vec![self.events.number(self.vocabulary.shown(only))?; rows.len()]),
             _ => Err(mistyped()),
         }
     }

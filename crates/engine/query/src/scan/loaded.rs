@@ -1,5 +1,8 @@
 //! From the columns of one row group to a batch: values, conditions, actors.
 
+mod derived;
+mod groups;
+
 use super::nth::Places;
 use super::persons::Persons;
 use super::{Batch, Prepared, Task, column, mistyped, storage};
@@ -10,7 +13,8 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::{Int32Type, Int64Type, UInt32Type, UInt64Type};
 use std::sync::Arc;
-use tallymark_predicate::{Expr, PropertyRef, Scope, path_columns};
+use tallymark_model::{Seq, SubjectId};
+use tallymark_predicate::{CohortLeaf, Expr, PropertyRef, Scope, path_columns};
 use tallymark_store::Column;
 use tallymark_store::properties::PropertyArrays;
 
@@ -48,11 +52,17 @@ impl<'a> Loaded<'a> {
             false => Some(reader.read(self.task.group, &columns).map_err(storage)?),
         };
         if self.prepared.scan.actor != Actor::Person {
-            self.persons = Some(Arc::new(self.named_actors(batch.as_ref())?));
+            self.persons = Some(Arc::new(match self.prepared.scan.actor {
+                Actor::PersonAtIngest => self.persons_at_ingest()?,
+                _ => self.named_actors(batch.as_ref())?,
+            }));
         }
-        for property in self.prepared.scan.properties() {
+        for property in self.prepared.scan.reads(&self.prepared.snapshot.project.vocabulary) {
             let values = match property.scope {
                 Scope::Event => self.event_values(&property, batch.as_ref())?,
+                Scope::Name => self.name_values()?,
+                Scope::Custom | Scope::Lookup(_) => self.derived_values(&property)?,
+                Scope::Group(_) | Scope::GroupLatest(_) => self.group_values(&property, batch.as_ref())?,
                 _ => self.user_values(&property)?,
             };
             self.values.push((property, values));
@@ -129,25 +139,31 @@ impl<'a> Loaded<'a> {
         Ok(found)
     }
 
+    /// Persons by the identity as it was when each row was processed.
+    fn persons_at_ingest(&mut self) -> Result<Vec<u32>, QueryError> {
+        let subjects = column::<UInt32Type>(&self.batch, 0)?;
+        let (received, positions) = self.log_order()?;
+        let view = &self.prepared.snapshot.identity;
+        let mut found = vec![0u32; self.rows.len()];
+        self.rows.each(|i, row| {
+            let seq = Seq { received_at: received[row], position: positions[row] };
+            found[i] = view.person_at_ingest(SubjectId(subjects[row]), seq);
+        });
+        Ok(found)
+    }
+
     /// Actors that go by a text of the event.
     fn named_actors(&self, batch: Option<&RecordBatch>) -> Result<Vec<u32>, QueryError> {
         let mut found = vec![0u32; self.rows.len()];
         let Some(batch) = batch else { return Ok(found) };
+        let number = |name: &str| self.prepared.names.number(name);
         match &self.prepared.scan.actor {
-            Actor::Person => {}
+            Actor::Person | Actor::PersonAtIngest => {}
             Actor::Device => {
-                self.number_texts(batch, &Column::DeviceId, &mut found, |t| Some(t.to_owned()))?
+                let same = |text: &str| Some(text.to_owned());
+                self.number_texts(batch, &Column::DeviceId, &mut found, &same, &number)?
             }
-            Actor::Group(kind) => {
-                self.number_texts(batch, &Column::Group(kind.clone()), &mut found, |t| Some(t.to_owned()))?;
-                let first = |text: &str| serde_json::from_str::<Vec<String>>(text).ok()?.into_iter().next();
-                self.number_texts(batch, &Column::GroupList(kind.clone()), &mut found, first)?;
-                let of_kind = |text: &str| {
-                    let groups: Vec<(String, String)> = serde_json::from_str(text).ok()?;
-                    groups.into_iter().find(|(k, _)| **k == **kind).map(|(_, name)| name)
-                };
-                self.number_texts(batch, &Column::GroupOverflow, &mut found, of_kind)?;
-            }
+            Actor::Group(kind) => self.number_groups(batch, kind, &mut found, &number)?,
         }
         Ok(found)
     }
@@ -158,10 +174,11 @@ impl<'a> Loaded<'a> {
         batch: &RecordBatch,
         column: &Column,
         found: &mut [u32],
-        name: impl Fn(&str) -> Option<String>,
+        name: &dyn Fn(&str) -> Option<String>,
+        number: &dyn Fn(&str) -> Result<u32, QueryError>,
     ) -> Result<(), QueryError> {
         let Some(array) = batch.column_by_name(&column.file_name()) else { return Ok(()) };
-        let number = |text: &str| name(text).map_or(Ok(0), |name| self.prepared.names.number(&name));
+        let number = |text: &str| name(text).map_or(Ok(0), |name| number(&name));
         if let Some(plain) = array.as_string_opt::<i32>() {
             for (i, slot) in found.iter_mut().enumerate() {
                 let row = self.rows.get(i);
@@ -203,6 +220,16 @@ impl<'a> Loaded<'a> {
     /// Clears the bits of selectors whose condition a row fails.
     pub fn filter(&mut self) -> Result<(), QueryError> {
         let scan = self.prepared.scan;
+        let persons = if self.prepared.members.is_empty() { None } else { Some(self.resolve_persons()?) };
+        let times = column::<Int64Type>(&self.batch, 1)?;
+        let chosen = &self.rows;
+        let members = |leaf: &CohortLeaf| {
+            let known = self.prepared.members.get(&(leaf.key.clone(), leaf.at_event_time));
+            match (known, &persons) {
+                (Some(who), Some(persons)) => who.of(persons, &|i| times[chosen.get(i)]),
+                _ => Err(QueryError::damaged("a condition", "asks for a cohort that was not looked up")),
+            }
+        };
         let values = &self.values;
         let rows = self.masks.len();
         let column = |property: &PropertyRef| {
@@ -211,7 +238,7 @@ impl<'a> Loaded<'a> {
         };
         let clear = |expr: &Expr, bits: u32, masks: &mut Vec<u32>| -> Result<(), QueryError> {
             if masks.iter().any(|m| m & bits != 0) {
-                let hits = passing(expr, rows, &column)?;
+                let hits = passing(expr, rows, &column, &members)?;
                 masks.iter_mut().zip(hits).filter(|(_, hit)| !hit).for_each(|(m, _)| *m &= !bits);
             }
             Ok(())

@@ -15,16 +15,19 @@ pub(crate) use persons::Persons;
 pub use threads::fold_parallel;
 
 use crate::interner::Interner;
+use crate::timeline::GroupTimeline;
 use crate::values::Rows;
-use crate::{Actor, Context, PropertyTimeline, QueryError, Selector, Snapshot, ValueColumn};
+use crate::{
+    Actor, Context, Membership, PropertyTimeline, QueryError, Selector, Snapshot, ValueColumn, Vocabulary,
+};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::{Int32Type, Int64Type, UInt32Type, UInt64Type};
 use codes::Codes;
 use loaded::Loaded;
 use rustc_hash::FxHashMap;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use tallymark_ledger::SegmentKind;
 use tallymark_model::Millis;
 use tallymark_predicate::{Expr, PropertyRef, Scope, path_columns};
@@ -132,6 +135,10 @@ pub struct Prepared<'a> {
     tasks: Vec<Task>,
     plan: ScanPlan,
     timelines: FxHashMap<String, PropertyTimeline>,
+    /// By group type and property.
+    of_groups: FxHashMap<(String, String), GroupTimeline>,
+    /// Cohorts that conditions ask for, by their text and whether as of each event.
+    members: FxHashMap<(String, bool), Arc<dyn Membership>>,
     names: Interner,
     codes: Codes,
     /// Rows of selectors with `nth`, once the scan runs.
@@ -146,14 +153,22 @@ impl Scan {
         context: &'a Context,
     ) -> Result<Prepared<'a>, QueryError> {
         let mut prepared = self.choose(snapshot, context)?;
-        for property in self.properties() {
-            if !matches!(property.scope, Scope::User | Scope::Person) {
-                continue;
-            }
+        prepared.look_up_cohorts()?;
+        for property in self.reads(&snapshot.project.vocabulary) {
             for name in path_columns(&property.path) {
-                if !prepared.timelines.contains_key(name) {
-                    let timeline = PropertyTimeline::load(snapshot, name, self.as_of, context)?;
-                    prepared.timelines.insert(name.to_owned(), timeline);
+                let key = |kind: &str| (kind.to_owned(), name.to_owned());
+                match &property.scope {
+                    Scope::User | Scope::Person if !prepared.timelines.contains_key(name) => {
+                        let timeline = PropertyTimeline::load(snapshot, name, self.as_of, context)?;
+                        prepared.timelines.insert(name.to_owned(), timeline);
+                    }
+                    Scope::Group(kind) | Scope::GroupLatest(kind)
+                        if !prepared.of_groups.contains_key(&key(kind)) =>
+                    {
+                        let timeline = GroupTimeline::load(snapshot, kind, name, self.as_of, context)?;
+                        prepared.of_groups.insert(key(kind), timeline);
+                    }
+                    _ => {}
                 }
             }
         }
@@ -188,9 +203,8 @@ impl Scan {
         context: &'a Context,
     ) -> Result<Prepared<'a>, QueryError> {
         for property in self.properties() {
-            if let Scope::Group(_) | Scope::GroupLatest(_) = property.scope {
-                let text = format!("properties of groups (`{}`) are not supported yet", property.scope);
-                return Err(QueryError::Invalid(text));
+            if let Some(problem) = snapshot.project.vocabulary.missing(&property) {
+                return Err(QueryError::Invalid(problem));
             }
         }
         let mut tasks = Vec::new();
@@ -226,10 +240,36 @@ impl Scan {
         // The largest first, so that threads end together.
         tasks.sort_by_key(|t| std::cmp::Reverse(t.reader.row_groups()[t.group].rows));
         let names = Interner::new(context.budget.reservation());
-        let codes = Codes::new(&context.budget);
-        let timelines = FxHashMap::default();
-        let nth = OnceLock::new();
-        Ok(Prepared { scan: self, snapshot, context, tasks, plan, timelines, names, codes, nth })
+        let codes = Codes::new(&context.budget, &snapshot.project.vocabulary);
+        let (timelines, members, nth) = (FxHashMap::default(), FxHashMap::default(), OnceLock::new());
+        let of_groups = FxHashMap::default();
+        Ok(Prepared {
+            scan: self,
+            snapshot,
+            context,
+            tasks,
+            plan,
+            timelines,
+            of_groups,
+            members,
+            names,
+            codes,
+            nth,
+        })
+    }
+
+    /// Properties to read, those that others are computed from before them.
+    fn reads(&self, vocabulary: &Vocabulary) -> Vec<PropertyRef> {
+        let mut all = self.properties();
+        let mut at = 0;
+        while at < all.len() {
+            all.extend(vocabulary.inputs(&all[at]));
+            at += 1;
+        }
+        // Computed scopes sort behind those they are computed from.
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 
     fn properties(&self) -> Vec<PropertyRef> {
@@ -243,9 +283,25 @@ impl Scan {
 }
 
 impl Prepared<'_> {
+    fn look_up_cohorts(&mut self) -> Result<(), QueryError> {
+        let mut asked = Vec::new();
+        let filters = self.scan.selectors.iter().filter_map(|s| s.filter.as_ref()).chain(&self.scan.filter);
+        filters.for_each(|filter| filter.cohorts(&mut |leaf| asked.push(Arc::clone(leaf))));
+        for leaf in asked {
+            let key = (leaf.key.clone(), leaf.at_event_time);
+            if !self.members.contains_key(&key) {
+                let text = || format!("{}: nobody here knows cohorts", leaf.path);
+                let cohorts = self.snapshot.cohorts.as_ref().ok_or_else(|| QueryError::Invalid(text()))?;
+                let who = cohorts.membership(self.snapshot, &leaf, self.scan.as_of, self.context)?;
+                self.members.insert(key, who);
+            }
+        }
+        Ok(())
+    }
+
     /// True if the actors of batches are persons.
     pub fn counts_persons(&self) -> bool {
-        self.scan.actor == Actor::Person
+        matches!(self.scan.actor, Actor::Person | Actor::PersonAtIngest)
     }
 
     /// Names of the actors of batches by number, if they are no persons; complete once the scan has run.
@@ -392,17 +448,25 @@ impl Prepared<'_> {
     /// Property columns of a file that conditions and wanted values need.
     fn event_columns(&self, reader: &SegmentReader) -> Vec<Column> {
         let mut columns = Vec::new();
-        for property in self.scan.properties().iter().filter(|p| p.scope == Scope::Event) {
+        let reads = self.scan.reads(&self.snapshot.project.vocabulary);
+        for property in reads.iter().filter(|p| p.scope == Scope::Event) {
             for name in path_columns(&property.path) {
                 columns.extend(tallymark_store::properties::columns(reader, name));
             }
         }
         match &self.scan.actor {
-            Actor::Person => {}
+            Actor::Person | Actor::PersonAtIngest => {}
             Actor::Device => columns.push(Column::DeviceId),
             Actor::Group(kind) => {
                 let group =
                     [Column::Group(kind.clone()), Column::GroupList(kind.clone()), Column::GroupOverflow];
+                columns.extend(group.into_iter().filter(|c| reader.has(c)));
+            }
+        }
+        for property in &reads {
+            if let Scope::Group(kind) | Scope::GroupLatest(kind) = &property.scope {
+                let kind: Arc<str> = kind.as_str().into();
+                let group = [Column::Group(kind.clone()), Column::GroupList(kind), Column::GroupOverflow];
                 columns.extend(group.into_iter().filter(|c| reader.has(c)));
             }
         }

@@ -16,7 +16,9 @@ impl Actors {
     /// For this way of counting.
     pub fn new(count_by: &CountBy, context: &Context) -> Actors {
         match count_by {
-            CountBy::Person | CountBy::Device | CountBy::Group(_) => Actors::Resolved,
+            CountBy::Person | CountBy::PersonAtIngest | CountBy::Device | CountBy::Group(_) => {
+                Actors::Resolved
+            }
             CountBy::Property(_) => Actors::ByText(Interner::new(context.budget.reservation())),
         }
     }

@@ -53,6 +53,8 @@ impl Newcomers {
         if *actor == Actor::Person {
             return Ok(newcomers);
         }
+        // Whose k-th event a row is depends on who is counted, and that is no matter here.
+        let counted = counted.into_iter().map(|s| Selector { nth: None, ..s }).collect();
         let mut scan = bound.scan(counted, from, to, &CountBy::Person);
         scan.order = true;
         let prepared = scan.prepare(bound.snapshot, bound.context)?;

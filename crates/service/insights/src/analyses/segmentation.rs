@@ -43,7 +43,7 @@ pub(crate) struct Segmentation<'a> {
     texts: Interner,
     /// Per series: column of its property.
     columns: Vec<Option<usize>>,
-    /// Selectors of the series, beside the one of active events.
+    /// Selectors of the series, with the conditions of the chart, for other scans than the main one.
     counted: Vec<Selector>,
     newcomers: OnceLock<Newcomers>,
     sessions: OnceLock<SessionNumbers>,
@@ -88,13 +88,15 @@ impl<'a> Segmentation<'a> {
         let segment = query.common.segment.as_ref();
         let counted: Vec<Selector> =
             query.series.iter().map(|s| bound.selector(&s.selector, segment)).collect();
-        let mut selectors = counted.clone();
+        let mut selectors: Vec<Selector> =
+            query.series.iter().map(|s| bound.selector(&s.selector, None)).collect();
         if query.series.iter().any(|s| s.of_active) {
             let active = SelectorSpec { names: NamesSpec::Active, filter: None, nth: None };
-            selectors.push(bound.selector(&active, segment));
+            selectors.push(bound.selector(&active, None));
         }
         let mut scan =
             bound.scan(selectors, frame.start(bound.range.0), bound.range.1, &query.common.count_by);
+        scan.filter = query.common.segment.clone();
         let groups = Groups::new(&query.breakdown, scan.columns.len(), bound.context);
         scan.columns.extend(query.breakdown.iter().map(|b| b.property.clone()));
         let mut columns = Vec::new();

@@ -14,6 +14,7 @@ mod measure;
 mod parts;
 mod paths;
 mod personas;
+mod preset;
 mod reader;
 mod realtime;
 mod retention;
@@ -23,13 +24,14 @@ mod stickiness;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use cohort::CohortQuery;
+pub(crate) use cohort::{CohortQuery, Comparison, Definition, Measure as CohortMeasure, Performed, Window};
 pub(crate) use composition::CompositionQuery;
 pub(crate) use engagement::EngagementQuery;
 pub(crate) use funnel::{At, ExclusionSpec, FunnelQuery, HistogramSpec, Order as FunnelOrder};
 pub(crate) use lifecycle::LifecycleQuery;
 pub(crate) use ltv::LtvQuery;
 pub(crate) use measure::{Measure, Shape};
+pub(crate) use parts::always;
 pub(crate) use parts::{
     AttributionSpec, BreakdownSpec, Common, CountBy, NamesSpec, SegmentScope, SelectorSpec, bin_labels, both,
 };
@@ -67,7 +69,8 @@ pub(crate) enum Query {
 impl Query {
     /// Parses a query object.
     pub fn parse(value: &Value) -> Result<Query, Error> {
-        let query = Reader::new(value, "")?;
+        let whole = preset::applied(value)?;
+        let query = Reader::new(&whole, "")?;
         let hint = "one of: segmentation, funnel, retention, lifecycle, stickiness, sessions, paths, cohort, composition, \
                     ltv, engagement, personas, realtime, sql";
         match query.text("type")?.ok_or_else(|| query.missing("type", hint))? {

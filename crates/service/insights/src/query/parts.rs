@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use tallymark_model::{Millis, canonical_text, number_of};
 use tallymark_predicate::{Condition, Expr, PropertyRef, Scope, instant_of};
-use tallymark_query::{Range, Unit};
+use tallymark_query::{Range, Unit, WeekStart};
 
 /// Longest duration of a window: 366 days.
 const WINDOW_MAX_MS: Millis = 366 * 86_400_000;
@@ -20,6 +20,8 @@ pub(crate) struct Common {
     pub count_by: CountBy,
     /// The number whose actors are asked for.
     pub microscope: Option<Value>,
+    /// First day of weeks, if it is not the project's.
+    pub week_start: Option<WeekStart>,
     /// Divisions by zero give 0 instead of null (chapter 1.8).
     pub div_zero: bool,
     /// The range is widened to whole buckets of this unit (`edge: "expand"`).
@@ -41,6 +43,8 @@ pub(crate) enum SegmentScope {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CountBy {
     Person,
+    /// No later merges.
+    PersonAtIngest,
     Device,
     Group(String),
     Property(PropertyRef),
@@ -92,10 +96,18 @@ pub(crate) struct AttributionSpec {
 impl Common {
     /// Reads the common keys and refuses the options of the language that no query type computes yet.
     pub fn read(query: &Reader<'_>) -> Result<Common, Error> {
+        let hint = r#"{"from":"2025-01-01","to":"2025-01-31"} or {"last":30,"unit":"day"}"#;
+        if query.get("range").is_none() {
+            return Err(query.missing("range", hint));
+        }
+        Common::read_or(query, always())
+    }
+
+    /// The same for types that may go without a range.
+    pub fn read_or(query: &Reader<'_>, without: Range) -> Result<Common, Error> {
         use serde_json::json;
         query.get("type");
         query.refuse(&[
-            ("preset", &[]),
             ("empty_string", &[json!("none")]),
             ("user_props", &[json!("as_of")]),
             ("merge_props", &[json!("timeline")]),
@@ -103,11 +115,13 @@ impl Common {
         // Answers are exact also where an approximation would do; the envelope says so.
         query.flag("approx")?;
         Ok(Common {
-            range: range(query)?,
+            range: range(query)?.unwrap_or(without),
             as_of: as_of(query)?,
             segment: condition(query, "segment")?,
             count_by: count_by(query)?,
             microscope: query.get("microscope").cloned(),
+            week_start: query
+                .choice("week_start", &[("monday", WeekStart::Monday), ("sunday", WeekStart::Sunday)])?,
             div_zero: query.integer("div_zero", 0, 0)?.is_some(),
             widen_to: widen_to(query)?,
             segment_scope: query
@@ -128,9 +142,9 @@ fn widen_to(query: &Reader<'_>) -> Result<Option<Unit>, Error> {
     })
 }
 
-fn range(query: &Reader<'_>) -> Result<Range, Error> {
+fn range(query: &Reader<'_>) -> Result<Option<Range>, Error> {
     let hint = r#"{"from":"2025-01-01","to":"2025-01-31"} or {"last":30,"unit":"day"}"#;
-    let Some(value) = query.get("range") else { return Err(query.missing("range", hint)) };
+    let Some(value) = query.get("range") else { return Ok(None) };
     let range = Reader::new(value, "range")?;
     let last = range.integer("last", 1, 100_000)?;
     let found = match last {
@@ -145,7 +159,13 @@ fn range(query: &Reader<'_>) -> Result<Range, Error> {
         }
     };
     range.finish()?;
-    Ok(found)
+    Ok(Some(found))
+}
+
+/// The range of queries that need none.
+pub(crate) fn always() -> Range {
+    let text = |year: &str| format!("{year}-01-01T00:00:00Z");
+    Range::Between { from: text("1900"), to: text("9000") }
 }
 
 fn as_of(query: &Reader<'_>) -> Result<Option<Millis>, Error> {
@@ -163,7 +183,7 @@ fn count_by(query: &Reader<'_>) -> Result<CountBy, Error> {
     match text {
         "person" => Ok(CountBy::Person),
         "device" => Ok(CountBy::Device),
-        "person_at_ingest" => Err(Error::unsupported("count_by", "`person_at_ingest`")),
+        "person_at_ingest" => Ok(CountBy::PersonAtIngest),
         _ => match (text.strip_prefix("event."), text.strip_prefix("user."), text.strip_prefix("group:")) {
             (Some(path), ..) if !path.is_empty() => property(Scope::Event, path),
             (_, Some(path), _) if !path.is_empty() => property(Scope::User, path),
@@ -207,17 +227,20 @@ pub(crate) fn duration(query: &Reader<'_>, key: &'static str) -> Result<Option<M
 /// A condition or a list of them.
 pub(crate) fn condition(query: &Reader<'_>, key: &'static str) -> Result<Option<Expr>, Error> {
     let Some(value) = query.get(key) else { return Ok(None) };
-    let at = query.at(key);
+    let expr = parse_condition(value, &query.at(key))?;
+    // An empty list is no condition.
+    Ok(Some(expr).filter(|e| !matches!(e, Expr::All(list) if list.is_empty())))
+}
+
+/// The condition at this path of the query; cohorts in it are checked, but not looked up.
+pub(crate) fn parse_condition(value: &Value, at: &str) -> Result<Expr, Error> {
     let wrong = |e: tallymark_predicate::PredicateError| match e.kind {
         tallymark_predicate::ErrorKind::Unsupported { feature } => Error::unsupported(e.path, feature),
         kind => Error::malformed(e.path, kind.to_string(), ""),
     };
-    let expr = Condition::parse(value, &at).and_then(|c| c.compile()).map_err(wrong)?;
-    for property in expr.properties() {
-        supported_scope(&property, &at)?;
-    }
-    // An empty list is no condition.
-    Ok(Some(expr).filter(|e| !matches!(e, Expr::All(list) if list.is_empty())))
+    let parsed = Condition::parse(value, at).map_err(wrong)?;
+    super::cohort::check(&parsed)?;
+    parsed.compile_for_query().map_err(wrong)
 }
 
 /// Both conditions.
@@ -225,15 +248,6 @@ pub(crate) fn both(a: Option<Expr>, b: Option<Expr>) -> Option<Expr> {
     match (a, b) {
         (Some(a), Some(b)) => Some(Expr::All(vec![a, b])),
         (a, b) => a.or(b),
-    }
-}
-
-fn supported_scope(property: &PropertyRef, at: &str) -> Result<(), Error> {
-    match &property.scope {
-        Scope::Group(_) | Scope::GroupLatest(_) => {
-            Err(Error::unsupported(at, format!("scope `{}`", property.scope)))
-        }
-        _ => Ok(()),
     }
 }
 
@@ -282,7 +296,6 @@ pub(crate) fn property(from: &Reader<'_>) -> Result<PropertyRef, Error> {
     let path = from.text("property")?.filter(|p| !p.is_empty());
     let path = path.ok_or_else(|| from.missing("property", "the name of a property"))?;
     let found = PropertyRef { scope, path: path.to_owned() };
-    supported_scope(&found, &from.at("scope"))?;
     Ok(found)
 }
 

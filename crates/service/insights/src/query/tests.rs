@@ -134,8 +134,6 @@ fn options_that_are_not_computed_are_refused_by_name() {
     for (query, name) in [
         (json!({"type": "lifecycle"}), "lifecycle"),
         (json!({"type": "sql", "sql": "select 1"}), "sql"),
-        (with(&segmentation(), "preset", json!("posthog")), "preset"),
-        (with(&segmentation(), "count_by", json!("person_at_ingest")), "person_at_ingest"),
         (with(&segmentation(), "segment", json!([{"cohort": "x"}])), "cohort"),
         (
             with(
@@ -148,17 +146,44 @@ fn options_that_are_not_computed_are_refused_by_name() {
         (series("lookback", json!("range_only")), "lookback"),
         (series("cumulative_uniques", json!("sum")), "cumulative_uniques"),
         (with(&segmentation(), "empty_string", json!("value")), "empty_string"),
-        (with(&funnel(), "order", json!("any_order")), "any_order"),
-        (with(&funnel(), "exclusions", json!([{"event": "x"}])), "exclusions"),
-        (with(&funnel(), "hold", json!([{"property": "x"}])), "hold"),
-        (with(&funnel(), "count", json!("totals")), "totals"),
-        (with(&funnel(), "over_time", json!({"interval": "day"})), "over_time"),
-        (with(&funnel(), "breakdown", json!({"property": "x", "at": "first_touch"})), "first_touch"),
-        (step("within", json!({"n": 1, "unit": "day"})), "within"),
         (step("optional", json!(true)), "optional"),
-        (with(&retention(), "kind", json!("bracket")), "bracket"),
-        (with(&retention(), "rolling_round", json!("hour")), "rolling_round"),
-        (with(&retention(), "overall", json!("dedup_actors")), "overall"),
+        (step("anchor", json!(true)), "anchor"),
+        (step("within", json!({"n": 1, "unit": "day"})), "within"),
+        (
+            with(&with(&funnel(), "order", json!("any_order")), "strict_increase", json!(true)),
+            "strict_increase",
+        ),
+        (
+            with(
+                &with(&funnel(), "over_time", json!({"interval": "day"})),
+                "histogram",
+                json!({"width_s": 60}),
+            ),
+            "histogram",
+        ),
+        (
+            with(
+                &with(&with(&funnel(), "count", json!("totals")), "exclusion_effect", json!("remove")),
+                "exclusions",
+                json!([{"event": "x"}]),
+            ),
+            "remove",
+        ),
+        (with(&with(&funnel(), "count", json!("totals")), "microscope", json!({"step": 1})), "microscope"),
+        (
+            with(
+                &funnel(),
+                "breakdown",
+                json!([{"property": "x", "at": "all_steps"}, {"property": "y", "at": "step:1"}]),
+            ),
+            "all_steps",
+        ),
+        (with(&retention(), "brackets", json!([[0, 1]])), "brackets"),
+        (
+            with(&with(&retention(), "overall", json!("dedup_actors")), "measure", json!({"sum": "x"})),
+            "dedup_actors",
+        ),
+        (with(&retention(), "kind", json!("usage_interval")), "return"),
     ] {
         let error = refused(&query);
         assert_eq!(error.code(), "TM0303", "{query}: {error}");

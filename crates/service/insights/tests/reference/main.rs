@@ -5,11 +5,17 @@
 mod support;
 
 mod agree;
+mod cohort;
+mod composition;
+mod engagement;
 mod funnel;
 mod lifecycle;
+mod ltv;
 mod paths;
+mod personas;
 mod realtime;
 mod retention;
 mod segmentation;
 mod sessions;
 mod stickiness;
+mod vocabulary;

@@ -10,10 +10,15 @@ use tallymark_model::{
     CommitId, CommitSeq, Control, Epoch, Erasure, IdentityAction, Lane, LogId, Millis, Position, ProjectId,
     Shard, SubjectId, SubjectKind, is_operation,
 };
-use tallymark_query::{Activity, Completeness, Hidden, ProjectInfo, QueryError, Snapshot, Source, WeekStart};
+use tallymark_query::{
+    Activity, Completeness, Definition, DefinitionKind, Hidden, ProjectInfo, QueryError, Snapshot, Source,
+    Vocabulary, WeekStart,
+};
 use tallymark_state::{Delta, ProjectStats, State, StateConfig, StateReader, StatsBuilder};
-use tallymark_store::{EventRow, ObjectStore, PropertyRow, SegmentSpec, encode_events, encode_properties};
-use tallymark_testkit::reference::{RefEvent, World};
+use tallymark_store::{
+    EventRow, ObjectStore, PropertyRow, SegmentSpec, encode_events, encode_properties, group_rows,
+};
+use tallymark_testkit::reference::{Definitions, RefEvent, World};
 
 pub const PROJECT: ProjectId = ProjectId(1);
 
@@ -65,6 +70,7 @@ pub struct MemorySource {
     pub complete_through: Option<Millis>,
     pub hidden: Arc<Hidden>,
     pub completeness: Arc<Completeness>,
+    pub cohorts: std::collections::BTreeMap<String, serde_json::Value>,
 }
 
 impl Source for MemorySource {
@@ -105,6 +111,9 @@ impl Source for MemorySource {
     fn stats(&self, project: ProjectId) -> ProjectStats {
         self.state.stats(project)
     }
+    fn cohort(&self, _: ProjectId, id: &str) -> Result<Option<serde_json::Value>, QueryError> {
+        Ok(self.cohorts.get(id).cloned())
+    }
 }
 
 /// The engine's inputs for a world.
@@ -142,6 +151,7 @@ pub fn source(world: &World, layout: Layout) -> MemorySource {
         complete_through: None,
         hidden,
         completeness: Arc::default(),
+        cohorts: world.cohorts.clone(),
     }
 }
 
@@ -163,9 +173,14 @@ fn cluttered(
         let row = EventRow { position: foreign(events[i].position), ..events[i].clone() };
         events.insert(i, row);
     }
-    for i in (0..properties.len()).rev().step_by(2) {
+    for i in (0..properties.len()).rev().step_by(2).collect::<Vec<_>>() {
+        if !hideable(properties[i].subject) {
+            continue;
+        }
         let position = foreign(properties[i].position);
-        let row = PropertyRow { position, value_json: "\"no\"".to_owned(), ..properties[i].clone() };
+        let of_group = properties[i].subject.is_none();
+        let value_json = if of_group { "[\"g0\",\"no\"]" } else { "\"no\"" }.to_owned();
+        let row = PropertyRow { position, value_json, ..properties[i].clone() };
         properties.insert(i, row);
     }
     (events, properties)
@@ -220,11 +235,36 @@ pub fn run(engine: &Engine, query: &serde_json::Value) -> Result<serde_json::Val
     engine.run(PROJECT, query, &QueryContext::default())
 }
 
+/// The definitions as the catalog would hand them over.
+fn vocabulary(definitions: &Definitions) -> Vocabulary {
+    let one = |kind, (name, body): (&String, serde_json::Value)| Definition {
+        project: PROJECT,
+        kind,
+        name: name.clone(),
+        version: 1,
+        body: Some(body),
+        by: "a test".to_owned(),
+        made_at: 0,
+    };
+    let d = definitions;
+    let renames = d.renames.iter().map(|(n, old)| (n, serde_json::json!({"events": old})));
+    let custom = d.custom.iter().map(|(n, e, _)| (n, serde_json::json!({"expression": e})));
+    let whole = |list: &'_ [(String, serde_json::Value)]| list.to_vec();
+    let mut all: Vec<Definition> = renames.map(|d| one(DefinitionKind::Rename, d)).collect();
+    all.extend(custom.map(|d| one(DefinitionKind::CustomProperty, d)));
+    all.extend(
+        whole(&d.virtual_events).iter().map(|(n, b)| one(DefinitionKind::VirtualEvent, (n, b.clone()))),
+    );
+    all.extend(whole(&d.lookups).iter().map(|(n, b)| one(DefinitionKind::Lookup, (n, b.clone()))));
+    Vocabulary::of(&all)
+}
+
 pub fn project(world: &World) -> ProjectInfo {
     ProjectInfo {
         timezone: world.timezone.clone(),
         week_start: if world.sunday_weeks { WeekStart::Sunday } else { WeekStart::Monday },
         inactive_events: Arc::new(world.inactive.iter().cloned().collect()),
+        vocabulary: Arc::new(vocabulary(&world.definitions)),
         ..ProjectInfo::plain(PROJECT)
     }
 }
@@ -346,6 +386,7 @@ fn commit(state: &State, events: &[&RefEvent]) -> (Commit, Vec<IdentityOp>) {
                 index: index as u32,
             });
         }
+        properties.extend(group_rows(&e.to_event(), position, e.seq.received_at));
         rows.push(EventRow {
             position,
             received_at: e.seq.received_at,

@@ -244,10 +244,12 @@ fn strip(set: &[Arc<Compiled>], event: &mut Event) -> bool {
             // The empty name is "clear all", which names no property.
             name.is_empty() || (!deny.contains(name) && allow.as_ref().is_none_or(|a| a.contains(name)))
         };
-        let before = (event.properties.len(), event.person_ops.len());
+        let count = |e: &Event| e.properties.len() + e.person_ops.len() + e.group_ops.len();
+        let before = count(event);
         event.properties.retain(|name, _| stays(name));
         event.person_ops.retain(|op| stays(&op.name));
-        stripped |= before != (event.properties.len(), event.person_ops.len());
+        event.group_ops.retain(|(.., op)| stays(&op.name));
+        stripped |= before != count(event);
     }
     stripped
 }

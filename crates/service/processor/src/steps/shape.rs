@@ -2,14 +2,13 @@
 //!
 //! Guarantees: rows come out in the order of the events; statistics do not depend on the number of cores (chunks
 //! have a fixed size and are merged in order).
-//! Deliberately not here: columns and files (`store`). Changes of group properties have no rows yet: until they do,
-//! only the log holds them.
+//! Deliberately not here: columns and files (`store`).
 
 use super::decide::{OldRow, ProjectRows};
 use rayon::prelude::*;
 use tallymark_model::{Event, Millis, Position, PropertyOp, SubjectId, Value};
 use tallymark_state::{ProjectStats, StatsBuilder};
-use tallymark_store::{EventRow, PropertyRow};
+use tallymark_store::{EventRow, PropertyRow, group_op, group_rows};
 
 /// Events per task.
 const CHUNK: usize = 4096;
@@ -58,7 +57,8 @@ pub(super) fn event_of(row: &OldRow) -> Event {
         insert_id: event.insert_id.clone(),
         session_id: event.session_id.clone(),
         properties: event.properties.clone(),
-        person_ops: properties.iter().map(op).collect(),
+        person_ops: properties.iter().filter(|p| !p.subject.is_none()).map(op).collect(),
+        group_ops: properties.iter().filter_map(group_op).collect(),
         groups: event.groups.clone(),
         annotations: event.annotations.clone(),
         ..Event::default()
@@ -97,6 +97,7 @@ fn shape_chunk(chunk: &mut [Visible]) -> (ProjectRows, ProjectStats) {
                 index,
             }));
         }
+        rows.properties.extend(group_rows(&event, visible.position, visible.received_at));
         rows.events.push(EventRow {
             position: visible.position,
             received_at: visible.received_at,

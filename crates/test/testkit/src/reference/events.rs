@@ -2,9 +2,10 @@
 
 use super::calendar::Calendar;
 use super::conditions;
-use super::identity::replay;
+use super::identity::{Replay, replay};
 use super::properties::{Properties, fold};
 use super::values::{self, at_path};
+use super::vocabulary::Definitions;
 use serde_json::Value;
 use std::collections::HashMap;
 use tallymark_model::{Event, IdentityAction, Millis, PropertyOp, Seq};
@@ -32,6 +33,8 @@ pub struct RefEvent {
     pub ops: Vec<PropertyOp>,
     /// Groups: (type, name).
     pub groups: Vec<(String, String)>,
+    /// Changes of groups' properties: (type, name, change).
+    pub group_ops: Vec<(String, String, PropertyOp)>,
     /// What it does to identity beyond carrying ids.
     pub action: IdentityAction,
 }
@@ -50,7 +53,7 @@ impl RefEvent {
             properties: self.properties.clone(),
             person_ops: self.ops.clone(),
             groups: self.groups.clone(),
-            group_ops: Vec::new(),
+            group_ops: self.group_ops.clone(),
             action: self.action.clone(),
             annotations: Vec::new(),
         }
@@ -72,6 +75,10 @@ pub struct World {
     pub first_user_owns_device: bool,
     /// Event names that `$active` leaves out.
     pub inactive: Vec<String>,
+    /// What it calls things.
+    pub definitions: Definitions,
+    /// Cohorts that the project keeps: id and definition.
+    pub cohorts: std::collections::BTreeMap<String, Value>,
 }
 
 impl Default for World {
@@ -83,6 +90,8 @@ impl Default for World {
             now: 4_102_444_800_000,
             first_user_owns_device: false,
             inactive: Vec::new(),
+            definitions: Definitions::default(),
+            cohorts: Default::default(),
         }
     }
 }
@@ -96,6 +105,8 @@ pub struct Seen<'w> {
     pub person: Option<usize>,
     /// The person's properties just after the event's own changes.
     pub user: Properties,
+    /// Properties of its groups just after the event's own changes, by type.
+    pub groups: HashMap<String, Properties>,
     /// The actor by `count_by`.
     pub actor: Option<String>,
 }
@@ -107,8 +118,12 @@ pub struct Prepared<'w> {
     pub world: &'w World,
     /// Ordered by (time, seq).
     pub events: Vec<Seen<'w>>,
+    /// Who is who in the end.
+    pub people: Replay,
     /// Properties per person as of `as_of`.
     pub latest: HashMap<usize, Properties>,
+    /// Properties per group (type, name) as of `as_of`.
+    pub latest_groups: HashMap<(String, String), Properties>,
     /// The instant the query is asked for.
     pub as_of: Millis,
     /// Buckets of the project's time zone.
@@ -141,13 +156,17 @@ impl<'w> Prepared<'w> {
         let mut log: Vec<&RefEvent> = world.events.iter().collect();
         log.sort_by_key(|e| e.seq);
         let log = without_duplicates(&log);
-        let persons = replay(&log, world.first_user_owns_device).persons;
+        let people = replay(&log, world.first_user_owns_device);
+        let persons = people.persons.clone();
 
+        let at_ingest: HashMap<Seq, Option<usize>> =
+            log.iter().map(|e| e.seq).zip(people.at_ingest.iter().copied()).collect();
         let mut stream: Vec<(&RefEvent, Option<usize>)> = log.into_iter().zip(persons).collect();
         stream.retain(|(event, _)| event.time <= as_of);
         stream.sort_by_key(|(event, _)| (event.time, event.seq));
 
         let mut latest: HashMap<usize, Properties> = HashMap::new();
+        let mut latest_groups: HashMap<(String, String), Properties> = HashMap::new();
         let mut events = Vec::new();
         for (event, person) in stream {
             let mut user = Properties::new();
@@ -156,13 +175,25 @@ impl<'w> Prepared<'w> {
                 event.ops.iter().for_each(|op| fold(current, op));
                 user = current.clone();
             }
-            events.push(Seen { event, person, user, actor: None });
+            for (kind, name, op) in &event.group_ops {
+                fold(latest_groups.entry((kind.clone(), name.clone())).or_default(), op);
+            }
+            let mut groups = HashMap::new();
+            for key in &event.groups {
+                // Of several groups of one type the first counts.
+                let now = || latest_groups.get(key).cloned().unwrap_or_default();
+                groups.entry(key.0.clone()).or_insert_with(now);
+            }
+            events.push(Seen { event, person, user, groups, actor: None });
         }
         let count_by = query["count_by"].as_str().unwrap_or("person");
         for seen in &mut events {
-            seen.actor = actor(seen, count_by)?;
+            seen.actor = match count_by {
+                "person_at_ingest" => at_ingest[&seen.event.seq].map(|p| p.to_string()),
+                _ => actor(seen, count_by)?,
+            };
         }
-        Ok(Prepared { world, events, latest, as_of, calendar, range })
+        Ok(Prepared { world, events, people, latest, latest_groups, as_of, calendar, range })
     }
 
     /// Whether an event lies in the range of the query.
@@ -176,7 +207,24 @@ impl<'w> Prepared<'w> {
             "event" => at_path(&seen.event.properties, path),
             "user" => at_path(&seen.user, path),
             "person" => seen.person.and_then(|p| self.latest.get(&p)).and_then(|m| at_path(m, path)),
-            other => return Err(format!("scope: {other} is not computed by the reference")),
+            other if other.starts_with("group:") => {
+                seen.groups.get(&other["group:".len()..]).and_then(|m| at_path(m, path))
+            }
+            other if other.starts_with("group_latest:") => {
+                let kind = &other["group_latest:".len()..];
+                let key = seen.event.groups.iter().find(|(k, _)| k == kind);
+                key.and_then(|k| self.latest_groups.get(k)).and_then(|m| at_path(m, path))
+            }
+            "custom" => return Ok(self.world.definitions.custom(path, &seen.event.properties)),
+            other => {
+                let Some(table) = other.strip_prefix("lookup:") else {
+                    return Err(format!("scope: {other} is not computed by the reference"));
+                };
+                let on = self.world.definitions.lookup_on(table).ok_or("no such lookup table")?;
+                let scope = on["scope"].as_str().unwrap_or("event");
+                let key = self.value(seen, scope, on["property"].as_str().unwrap_or_default())?;
+                return Ok(self.world.definitions.lookup(table, key.as_ref(), path));
+            }
         };
         Ok(found.cloned())
     }
@@ -192,15 +240,29 @@ impl<'w> Prepared<'w> {
     }
 
     fn names(&self, seen: &Seen, wanted: &Value) -> Result<bool, String> {
-        let name = &seen.event.event;
-        if is_operation(name) {
+        if is_operation(&seen.event.event) {
             return Ok(false);
         }
+        let name = self.world.definitions.shown(&seen.event.event);
+        if let Value::Array(list) = wanted {
+            for one in list {
+                if self.names(seen, one)? {
+                    return Ok(true);
+                }
+            }
+            return Ok(false);
+        }
+        let alternatives = wanted.as_str().and_then(|w| self.world.definitions.alternatives(w));
+        for alternative in alternatives.into_iter().flatten() {
+            if self.selects(seen, alternative)? {
+                return Ok(true);
+            }
+        }
         match wanted {
+            _ if alternatives.is_some() => Ok(false),
             Value::String(w) if w == "*" => Ok(true),
-            Value::String(w) if w == "$active" => Ok(!self.world.inactive.contains(name)),
+            Value::String(w) if w == "$active" => Ok(!self.world.inactive.iter().any(|i| i == name)),
             Value::String(w) => Ok(w == name),
-            Value::Array(list) => Ok(list.iter().any(|w| w == name.as_str())),
             other => Err(format!("event: expected a name, found {other}")),
         }
     }

@@ -12,12 +12,18 @@ const MAX_IDS_PER_PERSON: usize = 1000;
 pub struct Replay {
     /// Per event of the log: its person in the end, after all merges; none = unattributed.
     pub persons: Vec<Option<usize>>,
+    /// Per event of the log: its person when it was processed.
+    pub at_ingest: Vec<Option<usize>>,
     /// Per person that is left: the user ids.
     pub user_ids: HashMap<usize, BTreeSet<String>>,
     /// Per person that is left: where it began.
     pub first: HashMap<usize, Seq>,
     /// Per person that is left: the raw id it began with, and whether that is a user id.
     pub founder: HashMap<usize, (String, bool)>,
+    /// Per person that is left: the devices it owns or owned.
+    pub device_ids: HashMap<usize, BTreeSet<String>>,
+    /// Per device that is owned: its last owner.
+    pub owners: HashMap<String, usize>,
     /// Refused merges: where and the code.
     pub refused: Vec<(Seq, &'static str)>,
 }
@@ -30,6 +36,7 @@ struct Machine {
     ids: Vec<BTreeSet<String>>,
     first: Vec<Seq>,
     founder: Vec<(String, bool)>,
+    owned: Vec<(String, usize)>,
     users_of_device: HashMap<String, BTreeSet<String>>,
     first_user_owns_device: bool,
     refused: Vec<(Seq, &'static str)>,
@@ -39,13 +46,22 @@ struct Machine {
 pub fn replay(log: &[&RefEvent], first_user_owns_device: bool) -> Replay {
     let mut machine = Machine { first_user_owns_device, ..Machine::default() };
     let raw: Vec<Option<usize>> = log.iter().map(|event| machine.event(event)).collect();
-    let persons: Vec<Option<usize>> = raw.into_iter().map(|p| p.map(|p| machine.find(p))).collect();
+    let persons: Vec<Option<usize>> = raw.iter().map(|p| p.map(|p| machine.find(p))).collect();
     let left: Vec<usize> = (0..machine.parent.len()).filter(|p| machine.parent[*p] == *p).collect();
     Replay {
         user_ids: left.iter().map(|p| (*p, machine.ids[*p].clone())).collect(),
         first: left.iter().map(|p| (*p, machine.first[*p])).collect(),
         founder: left.iter().map(|p| (*p, machine.founder[*p].clone())).collect(),
+        device_ids: left
+            .iter()
+            .map(|p| {
+                let theirs = machine.owned.iter().filter(|(_, owner)| machine.find(*owner) == *p);
+                (*p, theirs.map(|(device, _)| device.clone()).collect())
+            })
+            .collect(),
+        owners: machine.owned.iter().map(|(device, owner)| (device.clone(), machine.find(*owner))).collect(),
         persons,
+        at_ingest: raw,
         refused: machine.refused,
     }
 }
@@ -64,6 +80,11 @@ impl Machine {
         self.ids.push(BTreeSet::new());
         self.first.push(seq);
         self.parent.len() - 1
+    }
+
+    fn own(&mut self, device: String, person: usize) {
+        self.owned.push((device.clone(), person));
+        self.owner.insert(device, person);
     }
 
     fn user(&self, id: &str) -> Option<usize> {
@@ -89,7 +110,7 @@ impl Machine {
             return person;
         }
         let person = self.new_person(seq, id, false);
-        self.owner.insert(id.to_owned(), person);
+        self.own(id.to_owned(), person);
         person
     }
 
@@ -138,7 +159,7 @@ impl Machine {
         // device unknown: device -> user's person (created if new)
         let Some(owner) = self.device(device) else {
             let person = self.user_or_new(user, seq);
-            self.owner.insert(device.to_owned(), person);
+            self.own(device.to_owned(), person);
             return person;
         };
         // same person: nothing
@@ -162,7 +183,7 @@ impl Machine {
         // shared device: no merge; event -> the user
         let person = self.user_or_new(user, seq);
         if !self.first_user_owns_device {
-            self.owner.insert(device.to_owned(), person);
+            self.own(device.to_owned(), person);
         }
         person
     }
@@ -198,7 +219,7 @@ impl Machine {
                     self.refused.push((seq, "too_many_ids"));
                 }
                 (None, Some(device)) => {
-                    self.owner.insert(device.to_owned(), theirs);
+                    self.own(device.to_owned(), theirs);
                 }
                 (None, None) => {}
             },

@@ -55,12 +55,14 @@ mod segmentation;
 mod sessions;
 mod stickiness;
 mod values;
+mod vocabulary;
 
 pub use calendar::{Bucket, Calendar};
 pub use compare::difference;
 pub use conditions::compare as operator;
 pub use events::{Prepared, RefEvent, World};
 pub use identity::{Replay, replay};
+pub use vocabulary::Definitions;
 
 use serde_json::Value;
 

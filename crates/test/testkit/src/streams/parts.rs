@@ -22,6 +22,9 @@ pub(super) fn property() -> impl Strategy<Value = (&'static str, &'static str)> 
         ("user", "profile.city"),
         ("person", "plan"),
         ("person", "tags"),
+        ("group:team", "plan"),
+        ("group:team", "tags"),
+        ("group_latest:team", "score"),
     ])
 }
 

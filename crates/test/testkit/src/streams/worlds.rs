@@ -139,20 +139,25 @@ fn event(shape: &WorldShape) -> impl Strategy<Value = RefEvent> + use<> {
     let insert_id = prop::option::weighted(0.2, (0..10u8).prop_map(|i| format!("i{i}")));
     let group = prop::option::weighted(0.5, (0..3u8).prop_map(|g| ("team".to_owned(), format!("g{g}"))));
     let ops = prop::collection::vec(property_op(), 0..3);
+    let group_op = (0..3u8, property_op()).prop_map(|(g, op)| ("team".to_owned(), format!("g{g}"), op));
+    let group_ops = prop::collection::vec(group_op, 0..2);
     let session = prop::option::weighted(0.3, select(vec!["s0", "s1", "s2", "-1"]));
-    (time, ids, name, action, insert_id, properties(), group, ops, session).prop_map(
-        |(time, (user, device), name, action, insert_id, properties, group, ops, session)| RefEvent {
-            time,
-            seq: Seq::default(),
-            event: if action == IdentityAction::None { name } else { name_of(&action) }.to_owned(),
-            user_id: user.map(|u| format!("u{u}")),
-            device_id: device.map(|d| format!("d{d}")),
-            session_id: session.map(str::to_owned),
-            insert_id,
-            properties,
-            ops,
-            groups: group.into_iter().collect(),
-            action,
+    (time, ids, name, action, insert_id, properties(), group, ops, group_ops, session).prop_map(
+        |(time, (user, device), name, action, insert_id, properties, group, ops, group_ops, session)| {
+            RefEvent {
+                time,
+                seq: Seq::default(),
+                event: if action == IdentityAction::None { name } else { name_of(&action) }.to_owned(),
+                user_id: user.map(|u| format!("u{u}")),
+                device_id: device.map(|d| format!("d{d}")),
+                session_id: session.map(str::to_owned),
+                insert_id,
+                properties,
+                ops,
+                groups: group.into_iter().collect(),
+                group_ops,
+                action,
+            }
         },
     )
 }

@@ -134,7 +134,8 @@ impl Resolved {
     /// All tuples of held values of a row; none if one is missing.
     pub fn held(&self, mark: u32) -> Vec<Key> {
         let row = &self.rows[mark as usize];
-        let mut tuples = product(row[self.dimensions..].iter().map(|set| self.sets[*set as usize].as_slice()));
+        let mut tuples =
+            product(row[self.dimensions..].iter().map(|set| self.sets[*set as usize].as_slice()));
         // A list may hold an element twice; the event is in its unit once.
         tuples.sort_unstable();
         tuples.dedup();

@@ -31,6 +31,24 @@ fn queries() -> Vec<Value> {
         with(
             json!({"type": "retention", "start": {"event": "view"}, "return": {"event": "*"}, "mode": "rolling", "periods": 5}),
         ),
+        with(
+            json!({"type": "funnel", "steps": [{"event": "view"}, {"event": "*"}, {"event": "buy"}], "order": "exact_order",
+            "exclusions": [{"event": "push"}], "hold": [{"property": "colour"}], "between": {"event": "*"},
+            "breakdown": [{"property": "amount", "at": "filter_step:2"}], "limit": 3}),
+        ),
+        with(
+            json!({"type": "retention", "start": {"event": "view"}, "return": {"event": "*"}, "kind": "streak", "periods": 5,
+            "overall": "dedup_actors", "breakdown": [{"property": "colour"}], "limit": 2}),
+        ),
+        with(json!({"type": "lifecycle", "event": "view", "new_by": "person"})),
+        with(json!({"type": "stickiness", "event": "*", "period": "week"})),
+        with(
+            json!({"type": "sessions", "timeout_min": 600, "histogram": {"width_s": 60}, "breakdown": {"property": "colour"},
+            "limit": 2}),
+        ),
+        with(
+            json!({"type": "paths", "gap_by": "session", "top": 2, "item": {"property": "colour", "events": ["view"]}}),
+        ),
     ]
 }
 

@@ -42,9 +42,9 @@ fn expected(action: Action, credential: Credential) -> u16 {
         (_, Admin | Session) => 0,
         (ListProjects | ReadReceipt, Secret | ForeignSecret) => 0,
         (ReadProject | ReadData | ReadBooks | ManageKeys, Secret) => 0,
-        (ManageRules | MendBooks | ErasePersons | ExportPerson, Secret) => 0,
+        (ManageDefinitions | ManageRules | MendBooks | ErasePersons | ExportPerson, Secret) => 0,
         (ReadProject | ReadData | ReadBooks | ManageKeys, ForeignSecret) => 404,
-        (ManageRules | MendBooks | ErasePersons | ExportPerson, ForeignSecret) => 404,
+        (ManageDefinitions | ManageRules | MendBooks | ErasePersons | ExportPerson, ForeignSecret) => 404,
         // What only operators may do with a project is still hidden from those who may not know of it.
         (DeleteProject | RestoreProject, Secret) => 403,
         (DeleteProject | RestoreProject, ForeignSecret) => 404,
@@ -60,6 +60,7 @@ fn fill(path: &str) -> String {
         .replace("{code}", "TM0201")
         .replace("{job}", "999")
         .replace("{rule}", "999")
+        .replace("{cohort}", "999")
         .replace("{erasure}", "999")
         .replace("{alert}", "inc9")
         .replace("{maintenance}", "m9")

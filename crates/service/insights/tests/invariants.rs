@@ -1,6 +1,8 @@
 //! The invariants of chapter 14 that apply, on the engine itself.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "invariants/cohorts.rs"]
+mod cohorts;
 #[path = "invariants/person_charts.rs"]
 mod person_charts;
 #[path = "invariants/segmentation.rs"]

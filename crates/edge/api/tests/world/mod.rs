@@ -25,7 +25,9 @@ use tallymark_catalog::{
     Advance, Commit, Commits, CreatedProject, KeyKind, LeaseAnswer, LeaseName, Leases, NewKey, NewProject,
     Settings,
 };
-use tallymark_insights::{Error, EventsRequest, PersonsRequest, QueryContext, TimelineRequest};
+use tallymark_insights::{
+    Error, EventsRequest, PersonsRequest, QueryContext, StoredMembers, TimelineRequest,
+};
 use tallymark_ledger::{Account, Fingerprint, Interval, Tally};
 use tallymark_model::{CommitId, DeadReason, Lane, Position, ProjectId, Shard, WireFormat};
 use tallymark_query::QueryError;
@@ -287,6 +289,41 @@ pub fn canary(project: ProjectId) -> String {
 }
 
 impl Questions for Engine {
+    fn check_cohort(&self, _: ProjectId, _: Option<&str>, definition: &Value) -> Result<(), Error> {
+        match definition.get("wrong") {
+            Some(_) => Err(Error::UnknownKey { path: "definition.wrong".into(), hint: "performed".into() }),
+            None => Ok(()),
+        }
+    }
+    fn compute_cohort(
+        &self,
+        project: ProjectId,
+        _: &Value,
+        _: &QueryContext,
+    ) -> Result<StoredMembers, Error> {
+        Ok(StoredMembers { seq: 7, size: 2, bytes: canary(project).into_bytes() })
+    }
+    fn members(
+        &self,
+        project: ProjectId,
+        bytes: &[u8],
+        after: Option<&str>,
+        limit: usize,
+        _: &QueryContext,
+    ) -> Result<Value, Error> {
+        assert_eq!(bytes, canary(project).as_bytes());
+        let member = json!({"person": canary(project), "name": "=cmd()"});
+        Ok(json!({"size": 2, "members": [member], "next": null, "after": after, "limit": limit}))
+    }
+    fn behind(&self, project: ProjectId, query: &Value, _: &QueryContext) -> Result<Vec<String>, Error> {
+        match query.get("microscope") {
+            Some(_) => Ok(vec![canary(project)]),
+            None => Err(Error::UnknownKey { path: "query".into(), hint: "microscope".into() }),
+        }
+    }
+    fn as_definition(&self, query: &Value) -> Result<Value, Error> {
+        Ok(json!({"performed": query["event"]}))
+    }
     fn run(&self, project: ProjectId, query: &Value, context: &QueryContext) -> Result<Value, Error> {
         let now = self.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_running.fetch_max(now, Ordering::SeqCst);

@@ -6,8 +6,13 @@ mod support;
 
 mod basics;
 mod cases;
+mod cohort;
+mod composition;
+mod engagement;
 mod lifecycle;
+mod ltv;
 mod paths;
+mod personas;
 mod realtime;
 mod segmentation;
 mod sessions;

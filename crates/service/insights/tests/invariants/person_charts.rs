@@ -5,6 +5,7 @@ use crate::{ask, whole, worlds};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tallymark_insights::{Engine, QueryContext};
+use tallymark_model::IdentityAction;
 use tallymark_testkit::reference::World;
 use tallymark_testkit::streams::{self, WorldShape};
 
@@ -87,6 +88,45 @@ proptest! {
         }
         let first: u64 = rows("nodes").iter().filter(|n| n[0] == 1).map(|n| n[2].as_u64().unwrap()).sum();
         prop_assert_eq!(first, answer["segments"].as_u64().unwrap());
+    }
+
+    #[test]
+    fn how_the_log_is_cut_changes_nothing(
+        world in busy(),
+        query in prop_oneof![
+            streams::lifecycle().boxed(), streams::stickiness().boxed(), streams::sessions().boxed(), streams::paths().boxed(),
+        ],
+        cut in 1usize..70,
+    ) {
+        let answer = |layout: Layout| {
+            let mut answer = run(&engine(&world, layout), &query).unwrap();
+            answer.as_object_mut().unwrap().remove("identity_version");
+            answer.to_string()
+        };
+        let one = answer(Layout { commit: 1000, ..Layout::FRESH });
+        prop_assert_eq!(one, answer(Layout { commit: cut, compacted: cut % 2 == 0, late: true, ..Layout::FRESH }));
+    }
+
+    #[test]
+    fn merging_persons_never_raises_how_many_there_are(world in busy(), a in 0usize..3, b in 0usize..3) {
+        let mut merged = world.clone();
+        let Some(mut last) = world.events.iter().max_by_key(|e| e.seq).cloned() else { return Ok(()) };
+        last.seq.received_at += 1000;
+        last.event = "$merge".into();
+        (last.user_id, last.device_id, last.insert_id) = (Some(format!("u{a}")), None, None);
+        last.action = IdentityAction::Merge { other: format!("u{b}") };
+        last.ops.clear();
+        merged.events.push(last);
+        let users = |world: &World| {
+            let answer = ask(world, &whole("sessions", json!({"interval": "none"})));
+            let paths = ask(world, &whole("paths", json!({})));
+            let came: u64 = paths["nodes"].as_array().unwrap().iter().filter(|n| n[0] == 1).map(|n| n[2].as_u64().unwrap()).sum();
+            (answer["total"]["users"].as_u64().unwrap(), came)
+        };
+        let (before, after) = (users(&world), users(&merged));
+        prop_assert!(after.0 <= before.0);
+        // Who begins with an item: segments of the merged person begin where one of theirs did.
+        prop_assert!(after.1 <= before.1);
     }
 
     #[test]

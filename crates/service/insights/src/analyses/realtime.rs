@@ -88,10 +88,8 @@ impl<'a> Realtime<'a> {
         let received = self.bound.range.0..self.bound.until(self.bound.range.1);
         let each = |part: &mut Part, batch: Batch| {
             let actors = self.actors.of(&batch)?;
-            let named = spot.map(|spot| match &spot.event {
-                None => None,
-                Some(event) => Some(prepared.event_names().iter().position(|name| name == event)),
-            });
+            let code = |event: &String| prepared.event_names().iter().position(|name| name == event);
+            let named = spot.map(|spot| spot.event.as_ref().map(code));
             for (row, actor) in actors.iter().enumerate() {
                 if !received.contains(&batch.received[row]) {
                     continue;

@@ -17,10 +17,15 @@ pub(crate) struct Stickiness<'a> {
     bound: &'a Bound<'a>,
     buckets: Buckets,
     /// What is evaluated alone: label, and its buckets.
-    periods: Vec<(String, Range<usize>)>,
+    periods: Vec<Period>,
     scan: Scan,
     actors: Actors,
 }
+
+/// Label and buckets of what is evaluated alone.
+type Period = (String, Range<usize>);
+/// Actors per number of buckets, and all of them.
+type Bars = (Vec<u64>, u64);
 
 struct Part {
     /// Per period, per number of buckets.
@@ -148,7 +153,7 @@ impl<'a> Stickiness<'a> {
     fn write(&self, counts: Vec<Vec<u64>>) -> Map<String, Value> {
         let zero = if self.query.common.div_zero { json!(0) } else { Value::Null };
         let mut answer = Map::new();
-        let mut all: Vec<(Vec<u64>, u64)> = Vec::new();
+        let mut all: Vec<Bars> = Vec::new();
         for mut counts in counts {
             let base = counts.iter().sum();
             if self.query.cumulative {
@@ -168,7 +173,7 @@ impl<'a> Stickiness<'a> {
             answer.insert("incomplete".to_owned(), json!(self.bound.lacking(from, to)));
             return answer;
         }
-        let row = |((label, buckets), bars): (&(String, Range<usize>), &(Vec<u64>, u64))| {
+        let row = |((label, buckets), bars): (&Period, &Bars)| {
             let (start, end) = (self.buckets.start(buckets.start), self.buckets.end(buckets.end - 1));
             let incomplete = self.bound.lacking(start, end);
             json!({"period": label, "counts": bars.0, "share": share(bars), "incomplete": incomplete})
@@ -193,12 +198,7 @@ impl<'a> Stickiness<'a> {
 }
 
 /// All days of the weeks or months that a range touches, and which are whose.
-fn periods(
-    calendar: &Calendar,
-    unit: Unit,
-    from: i64,
-    to: i64,
-) -> Result<(Buckets, Vec<(String, Range<usize>)>), Error> {
+fn periods(calendar: &Calendar, unit: Unit, from: i64, to: i64) -> Result<(Buckets, Vec<Period>), Error> {
     let periods = Buckets::covering(calendar, unit, from, to)?;
     if periods.is_empty() {
         return Ok((periods, Vec::new()));

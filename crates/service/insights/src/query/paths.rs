@@ -50,7 +50,7 @@ pub(crate) enum Cut {
     /// After a pause longer than this.
     Gap(Millis),
     /// Where sessions do.
-    Sessions(SessionRules),
+    Sessions(Box<SessionRules>),
     /// This long after the start item.
     Within(Millis),
 }
@@ -116,7 +116,7 @@ fn cut(query: &Reader<'_>) -> Result<Cut, Error> {
     }
     match (gap, by_session, within) {
         (gap, false, None) => Ok(Cut::Gap(gap.unwrap_or(DEFAULT))),
-        (None, true, None) => Ok(Cut::Sessions(rules)),
+        (None, true, None) => Ok(Cut::Sessions(Box::new(rules))),
         (None, false, Some(within)) => Ok(Cut::Within(within)),
         _ => {
             let key = if within.is_some() { "within" } else { "gap_by" };

@@ -7,6 +7,8 @@ mod cohorts;
 mod person_charts;
 #[path = "invariants/segmentation.rs"]
 mod segmentation;
+#[path = "invariants/steps.rs"]
+mod steps;
 mod support;
 
 use proptest::prelude::*;

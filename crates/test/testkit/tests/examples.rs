@@ -100,6 +100,19 @@ fn totals_of_chapter_3_8() {
     assert_eq!(totals(&[(0, "V"), (1, "V"), (2, "R")]), json!([1, 1]));
     assert_eq!(totals(&[(0, "V"), (1, "R"), (2, "V"), (3, "R")]), json!([2, 2]));
     assert_eq!(totals(&[(0, "V"), (1, "V")]), json!([1, 0]));
+    // exclusions_of_chapter_3_8: "V V V R with V excluded between 1 and 2 = 2 entries, 1 conversion".
+    let excluded = json!({"count": "totals", "exclusions": [{"event": "V", "from": 1, "to": 2}]});
+    let events = [(0, "V"), (1, "V"), (2, "V"), (3, "R")];
+    assert_eq!(funnel(&events, &["V", "R"], excluded)["counts"], json!([2, 1]));
+}
+
+#[test]
+fn exact_order_of_chapter_3_4() {
+    let exact = |events: &[(i64, &str)], steps: &[&str]| {
+        funnel(events, steps, json!({"order": "exact_order"}))["counts"].clone()
+    };
+    assert_eq!(exact(&[(0, "A"), (1, "B"), (2, "B"), (3, "C")], &["A", "B", "C"]), json!([1, 1, 0]));
+    assert_eq!(exact(&[(0, "A"), (1, "A"), (2, "B")], &["A", "B"]), json!([1, 1]), "from the second A");
 }
 
 fn retention(events: &[(&str, &str, &str)], more: Value) -> Value {
@@ -280,10 +293,9 @@ fn anonymous_history_becomes_the_users_and_duplicates_count_once() {
 
 #[test]
 fn what_is_not_computed_is_refused_by_name() {
-    let query =
-        json!({"type": "funnel", "steps": [{"event": "a"}], "range": {"last": 1, "unit": "day"}, "holds": []});
+    let query = json!({"type": "funnel", "steps": [{"event": "a"}], "range": {"last": 1, "unit": "day"}, "holds": []});
     assert!(try_run(&World::default(), &query).unwrap_err().contains("`holds`"));
     assert!(
-        try_run(&World::default(), &json!({"type": "paths", "range": {"last": 1, "unit": "day"}})).is_err()
+        try_run(&World::default(), &json!({"type": "chart", "range": {"last": 1, "unit": "day"}})).is_err()
     );
 }

@@ -15,9 +15,12 @@
 //! * funnel: `{as_of, counts, step_times, total_time}` or `{as_of, groups:[{breakdown, counts, step_times,
 //!   total_time}]}`; `step_times` has one entry per step, null for the first; `total_time` is
 //!   `{avg_s, median_s, pNN_s…}`, all null if nobody completed; with `over_time`
-//!   `{as_of, buckets, open, entered, converted, rate}`.
+//!   `{as_of, buckets, open, entered, converted, rate}`, per group the last three. `dropped` are those who reached
+//!   that step and not the next; `histogram` is `[{from_s, to_s, count}]`; `between:{selector, property?}` gives
+//!   `between:[{from_step, to_step, converted:{actors, with, events, frequency, sum?}, dropped:{…}, correlation}]`.
 //! * retention: `{as_of, cohorts:[{cohort, size, values, complete}], overall}` or `{as_of, groups:[{breakdown,
-//!   cohorts, overall}]}`; `values` counts offsets 0..=periods, null where the offset has not begun.
+//!   cohorts, overall}]}`; `values` counts offsets 0..=periods, null where the offset has not begun; brackets have a
+//!   value each; `kind:"usage_interval"` gives `{as_of, actors, median_days, counts, share}`.
 //! * lifecycle: `{as_of, buckets, incomplete, new, returning, resurrecting, dormant, pulse}`; `usage_interval` is a
 //!   duration `{n,unit}`; the first event of `new_by: "person"` needs to pass neither `where` nor `segment`.
 //! * stickiness: `{as_of, counts, share, incomplete}`; with `period`, whose bars are days, `{as_of,

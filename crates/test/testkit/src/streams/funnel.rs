@@ -107,7 +107,7 @@ fn shape() -> impl Strategy<Value = Value> {
         false => selector,
     });
     let histogram =
-        (1..90_000u32, 0..9000u32).prop_map(|(width, min)| json!({"width_s": width, "min_s": min}));
+        (600..90_000u32, 0..9000u32).prop_map(|(width, min)| json!({"width_s": width, "min_s": min}));
     let shape = (
         prop_oneof![3 => Just(json!("uniques")), 1 => Just(json!("totals"))],
         rarely(over_time, 0.2),

@@ -77,7 +77,9 @@ impl Rules {
     }
 
     pub fn index(&self, time: Millis) -> usize {
-        self.buckets.iter().position(|b| b.start <= time && time < b.end).unwrap_or(usize::MAX)
+        // Hours of months are many: the one place where the reference does not look at everything.
+        let at = self.buckets.partition_point(|b| b.end <= time);
+        if self.buckets.get(at).is_some_and(|b| b.start <= time) { at } else { usize::MAX }
     }
 
     pub fn offset(&self, start: Millis, back: Millis) -> i64 {

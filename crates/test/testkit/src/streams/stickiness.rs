@@ -12,7 +12,7 @@ pub fn stickiness() -> impl Strategy<Value = Value> {
     (common(), selector(), rules).prop_map(|(common, selector, (interval, period, cumulative, min))| {
         let mut query = json!({"type": "stickiness", "interval": interval, "cumulative": cumulative,
             "min_per_interval": min, "period": period});
-        if !period.is_none() {
+        if period.is_some() {
             query["interval"] = json!("day");
         }
         with(with(query, &common), &selector)

@@ -71,6 +71,7 @@ fn main() {
             complete_through: None,
             hidden: Default::default(),
             completeness: Default::default(),
+            cohorts: Default::default(),
         };
         Engine::new(Arc::new(source), std::thread::available_parallelism().map_or(2, usize::from))
     };

@@ -56,14 +56,14 @@ impl Harness {
     }
 
     fn person(&self, view: &View, event: &RefEvent) -> u32 {
-        view.person_of(self.subject(event), event.seq)
+        view.person_of(self.speaker(event), event.seq)
     }
 
     fn person_at_ingest(&self, view: &View, event: &RefEvent) -> u32 {
-        view.person_at_ingest(self.subject(event), event.seq)
+        view.person_at_ingest(self.speaker(event), event.seq)
     }
 
-    fn subject(&self, event: &RefEvent) -> SubjectId {
+    fn speaker(&self, event: &RefEvent) -> SubjectId {
         let user = event.user_id.as_ref().map(|id| (SubjectKind::User, id.clone()));
         let device = event.device_id.as_ref().map(|id| (SubjectKind::Device, id.clone()));
         user.or(device).map_or(SubjectId::NONE, |key| self.ids[&key])

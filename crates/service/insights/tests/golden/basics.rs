@@ -3,8 +3,8 @@
 use crate::cases::{ask, at, world};
 use crate::support::{self, Layout, run};
 use serde_json::{Value, json};
-use tallymark_model::{IdentityAction, Lane, Millis, Position, PropertyOp, PropertyOpKind, Seq};
-use tallymark_testkit::reference::{RefEvent, World};
+use tallymark_model::{IdentityAction, PropertyOp, PropertyOpKind};
+use tallymark_testkit::reference::World;
 
 fn segmentation(series: Value, more: Value) -> Value {
     let mut query = json!({"type": "segmentation", "series": series, "as_of": "2025-02-01T00:00:00Z",

@@ -76,8 +76,8 @@ fn performed() -> impl Strategy<Value = Value> {
 
 fn on_property() -> impl Strategy<Value = Value> {
     let current = test().prop_map(|mut test| {
-        // Events have no current value.
-        if test["scope"] == "event" {
+        // Only persons have a current value.
+        if test["scope"] != "user" && test["scope"] != "person" {
             test["scope"] = json!("user");
             test["property"] = json!("plan");
         }

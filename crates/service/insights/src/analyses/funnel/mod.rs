@@ -28,8 +28,8 @@ pub(crate) struct Funnel<'a> {
 }
 
 enum How<'a> {
-    Plain(Plain<'a>),
-    General(General<'a>),
+    Plain(Box<Plain<'a>>),
+    General(Box<General<'a>>),
 }
 
 impl Analysis for Funnel<'_> {
@@ -61,8 +61,8 @@ impl<'a> Funnel<'a> {
     /// Prepares the scan.
     pub fn new(query: &'a FunnelQuery, bound: &'a Bound<'a>) -> Result<Funnel<'a>, Error> {
         let how = match is_plain(query) {
-            true => How::Plain(Plain::new(query, bound)),
-            false => How::General(General::new(query, bound)?),
+            true => How::Plain(Box::new(Plain::new(query, bound))),
+            false => How::General(Box::new(General::new(query, bound)?)),
         };
         Ok(Funnel { query, bound, how })
     }

@@ -17,10 +17,14 @@ use tallymark_query::{Buckets, Scan};
 use usage::Usage;
 
 /// What a query becomes when it meets a snapshot.
-pub(crate) enum Retention<'a> {
-    Plain(Plain<'a>),
-    General(General<'a>),
-    Usage(Usage<'a>),
+pub(crate) struct Retention<'a> {
+    how: How<'a>,
+}
+
+enum How<'a> {
+    Plain(Box<Plain<'a>>),
+    General(Box<General<'a>>),
+    Usage(Box<Usage<'a>>),
 }
 
 impl<'a> Retention<'a> {
@@ -31,42 +35,43 @@ impl<'a> Retention<'a> {
             && query.measure.is_none()
             && !query.dedup
             && query.common.microscope.is_none();
-        Ok(match query.kind {
-            RetentionKind::UsageInterval => Retention::Usage(Usage::new(query, bound)?),
-            _ if plain => Retention::Plain(Plain::new(query, bound)?),
-            _ => Retention::General(General::new(query, bound)?),
-        })
+        let how = match query.kind {
+            RetentionKind::UsageInterval => How::Usage(Box::new(Usage::new(query, bound)?)),
+            _ if plain => How::Plain(Box::new(Plain::new(query, bound)?)),
+            _ => How::General(Box::new(General::new(query, bound)?)),
+        };
+        Ok(Retention { how })
     }
 }
 
 impl Analysis for Retention<'_> {
     fn scans(&self) -> Vec<&Scan> {
-        match self {
-            Retention::Plain(plain) => vec![&plain.scan],
-            Retention::General(general) => vec![&general.scan],
-            Retention::Usage(usage) => vec![&usage.scan],
+        match &self.how {
+            How::Plain(plain) => vec![&plain.scan],
+            How::General(general) => vec![&general.scan],
+            How::Usage(usage) => vec![&usage.scan],
         }
     }
     fn buckets(&self) -> Result<Buckets, Error> {
-        Ok(match self {
-            Retention::Plain(plain) => plain.frame.buckets.clone(),
-            Retention::General(general) => general.frame.buckets.clone(),
-            Retention::Usage(usage) => usage.days.clone(),
+        Ok(match &self.how {
+            How::Plain(plain) => plain.frame.buckets.clone(),
+            How::General(general) => general.frame.buckets.clone(),
+            How::Usage(usage) => usage.days.clone(),
         })
     }
     fn run(&self) -> Result<Map<String, Value>, Error> {
-        match self {
-            Retention::Plain(plain) => plain.answer(),
-            Retention::General(general) => general.answer(),
-            Retention::Usage(usage) => usage.answer(),
+        match &self.how {
+            How::Plain(plain) => plain.answer(),
+            How::General(general) => general.answer(),
+            How::Usage(usage) => usage.answer(),
         }
     }
     fn crowd(&self, point: &Point<'_>) -> Result<Crowd, Error> {
-        match self {
-            Retention::General(general) => general.crowd(point),
-            Retention::Usage(usage) => usage.crowd(point),
+        match &self.how {
+            How::General(general) => general.crowd(point),
+            How::Usage(usage) => usage.crowd(point),
             // Bound for a crowd, every table is general.
-            Retention::Plain(_) => Err(point.unsupported()),
+            How::Plain(_) => Err(point.unsupported()),
         }
     }
 }

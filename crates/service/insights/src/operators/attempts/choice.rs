@@ -43,7 +43,7 @@ pub(crate) fn choose(
 }
 
 /// Whether an attempt is to be taken instead of another, of the same unit or of its other held values.
-pub(crate) fn better(rules: &Rules, new: &Attempt, old: &Attempt, time: impl Fn(u32) -> Millis) -> bool {
+fn better(rules: &Rules, new: &Attempt, old: &Attempt, time: impl Fn(u32) -> Millis) -> bool {
     let end = |a: &Attempt| time(a.steps[rules.required[a.depth - 1]]);
     match rules.choice {
         Choice::Best => (new.depth, Reverse(new.entry)) > (old.depth, Reverse(old.entry)),

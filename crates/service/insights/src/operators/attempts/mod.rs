@@ -11,7 +11,7 @@ mod optional;
 mod ordered;
 mod stream;
 
-pub(crate) use choice::{Alternatives, attempts_of, better, choose};
+pub(crate) use choice::{Alternatives, attempts_of, choose};
 pub(crate) use stream::Stream;
 
 use crate::operators::attempt::{Choice, STEPS_MAX};

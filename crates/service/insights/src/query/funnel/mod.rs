@@ -129,11 +129,6 @@ impl FunnelQuery {
         query.finish()?;
         Ok(found)
     }
-
-    /// True if the value of a breakdown chooses the attempt, instead of labelling it.
-    pub fn filters_first(&self) -> bool {
-        self.at.iter().any(|at| matches!(at, At::AllSteps | At::FilterStep(_)))
-    }
 }
 
 /// The number of a step that a key names, from 0.

@@ -111,7 +111,7 @@ fn optional(prepared: &Prepared, rules: &Rules, stream: &[usize], taken: &[usize
     let time = |i: usize| prepared.events[i].event.time;
     let required = rules.required();
     for step in (0..rules.steps.len()).filter(|k| rules.optional[*k]) {
-        let before = required.iter().filter(|k| **k < step).next_back().and_then(|k| attempt.steps[*k]);
+        let before = required.iter().rfind(|k| **k < step).and_then(|k| attempt.steps[*k]);
         let after = required.iter().find(|k| **k > step).and_then(|k| attempt.steps[*k]);
         let (Some(before), Some(after)) = (before, after) else { continue };
         let (low, high, first) = (time(before), time(after), time(attempt.entry));

@@ -6,6 +6,7 @@ use crate::{Result, StoreError};
 use bytes::{Buf, Bytes};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
+use std::ops::Range;
 
 #[derive(Debug)]
 pub(crate) struct Chunks {
@@ -20,10 +21,21 @@ impl Chunks {
         let missing = || StoreError::corrupt(&footer.key, "a column chunk is missing");
         let places: Option<Vec<_>> = columns.iter().map(|&c| footer.chunk(group, c)).collect();
         let places = places.ok_or_else(missing)?;
-        let ranges: Vec<_> = places.iter().map(|(range, _)| range.clone()).collect();
-        let bytes = store.read_ranges(&footer.key, &ranges)?;
-        let mut parts = Vec::with_capacity(bytes.len());
-        for ((bytes, (range, check)), &column) in bytes.into_iter().zip(places).zip(columns) {
+        // Chunks side by side in the file are one read.
+        let mut spans: Vec<Range<u64>> = Vec::new();
+        for (range, _) in &places {
+            match spans.last_mut() {
+                Some(span) if span.end == range.start => span.end = range.end,
+                _ => spans.push(range.clone()),
+            }
+        }
+        let bytes = store.read_ranges(&footer.key, &spans)?;
+        let mut parts = Vec::with_capacity(places.len());
+        for ((range, check), &column) in places.into_iter().zip(columns) {
+            let nth = spans.partition_point(|s| s.end < range.end);
+            let (span, bytes) = spans.get(nth).zip(bytes.get(nth)).ok_or_else(missing)?;
+            let from = (range.start - span.start) as usize;
+            let bytes = bytes.slice(from..from + (range.end - range.start) as usize);
             if crc32c::crc32c(&bytes) != check {
                 let name = footer.columns[column].file_name();
                 let detail = format!(

@@ -1,13 +1,19 @@
 //! Segment files that are gone or damaged, written again from the log: the same rows in a new file.
 //!
 //! Guarantees: a file is replaced only by one that holds exactly its rows, by count and fingerprint (I13), but for rows
-//! that do not count any more; what cannot be derived is left as it is and said.
-//! Deliberately not here: damage of the log or archive, which makes a file underivable.
+//! that do not count any more; files whose rows cannot be told apart are replaced together (`together`); what cannot be
+//! derived is left as it is and said.
+//! Deliberately not here: damage of the log or archive, which makes a file underivable. Properties of rows that a
+//! reprocess wrote are left out by the rules of now, for nothing records those it had.
+
+mod alone;
+mod files;
+mod together;
 
 use super::history::History;
 use super::spec::SegmentsSpec;
 use super::{Left, Stepped};
-use crate::committer::{Committer, aside, now_ms};
+use crate::committer::{Committer, aside};
 use crate::error::ProcessorError;
 use crate::failpoint::{Place, Verb, pass};
 use crate::redrive::lasting;
@@ -16,20 +22,15 @@ use crate::steps::decode::{Content, Decoded, decode_again};
 use crate::steps::rederive::reshape;
 use crate::steps::rules::{Mode, rules_now};
 use crate::{deltas, telemetry};
-use arrow::array::AsArray;
-use arrow::datatypes::UInt64Type;
+use files::{order, positions};
 use rustc_hash::FxHashSet;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::time::Instant;
-use tallymark_catalog::{Commit, CommitAnswer, Job, LeftOut, Origin, SegmentKind, SegmentMeta};
-use tallymark_ledger::{Fingerprint, Interval, IntervalSet};
-use tallymark_model::{CommitId, Lane, LogId, Position, ProjectId, SegmentId, Seq, Shard};
-use tallymark_state::State;
-use tallymark_store::{
-    Column, Encoded, ObjectStore, SegmentReader, SegmentSpec, StoreError, encode_events, encode_properties,
-    verify_segment,
-};
+use tallymark_catalog::{Commit, CommitAnswer, Job, SegmentKind, SegmentMeta};
+use tallymark_ledger::{Interval, IntervalSet};
+use tallymark_model::{Lane, Position, ProjectId, SegmentId, Shard};
+use tallymark_store::{Encoded, verify_segment};
 
 const DAY_MS: i64 = 86_400_000;
 /// Files looked at before a step ends.
@@ -44,6 +45,8 @@ pub(crate) struct Rebuild {
     live: Vec<(SegmentMeta, Vec<Interval>)>,
     damaged: Vec<Damaged>,
     history: Option<History>,
+    /// Something was written again since all files that are left were looked at.
+    progress: bool,
     total: u64,
     checked: u64,
     rebuilt: Vec<Value>,
@@ -54,7 +57,23 @@ pub(crate) struct Rebuild {
 struct Damaged {
     meta: SegmentMeta,
     problem: String,
-    done: bool,
+    fate: Fate,
+}
+
+/// What became of a damaged file.
+enum Fate {
+    Open,
+    /// It cannot be derived while others are missing that lie over the same records; why.
+    Put(String),
+    Failed,
+    /// Its rows are there again, or it is not live any more.
+    Over,
+}
+
+impl Damaged {
+    fn is_left(&self) -> bool {
+        matches!(self.fate, Fate::Open | Fate::Put(_))
+    }
 }
 
 impl Rebuild {
@@ -73,6 +92,7 @@ impl Rebuild {
             live: Vec::new(),
             damaged: Vec::new(),
             history: None,
+            progress: false,
             total: 0,
             checked: 0,
             rebuilt: Vec::new(),
@@ -109,37 +129,117 @@ impl Rebuild {
         if !self.todo.is_empty() {
             return self.check(committer).await;
         }
-        if self.dry_run || self.damaged.iter().all(|d| d.done) {
+        if self.dry_run || !self.damaged.iter().any(Damaged::is_left) {
             return Ok(match self.failed.len() {
                 0 => Stepped::Done,
                 n => Stepped::Failed(format!("{n} segments could not be derived again; the report says why")),
             });
         }
-        let scope: IntervalSet =
-            self.damaged.iter().flat_map(|d| &d.meta.sources).map(|s| s.interval).collect();
-        let mut history = self.history.take().unwrap_or_else(|| History::new(scope));
+        let mut history = match self.history.take() {
+            Some(history) => history,
+            None => match self.scope(committer).await? {
+                Some(scope) => History::new(scope),
+                None => return Ok(Stepped::Stopped),
+            },
+        };
         let followed = history.follow(committer).await?;
         let ready = followed == Some(true);
-        if ready {
-            self.look(committer).await?;
-            if let Some(nth) = self.damaged.iter().position(|d| !d.done) {
-                let meta = self.damaged[nth].meta.clone();
-                match self.rebuild(committer, &mut history, &meta).await? {
-                    Outcome::Rebuilt(by, rows) => self.rebuilt.push(json!({
-                        "segment": meta.id, "replaced_by": by, "rows": rows,
-                    })),
-                    Outcome::Failed(error) => {
-                        tracing::error!(segment = %meta.id, error, "a segment cannot be derived again");
-                        self.failed.push(json!({"segment": meta.id, "error": error}));
-                    }
-                    Outcome::Gone => {}
-                    Outcome::Stopped => return Ok(Stepped::Stopped),
-                }
-                self.damaged[nth].done = true;
+        let going_on = !ready || self.next(committer, &mut history).await?;
+        self.history = Some(history);
+        Ok(if followed.is_none() || !going_on { Stepped::Stopped } else { Stepped::Chunk(u64::from(ready)) })
+    }
+
+    /// What the damaged files come from, with the rows of the books over it: rows of several files are proved by those.
+    async fn scope(&self, committer: &mut Committer) -> Result<Option<IntervalSet>, ProcessorError> {
+        let sources = self.damaged.iter().flat_map(|d| &d.meta.sources).map(|s| s.interval);
+        let mut scope: IntervalSet = sources.collect();
+        let catalog = committer.deps.catalog.clone();
+        let Some(rows) = committer.patiently("books", || catalog.ledger(None, None, None)).await? else {
+            return Ok(None);
+        };
+        for row in rows {
+            if scope.iter().any(|i| i.overlaps(&row.interval)) {
+                scope.insert(row.interval);
             }
         }
-        self.history = Some(history);
-        Ok(if followed.is_none() { Stepped::Stopped } else { Stepped::Chunk(u64::from(ready)) })
+        Ok(Some(scope))
+    }
+
+    /// One damaged file, or those that are left together. False: asked to stop.
+    async fn next(
+        &mut self,
+        committer: &mut Committer,
+        history: &mut History,
+    ) -> Result<bool, ProcessorError> {
+        self.look(committer).await?;
+        if let Some(nth) = self.damaged.iter().position(|d| matches!(d.fate, Fate::Open)) {
+            let meta = self.damaged[nth].meta.clone();
+            self.damaged[nth].fate = match self.alone(committer, history, &meta).await? {
+                Outcome::Rebuilt(by, rows) => {
+                    self.progress = true;
+                    let by = by.first();
+                    self.rebuilt.push(json!({"segment": meta.id, "replaced_by": by, "rows": rows}));
+                    Fate::Over
+                }
+                Outcome::Failed(error) => Fate::Put(error),
+                Outcome::Gone => Fate::Over,
+                Outcome::Stopped => return Ok(false),
+            };
+            return Ok(true);
+        }
+        if std::mem::take(&mut self.progress) {
+            // What was written again may tell whose the other rows are.
+            self.damaged.iter_mut().filter(|d| d.is_left()).for_each(|d| d.fate = Fate::Open);
+            return Ok(true);
+        }
+        let group = self.group();
+        let metas: Vec<SegmentMeta> = group.iter().map(|nth| self.damaged[*nth].meta.clone()).collect();
+        match self.together(committer, history, &metas).await? {
+            Outcome::Rebuilt(by, rows) => {
+                let with = metas.len();
+                self.rebuilt.extend(metas.iter().map(
+                    |meta| json!({"segment": meta.id, "replaced_by": by, "rows": rows, "together": with}),
+                ));
+                self.progress = true;
+                group.iter().for_each(|nth| self.damaged[*nth].fate = Fate::Over);
+            }
+            // The compactor was faster; whatever is not live any more is over.
+            Outcome::Gone => {
+                self.look(committer).await?;
+                let live: FxHashSet<SegmentId> = self.live.iter().map(|(meta, _)| meta.id).collect();
+                for nth in group {
+                    let damaged = &mut self.damaged[nth];
+                    damaged.fate = if live.contains(&damaged.meta.id) { Fate::Open } else { Fate::Over };
+                }
+            }
+            Outcome::Failed(together) => {
+                for nth in group {
+                    let Fate::Put(alone) = std::mem::replace(&mut self.damaged[nth].fate, Fate::Failed)
+                    else {
+                        continue;
+                    };
+                    let segment = self.damaged[nth].meta.id;
+                    tracing::error!(%segment, alone, together, "a segment cannot be derived again");
+                    self.failed.push(json!({"segment": segment, "error": alone, "together": together}));
+                }
+            }
+            Outcome::Stopped => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The first file that is left, with all of its kind that lie over the same records, directly or not.
+    fn group(&self) -> Vec<usize> {
+        let left: Vec<usize> = (0..self.damaged.len()).filter(|nth| self.damaged[*nth].is_left()).collect();
+        let mut group: Vec<usize> = left.first().copied().into_iter().collect();
+        let mut done = 0;
+        while let Some(nth) = group.get(done).copied() {
+            done += 1;
+            let near = |other: &usize| beside(&self.damaged[nth].meta, &self.damaged[*other].meta);
+            let more: Vec<usize> = left.iter().copied().filter(|o| !group.contains(o) && near(o)).collect();
+            group.extend(more);
+        }
+        group
     }
 
     /// Verifies the next few files.
@@ -159,91 +259,30 @@ impl Rebuild {
                 Err(error) => error.to_string(),
             };
             tracing::error!(segment = %id, key = meta.key, problem, "a segment file is gone or damaged");
-            self.damaged.push(Damaged { meta: meta.clone(), problem, done: false });
+            self.damaged.push(Damaged { meta: meta.clone(), problem, fate: Fate::Open });
         }
         self.checked += checked;
         Ok(Stepped::Chunk(checked))
     }
 
-    async fn rebuild(
+    /// Records of an interval as they are read now, and those among them that are rows, of whatever project.
+    async fn counting(
         &self,
         committer: &mut Committer,
         history: &mut History,
-        meta: &SegmentMeta,
-    ) -> Result<Outcome, ProcessorError> {
-        let Some((_, masked)) = self.live.iter().find(|(m, _)| m.id == meta.id) else {
-            return Ok(Outcome::Gone);
+        interval: Interval,
+    ) -> Result<(Vec<Decoded>, FxHashSet<Position>), ProcessorError> {
+        let exceptions = history.exceptions(committer, interval).await?;
+        let records = deltas::read_all(&committer.deps, interval).await?;
+        let mended = &committer.state()?.controls().mended;
+        let mended = lasting(&committer.deps, &records, mended, history.mended()).await?;
+        let decode = committer.deps.decode;
+        let records = aside("decode", move || decode_again(records, &mended, decode)).await?;
+        let counts = |d: &&Decoded| {
+            matches!(d.content, Content::Event { event: Ok(_), .. }) && !exceptions.contains_key(&d.position)
         };
-        let masked = masked.clone();
-        let elsewhere = match self.elsewhere(committer, meta).await? {
-            Ok(elsewhere) => elsewhere,
-            Err(why) => return Ok(Outcome::Failed(why)),
-        };
-        let mut all = Vec::new();
-        let mut visible = FxHashSet::default();
-        for source in &meta.sources {
-            let exceptions = history.exceptions(committer, source.interval).await?;
-            let records = deltas::read_all(&committer.deps, source.interval).await?;
-            let mended = &committer.state()?.controls().mended;
-            let mended = lasting(&committer.deps, &records, mended, history.mended()).await?;
-            let decode = committer.deps.decode;
-            let records = aside("decode", move || decode_again(records, &mended, decode)).await?;
-            let counts = |d: &&Decoded| {
-                matches!(d.content, Content::Event { event: Ok(_), .. })
-                    && !exceptions.contains_key(&d.position)
-                    && !elsewhere.contains(&d.position)
-            };
-            visible.extend(records.iter().filter(counts).map(|d| d.position));
-            all.extend(records);
-        }
-        let Some(rules) = committer.rules(&all, &[]).await? else { return Ok(Outcome::Stopped) };
-        let log = committer.deps.log.id();
-        let masked_sum = left_out(log, meta, &masked, &all, &rules);
-        visible.retain(|p| !masked.iter().any(|m| m.contains(*p)));
-        let rows = self.rows(committer, history, meta, all, visible, rules).await?;
-        let id = CommitId(uuid::Uuid::now_v7());
-        let spec = SegmentSpec {
-            level: meta.level,
-            sources: meta.sources.iter().map(|s| s.interval).collect(),
-            day: meta.day,
-            identity: if meta.level == 2 { committer.state()?.applied() } else { Default::default() },
-            parent: committer.state()?.tip().map(|(_, id)| id),
-            ..SegmentSpec::new(meta.project, log, id, committer.epoch)
-        };
-        let encoded = match aside("encode", {
-            let kind = meta.kind;
-            move || encode(kind, rows, &spec)
-        })
-        .await?
-        {
-            Ok(encoded) => encoded,
-            Err(error) => return Ok(Outcome::Failed(error.to_string())),
-        };
-        let (rows, sum) =
-            encoded.as_ref().map_or((0, Fingerprint::default()), |e| (e.meta.rows, e.meta.fingerprint));
-        let (gone, gone_sum) = masked_sum;
-        let strict = meta.kind == SegmentKind::Events;
-        if (strict && (rows + gone != meta.rows || sum + gone_sum != meta.fingerprint))
-            || (!strict && masked.is_empty() && (rows != meta.rows || sum != meta.fingerprint))
-        {
-            return Ok(Outcome::Failed(format!(
-                "the log gives {rows} rows with fingerprint {sum} and {gone} masked ones; the file had {} with {}",
-                meta.rows, meta.fingerprint
-            )));
-        }
-        let mut left_out = Vec::new();
-        if !masked.is_empty() {
-            left_out.push(LeftOut { segment: meta.id, rows: gone, fingerprint: gone_sum });
-        }
-        let as_of = history.seq();
-        let commit = Commit {
-            remove: vec![meta.id],
-            left_out,
-            as_of,
-            origin: Origin::Repair { job: self.job },
-            ..Commit::new(id, committer.epoch, now_ms())
-        };
-        self.replace(committer, commit, encoded).await
+        let counting = records.iter().filter(counts).map(|d| d.position).collect();
+        Ok((records, counting))
     }
 
     /// The rows of the file, in its order.
@@ -285,22 +324,23 @@ impl Rebuild {
         Ok(rows)
     }
 
-    /// Positions of rows that other files hold: those of the same intervals that are whole.
+    /// Damaged files whose rows are not there again.
+    fn missing(&self) -> impl Iterator<Item = &SegmentMeta> {
+        self.damaged.iter().filter(|d| !matches!(d.fate, Fate::Over)).map(|d| &d.meta)
+    }
+
+    /// Positions of rows that other files hold: those over the same records that are whole.
     async fn elsewhere(
         &self,
         committer: &Committer,
-        meta: &SegmentMeta,
+        metas: &[SegmentMeta],
     ) -> Result<Result<FxHashSet<Position>, String>, ProcessorError> {
-        let overlaps = |other: &SegmentMeta| {
-            other.sources.iter().any(|a| meta.sources.iter().any(|b| a.interval.overlaps(&b.interval)))
-        };
         let others: Vec<(SegmentMeta, Vec<Interval>)> = self
             .live
             .iter()
-            .filter(|(m, _)| {
-                m.id != meta.id && m.project == meta.project && m.kind == meta.kind && overlaps(m)
-            })
-            .filter(|(m, _)| !self.damaged.iter().any(|d| d.meta.id == m.id && !d.done))
+            .filter(|(other, _)| metas.iter().any(|meta| beside(meta, other)))
+            .filter(|(other, _)| !metas.iter().any(|meta| meta.id == other.id))
+            .filter(|(other, _)| !self.missing().any(|missing| missing.id == other.id))
             .cloned()
             .collect();
         let store = committer.deps.store.clone();
@@ -312,17 +352,18 @@ impl Rebuild {
         &self,
         committer: &mut Committer,
         mut commit: Commit,
-        encoded: Option<Encoded>,
+        encoded: Vec<Encoded>,
     ) -> Result<Outcome, ProcessorError> {
         let failpoint = committer.deps.failpoint.clone();
         let at = |place: Place| pass(failpoint.as_ref(), place.of(Some(Verb::Repair)));
         at(Place::BeforeSegment)?;
-        let (mut by, mut rows) = (None, 0);
-        if let Some(Encoded { meta, bytes }) = encoded {
+        let (mut by, mut rows) = (Vec::new(), 0);
+        for Encoded { meta, bytes } in encoded {
             if committer.put(&meta.key, bytes).await?.is_none() {
                 return Ok(Outcome::Stopped);
             }
-            (by, rows) = (Some(meta.id), meta.rows);
+            by.push(meta.id);
+            rows += meta.rows;
             commit.add.push(meta);
         }
         at(Place::AfterSegment)?;
@@ -345,7 +386,7 @@ impl Rebuild {
     }
 
     pub(crate) fn left(&self) -> Left {
-        let open = self.todo.len() + self.damaged.iter().filter(|d| !d.done && !self.dry_run).count();
+        let open = self.todo.len() + self.damaged.iter().filter(|d| d.is_left() && !self.dry_run).count();
         let anywhere = Shard { lane: Lane::Live, partition: 0 };
         let total = self.total + self.damaged.len() as u64;
         Left { total, by_shard: [(anywhere, open as u64)].into(), ..Left::default() }
@@ -370,76 +411,16 @@ impl Rebuild {
 }
 
 enum Outcome {
-    Rebuilt(Option<SegmentId>, u64),
+    /// By these files, with so many rows in all.
+    Rebuilt(Vec<SegmentId>, u64),
     Failed(String),
     /// It is not live any more.
     Gone,
     Stopped,
 }
 
-/// Masked rows of a file: how many, and the sum over their positions.
-fn left_out(
-    log: LogId,
-    meta: &SegmentMeta,
-    masked: &[Interval],
-    records: &[Decoded],
-    rules: &Rules,
-) -> (u64, Fingerprint) {
-    let owner = |d: &Decoded| match &d.content {
-        Content::Event { token, project, .. } => project.or_else(|| rules.projects.get(token).copied()),
-        Content::Control(_) => None,
-    };
-    let hidden =
-        |d: &&Decoded| owner(d) == Some(meta.project) && masked.iter().any(|m| m.contains(d.position));
-    records
-        .iter()
-        .filter(hidden)
-        .fold((0, Fingerprint::default()), |(n, sum), d| (n + 1, sum + Fingerprint::of(log, d.position)))
-}
-
-/// As the compactor orders files of this kind and level.
-fn order(rows: &mut ProjectRows, meta: &SegmentMeta, state: &State) {
-    rows.events.sort_by_key(|r| Seq::new(r.received_at, r.position));
-    rows.properties.sort_by_key(|r| (Seq::new(r.received_at, r.position), r.index));
-    if meta.level < 2 {
-        return;
-    }
-    rows.properties.sort_by(|a, b| {
-        (&a.name, a.subject, a.time, a.position, a.index)
-            .cmp(&(&b.name, b.subject, b.time, b.position, b.index))
-    });
-    let Some(mut graph) = state.project(meta.project).map(|p| p.graph.clone()) else { return };
-    let view = graph.view();
-    rows.events.sort_by_cached_key(|r| {
-        let person = view.person_of(r.subject, Seq::new(r.received_at, r.position));
-        (r.event.clone(), person, r.time, r.position)
-    });
-}
-
-/// The file, unless it would be empty.
-fn encode(kind: SegmentKind, rows: ProjectRows, spec: &SegmentSpec) -> Result<Option<Encoded>, StoreError> {
-    match kind {
-        SegmentKind::Events if rows.events.is_empty() => Ok(None),
-        SegmentKind::Properties if rows.properties.is_empty() => Ok(None),
-        SegmentKind::Events => encode_events(&rows.events, spec).map(Some),
-        SegmentKind::Properties => encode_properties(&rows.properties, spec).map(Some),
-    }
-}
-
-/// Positions of the rows that count in these files.
-fn positions(
-    store: &ObjectStore,
-    segments: &[(SegmentMeta, Vec<Interval>)],
-) -> Result<FxHashSet<Position>, StoreError> {
-    let mut found = FxHashSet::default();
-    for (meta, masked) in segments {
-        let reader = SegmentReader::open(store, meta)?;
-        for group in 0..reader.row_groups().len() {
-            let batch = reader.read(group, &[Column::Position])?;
-            let Some(column) = batch.column(0).as_primitive_opt::<UInt64Type>() else { continue };
-            let all = column.values().iter().filter_map(|p| Position::unpack(*p));
-            found.extend(all.filter(|p| !masked.iter().any(|m| m.contains(*p))));
-        }
-    }
-    Ok(found)
+/// True if these are files of one kind and project, and not the same, that may hold rows of the same records.
+fn beside(a: &SegmentMeta, b: &SegmentMeta) -> bool {
+    let overlap = || a.sources.iter().any(|x| b.sources.iter().any(|y| x.interval.overlaps(&y.interval)));
+    a.id != b.id && a.project == b.project && a.kind == b.kind && overlap()
 }

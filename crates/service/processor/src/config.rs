@@ -59,6 +59,8 @@ pub struct ProcessorConfig {
     pub blocked_retry: Duration,
     /// Tests only: once, an advance over so many offsets of a shard with a forged account is committed.
     pub test_skip: Option<(Shard, u64)>,
+    /// Tests only: no more than so many records a second, live ones and each job's for themselves.
+    pub test_pace: Option<u32>,
     /// Commits between checkpoints.
     pub checkpoint_commits: u64,
     /// Days of receipt for which an insert id is remembered.
@@ -82,7 +84,7 @@ pub struct ProcessorConfig {
 impl ProcessorConfig {
     /// The defaults, with state in this folder.
     pub fn new(state_dir: impl Into<PathBuf>) -> ProcessorConfig {
-        let small = test_group();
+        let small = from_env("TALLYMARK_TEST_GROUP");
         ProcessorConfig {
             state_dir: state_dir.into(),
             owner: "process".to_owned(),
@@ -103,6 +105,7 @@ impl ProcessorConfig {
             job_poll: Duration::from_secs(1),
             blocked_retry: Duration::from_secs(5),
             test_skip: crate::jobs::test_skip_from_env(),
+            test_pace: from_env("TALLYMARK_TEST_PACE").and_then(|pace| u32::try_from(pace).ok()),
             checkpoint_commits: 300,
             dedup_days: 30,
             on_corrupt: OnGap::Record,
@@ -124,7 +127,7 @@ impl ProcessorConfig {
 }
 
 /// Tests only: `TALLYMARK_TEST_GROUP` makes groups and the chunks of jobs this small, so that a story told in minutes has
-/// as many commits as one of hours.
-fn test_group() -> Option<usize> {
-    std::env::var("TALLYMARK_TEST_GROUP").ok()?.parse().ok().filter(|records| *records > 0)
+/// as many commits as one of hours; `TALLYMARK_TEST_PACE` makes a machine of a known speed of any that is faster.
+fn from_env(name: &str) -> Option<usize> {
+    std::env::var(name).ok()?.parse().ok().filter(|records| *records > 0)
 }

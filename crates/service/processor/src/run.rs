@@ -135,8 +135,9 @@ async fn commit_groups(
         };
         let mut done = Done::Committed;
         if !group.is_empty() {
+            let records = group.records.len() as u64;
             done = committer.commit(group).await?;
-            jobs.live_committed();
+            jobs.live_committed(records).await;
         }
         match (done, end) {
             (Done::Stopped, _) => return Ok(()),

@@ -25,7 +25,7 @@ use crate::config::ProcessorConfig;
 use crate::error::ProcessorError;
 use crate::failpoint::{Step, Verb, pass};
 use crate::telemetry;
-use pace::{Drain, Pace};
+use pace::{Drain, Pace, Speed};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -185,6 +185,7 @@ pub(crate) struct Runner {
     urgent: Option<Running>,
     patient: Option<Running>,
     pace: Pace,
+    live_speed: Speed,
     ask: Instant,
     poll: Duration,
     /// Jobs of a processor that died were looked through.
@@ -201,6 +202,7 @@ impl Runner {
             urgent: None,
             patient: None,
             pace: Pace::new(config),
+            live_speed: Speed::new(config.test_pace),
             ask: Instant::now(),
             poll: config.job_poll,
             settled: false,
@@ -221,8 +223,11 @@ impl Runner {
     }
 
     /// Live records were committed.
-    pub(crate) fn live_committed(&mut self) {
+    pub(crate) async fn live_committed(&mut self, records: u64) {
         self.pace.live_committed();
+        if let Some(at) = self.live_speed.after(records) {
+            tokio::time::sleep_until(at).await;
+        }
     }
 
     /// True if a job has waited for its share of the time.
@@ -335,7 +340,7 @@ impl Runner {
             Stepped::Chunk(units) | Stepped::Moved(units) => {
                 telemetry::job_chunk(kind, units, started.elapsed().as_secs_f64());
                 if verb != Verb::Skip {
-                    self.pace.took(started.elapsed());
+                    self.pace.took(started.elapsed(), units);
                 }
                 pass(committer.deps.failpoint.as_ref(), Step::Progress(verb))?;
                 let left = self.say(running, committer, "").await?;

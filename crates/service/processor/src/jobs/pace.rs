@@ -29,6 +29,7 @@ pub(crate) struct Pace {
     lag_max: Duration,
     backlog_max: u64,
     next: Instant,
+    speed: Speed,
     live: Option<Instant>,
     lag: Lag,
 }
@@ -44,6 +45,7 @@ impl Pace {
             lag_max: config.job_lag_max,
             backlog_max: config.job_backlog_max,
             next: Instant::now(),
+            speed: Speed::new(config.test_pace),
             live: None,
             lag: Lag::default(),
         }
@@ -65,7 +67,7 @@ impl Pace {
     }
 
     /// A chunk was done: the next one is shorter or longer, and waits for its share of the time.
-    pub(crate) fn took(&mut self, elapsed: Duration) {
+    pub(crate) fn took(&mut self, elapsed: Duration, records: u64) {
         if elapsed > self.chunk_time {
             self.records = (self.records / 2).max(RECORDS_MIN.min(self.records_max));
         } else if elapsed * 2 < self.chunk_time {
@@ -74,6 +76,7 @@ impl Pace {
         let busy = self.live.is_some_and(|at| at.elapsed() < LIVE_IDLE);
         let rest = if busy { elapsed.mul_f64((1.0 - self.share) / self.share) } else { Duration::ZERO };
         self.next = Instant::now() + rest;
+        self.next = self.speed.after(records).map_or(self.next, |at| at.max(self.next));
     }
 
     /// Notes how long the live shards are, if it is time to.
@@ -90,6 +93,33 @@ impl Pace {
     /// True if live processing needs everything for itself.
     pub(crate) fn is_behind(&self) -> bool {
         self.lag.backlog > self.backlog_max || self.lag.age(Instant::now()) > self.lag_max
+    }
+}
+
+/// Tests only: a speed that is not exceeded. What a slow moment lost is made good, as far as it was short.
+#[derive(Debug, Default)]
+pub(crate) struct Speed {
+    per_s: Option<u32>,
+    next: Option<Instant>,
+}
+
+impl Speed {
+    /// What may be made good.
+    const BEHIND: Duration = Duration::from_secs(3);
+
+    pub(crate) fn new(per_s: Option<u32>) -> Speed {
+        Speed { per_s, next: None }
+    }
+
+    /// So many records were done: when the next may be begun. None: at once.
+    pub(crate) fn after(&mut self, records: u64) -> Option<Instant> {
+        let per_s = self.per_s?;
+        let now = Instant::now();
+        let earliest = now.checked_sub(Self::BEHIND).unwrap_or(now);
+        let from = self.next.map_or(now, |next| next.max(earliest));
+        let next = from + Duration::from_secs_f64(records as f64 / f64::from(per_s));
+        self.next = Some(next);
+        Some(next)
     }
 }
 
@@ -193,18 +223,30 @@ mod tests {
         let config = ProcessorConfig { job_records_max: 8_000, ..ProcessorConfig::new("unused") };
         let mut pace = Pace::new(&config);
         let first = pace.limit().records;
-        pace.took(Duration::from_secs(2));
+        pace.took(Duration::from_secs(2), 1);
         assert!(pace.limit().records < first);
         assert!(pace.next() <= Instant::now(), "nobody else needs the time");
         pace.live_committed();
-        pace.took(Duration::from_millis(300));
+        pace.took(Duration::from_millis(300), 1);
         assert_eq!(pace.next() - Instant::now(), Duration::from_millis(100), "75 % of the time");
-        (0..9).for_each(|_| pace.took(Duration::from_millis(10)));
+        (0..9).for_each(|_| pace.took(Duration::from_millis(10), 1));
         assert_eq!(pace.limit().records, 8_000);
         pace.sample(&[(shard(0), config.job_backlog_max + 1, 0)]);
         assert!(pace.is_behind());
         pace.sample(&[(shard(0), 1, 0)]);
         assert!(!pace.is_behind());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_speed_is_kept_over_slow_moments_and_not_made_good_without_end() {
+        let (second, mut speed) = (Duration::from_secs(1), Speed::new(Some(100)));
+        let start = Instant::now();
+        assert_eq!(speed.after(50), Some(start + second / 2));
+        tokio::time::advance(2 * second).await;
+        assert_eq!(speed.after(100), Some(start + second * 3 / 2), "late: at once");
+        tokio::time::advance(60 * second).await;
+        assert_eq!(speed.after(100), Some(start + 60 * second));
+        assert_eq!(Speed::new(None).after(100), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -44,16 +44,6 @@ impl Definition {
             }
         }
     }
-
-    /// Ids of the stored cohorts that it names itself.
-    pub fn stored<'a>(&'a self, found: &mut Vec<&'a str>) {
-        match self {
-            Definition::All(list) | Definition::Any(list) => list.iter().for_each(|d| d.stored(found)),
-            Definition::Not(inner) => inner.stored(found),
-            Definition::Stored(id) => found.push(id),
-            Definition::Performed(_) | Definition::Current(_) | Definition::Ids(_) => {}
-        }
-    }
 }
 
 fn parse_list(list: &[Value], at: &str) -> Result<Vec<Definition>, Error> {

@@ -33,6 +33,8 @@ pub struct View {
     first: Arc<Vec<Seq>>,
     components: Arc<Vec<u32>>,
     notes: Arc<FxHashMap<u32, Arc<Notes>>>,
+    /// Per subject: the person it founds.
+    own: Arc<Vec<u32>>,
     /// Per subject: its first person, as it was then.
     initial: Arc<Vec<u32>>,
     /// Per subject that changed hands: its later persons, as they were then.
@@ -102,6 +104,11 @@ impl View {
     /// The person that a person ordinal of an earlier view is now.
     pub fn survivor(&self, person: u32) -> u32 {
         self.roots.get(person as usize).copied().unwrap_or(0)
+    }
+
+    /// The person that the one whom a subject founded (not after a reset) is now; 0 = no such subject.
+    pub fn founded_by(&self, subject: SubjectId) -> u32 {
+        self.own.get(subject.0 as usize).map_or(0, |own| self.survivor(*own))
     }
 
     /// Subjects of a person, ascending: its user ids, and devices it owns or owned at some time.
@@ -218,6 +225,7 @@ pub(crate) struct Patch {
     dense: Arc<Vec<u32>>,
     roots: Arc<Vec<u32>>,
     timelines: Arc<Timelines>,
+    own: Arc<Vec<u32>>,
     initial: Arc<Vec<u32>>,
     moves: Arc<Timelines>,
     /// Per subject: the key of its component's notes; 0 = no operation names it.
@@ -236,6 +244,7 @@ impl Patch {
         let (known, known_nodes) = (self.dense.len() as u32, self.roots.len() as u32);
         let dense = Arc::make_mut(&mut self.dense);
         dense.extend_from_slice(&fold.own[known as usize..]);
+        Arc::make_mut(&mut self.own).extend_from_slice(&fold.own[known as usize..]);
         let initial = Arc::make_mut(&mut self.initial);
         initial.extend_from_slice(&fold.own[known as usize..]);
         let roots = Arc::make_mut(&mut self.roots);
@@ -292,6 +301,7 @@ impl Patch {
             first,
             components: self.components.clone(),
             notes,
+            own: self.own.clone(),
             initial: self.initial.clone(),
             moves: self.moves.clone(),
             members: OnceLock::new(),

@@ -88,6 +88,7 @@ impl Modify for Common {
                 HttpMethod::Get => &mut item.get,
                 HttpMethod::Post => &mut item.post,
                 HttpMethod::Put => &mut item.put,
+                HttpMethod::Patch => &mut item.patch,
                 _ => &mut item.delete,
             };
             if let Some(operation) = slot {
@@ -102,6 +103,7 @@ fn method(name: &str) -> HttpMethod {
         "GET" => HttpMethod::Get,
         "POST" => HttpMethod::Post,
         "PUT" => HttpMethod::Put,
+        "PATCH" => HttpMethod::Patch,
         _ => HttpMethod::Delete,
     }
 }

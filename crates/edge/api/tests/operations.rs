@@ -179,6 +179,8 @@ fn working(path: &str) -> (String, Value) {
         .replace("{alert}", "inc1")
         .replace("{rule}", "1")
         .replace("{cohort}", "1")
+        .replace("{kind}", "rename")
+        .replace("{name}", "seen")
         .replace("{erasure}", "1")
         .replace("{maintenance}", "m0")
         .replace("{job}", "1");
@@ -197,6 +199,9 @@ fn working(path: &str) -> (String, Value) {
         p if p.ends_with("/settings") => json!({"retention": {"log_days": 3}}),
         p if p.ends_with("/throttle") => json!({"version": 1}),
         "/api/v1/operations/jobs" => json!({"kind": "rebuild_state"}),
+        "/api/v1/projects/{project}/cohorts" => json!({"name": "c", "definition": {"performed": "buy"}}),
+        p if p.ends_with("/cohorts/{cohort}") => json!({"name": "d"}),
+        p if p.contains("/definitions/") => json!({"events": ["view"]}),
         _ => json!({}),
     };
     (filled, body)
@@ -226,6 +231,10 @@ async fn every_change_leaves_a_line_in_the_audit_trail() {
         let answer = match route.method {
             "POST" => w.post(&path, &w.admin, body).await,
             "PUT" => w.put(&path, &w.admin, body).await,
+            "PATCH" => {
+                let request = with_key("PATCH", &path, &w.admin).header("content-type", "application/json");
+                w.send(request.body(body.to_string().into()).unwrap()).await
+            }
             _ => w.delete(&path, &w.admin).await,
         };
         assert!(answer.status.is_success(), "{} {path}: {}", route.method, answer.text);

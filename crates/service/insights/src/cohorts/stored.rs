@@ -12,7 +12,7 @@ use crate::Error;
 use crate::services::{People, key_of};
 use roaring::RoaringBitmap;
 use tallymark_model::SubjectId;
-use tallymark_query::{QueryError, Snapshot, Source, View};
+use tallymark_query::{QueryError, Snapshot, Source};
 use uuid::Uuid;
 
 const VERSION: u8 = 1;
@@ -53,7 +53,7 @@ pub(crate) fn decode(
     let (keys, bitmap) = rest.split_at_checked(length).ok_or_else(|| damaged("it is cut off"))?;
     let founders = RoaringBitmap::deserialize_from(bitmap).map_err(|e| damaged(&e.to_string()))?;
     let mut persons: Vec<u32> =
-        founders.iter().map(|subject| founded_by(&snapshot.identity, subject)).collect();
+        founders.iter().map(|subject| snapshot.identity.founded_by(SubjectId(subject))).collect();
     for key in keys.chunks_exact(16) {
         let key = Uuid::from_slice(key).map_err(|e| damaged(&e.to_string()))?;
         match people.find(source, snapshot, &key.to_string()) {
@@ -66,15 +66,6 @@ pub(crate) fn decode(
     persons.sort_unstable();
     persons.dedup();
     Ok(persons)
-}
-
-/// Who the person is now that a subject founded: of a device that changed hands, its first owner.
-fn founded_by(view: &View, subject: u32) -> u32 {
-    match view.dense().get(subject as usize) {
-        Some(&View::VARYING) => view.timeline(SubjectId(subject)).first().map_or(0, |(_, person)| *person),
-        Some(&person) => person,
-        None => 0,
-    }
 }
 
 fn damaged(why: &str) -> Error {

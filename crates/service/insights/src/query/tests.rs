@@ -132,17 +132,7 @@ fn options_that_are_not_computed_are_refused_by_name() {
     let step =
         |key: &str, value: Value| with(&funnel(), "steps", json!([with(&json!({"event": "a"}), key, value)]));
     for (query, name) in [
-        (json!({"type": "lifecycle"}), "lifecycle"),
         (json!({"type": "sql", "sql": "select 1"}), "sql"),
-        (with(&segmentation(), "segment", json!([{"cohort": "x"}])), "cohort"),
-        (
-            with(
-                &segmentation(),
-                "segment",
-                json!([{"scope": "group:team", "property": "x", "op": "is_set"}]),
-            ),
-            "group:team",
-        ),
         (series("lookback", json!("range_only")), "lookback"),
         (series("cumulative_uniques", json!("sum")), "cumulative_uniques"),
         (with(&segmentation(), "empty_string", json!("value")), "empty_string"),

@@ -21,12 +21,13 @@ fn numbers(values: &Value) -> Vec<f64> {
     values.as_array().unwrap().iter().map(|v| v.as_f64().unwrap_or(0.0)).collect()
 }
 
-/// A segmentation query of one series with this measure, without breakdown.
+/// A segmentation query of one series with this measure, without breakdown and modifiers.
 fn measured(query: &Value, measure: &str) -> Value {
+    const KEPT: [&str; 6] = ["type", "interval", "range", "as_of", "count_by", "segment"];
     let mut query = query.clone();
-    query["series"] = json!([query["series"][0]]);
-    query["series"][0]["measure"] = json!(measure);
-    query.as_object_mut().unwrap().retain(|k, _| !["breakdown", "limit", "other"].contains(&k.as_str()));
+    let (event, conditions) = (query["series"][0]["event"].clone(), query["series"][0]["where"].clone());
+    query["series"] = json!([{"event": event, "where": conditions, "measure": measure}]);
+    query.as_object_mut().unwrap().retain(|k, _| k == "series" || KEPT.contains(&k.as_str()));
     query
 }
 
@@ -184,5 +185,6 @@ fn random_queries_mostly_count_somebody() {
         let back = |c: &Value| c["values"].as_array().is_some_and(|v| v.iter().skip(1).any(some));
         some(&a["actors"]) || rows(a, "groups").iter().flat_map(|g| rows(g, "cohorts")).any(|c| back(&c))
     });
-    assert!(counted > 60 && converted > 25 && returned > 25, "{counted} {converted} {returned}");
+    // Histograms and shares of nobody are no numbers.
+    assert!(counted > 40 && converted > 25 && returned > 25, "{counted} {converted} {returned}");
 }

@@ -7,11 +7,17 @@ use bytes::Bytes;
 use rig::audit::{audit, audit_all, visible};
 use rig::{CrashAt, Rig, Sent};
 use serde_json::json;
-use tallymark_catalog::{Feed, Garbage, JobKind, JobState, SegmentKind};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tallymark_catalog::{Feed, Garbage, JobKind, JobState, SegmentKind, SegmentMeta};
+use tallymark_compactor::{Compactor, CompactorConfig, PlanConfig};
 use tallymark_ledger::Interval;
-use tallymark_model::{CommitSeq, Lane, RuleAction, Shard};
+use tallymark_model::{CommitSeq, Control, Lane, Position, ProjectId, Rule, RuleAction, Shard};
 use tallymark_processor::{Place, Step, Verb};
 use tallymark_state::Delta;
+use tallymark_store::{PropertyRow, SegmentReader};
+use tokio_util::sync::CancellationToken;
 
 fn stream(n: usize) -> Vec<Sent> {
     (0..n)
@@ -169,6 +175,164 @@ async fn segments_that_are_gone_or_damaged_are_written_again_with_the_same_rows(
     let id = rig.ask(JobKind::RebuildSegments, json!({})).await;
     rig.drain().await;
     assert_eq!(rig.report(id).await["damaged"], json!([]));
+}
+
+/// Compacts until nothing is left to do, into day files however few rows they have.
+async fn compact(rig: &Rig) {
+    let plan = PlanConfig { split_rows: 1, max_merged: 1, quiet_ms: 0, min_day_rows: 1, ..small_plan() };
+    compact_by(rig, plan, usize::MAX).await;
+}
+
+/// Merges whatever came, however young.
+fn small_plan() -> PlanConfig {
+    PlanConfig { max_fresh: 2, fresh_age_ms: 0, ..PlanConfig::default() }
+}
+
+/// So many rounds of compaction at most.
+async fn compact_by(rig: &Rig, plan: PlanConfig, rounds: usize) {
+    let config = CompactorConfig {
+        owner: "test".to_owned(),
+        plan,
+        collect: Duration::from_secs(3_600),
+        ..CompactorConfig::default()
+    };
+    let deps = tallymark_compactor::Deps { catalog: Arc::new(rig.catalog.clone()), store: rig.store.clone() };
+    let mut compactor = Compactor::open(config, deps).unwrap();
+    for _ in 0..rounds {
+        if !compactor.round(&CancellationToken::new()).await.unwrap() {
+            break;
+        }
+    }
+    compactor.close().await.unwrap();
+}
+
+/// What a live file is, whatever its name: its project, kind, level, day, sums, and its rows' positions in their order.
+type File = (u32, String, u8, Option<i32>, u64, String, Vec<Position>);
+
+async fn files(rig: &Rig) -> Vec<File> {
+    let mut files = Vec::new();
+    for meta in rig.catalog.live().await.unwrap() {
+        let reader = SegmentReader::open(&rig.store, &meta).unwrap();
+        let positions = match meta.kind {
+            SegmentKind::Events => reader.events().map(|row| row.unwrap().position).collect(),
+            SegmentKind::Properties => Vec::new(),
+        };
+        let (kind, sum) = (format!("{:?}", meta.kind), meta.fingerprint.to_string());
+        files.push((meta.project.0, kind, meta.level, meta.day, meta.rows, sum, positions));
+    }
+    files.sort();
+    files
+}
+
+#[tokio::test]
+async fn compacted_day_files_are_written_again_row_by_row_in_their_order() {
+    let mut rig = eventful().await;
+    let identify = |n: u32| {
+        let body = format!(
+            r#"{{"event":"$identify","device_id":"d{}","user_id":"ann{n}","insert_id":"i{n}",
+                "user_properties":{{"$set":{{"plan":"pro"}},"$add":{{"visits":{n}}}}}}}"#,
+            n % 3
+        );
+        Sent::raw("dev", body.as_bytes())
+    };
+    for n in 0..3 {
+        rig.later(86_400_000);
+        rig.send(&[identify(2 * n), identify(2 * n + 1)]).await;
+        rig.send(&stream(30)).await;
+        rig.drain().await;
+    }
+    compact(&rig).await;
+    let (before, kept) = (audit(&rig).await, files(&rig).await);
+    let days: BTreeSet<_> = kept.iter().filter(|f| f.2 == 2).filter_map(|f| f.3).collect();
+    assert!(days.len() >= 3, "{kept:?}");
+    assert!(kept.iter().all(|f| f.2 == 2 || f.1 == "Properties"), "{kept:?}");
+    for part in 0..2 {
+        let n = damage(&rig, |nth| (nth / 2) % 2 == part).await;
+        assert!(n > 1);
+        let id = rig.ask(JobKind::RebuildSegments, json!({})).await;
+        rig.drain().await;
+        let report = rig.report(id).await;
+        assert_eq!(report["damaged"].as_array().unwrap().len(), n);
+        assert_eq!(report["rebuilt"].as_array().unwrap().len(), n, "{report}");
+        assert_eq!(files(&rig).await, kept);
+        let after = audit(&rig).await;
+        assert_eq!((after.rows, after.properties), (before.rows.clone(), before.properties.clone()));
+    }
+    // What was written again is compacted with what comes later, as any other file.
+    rig.send(&stream(30)).await;
+    rig.drain().await;
+    let before = audit(&rig).await;
+    compact(&rig).await;
+    let after = audit(&rig).await;
+    assert_eq!(after.rows, before.rows);
+    let sorted = |mut all: Vec<(ProjectId, PropertyRow)>| {
+        all.sort_by_key(|(_, p)| (p.position, p.index));
+        all
+    };
+    assert_eq!(sorted(after.properties), sorted(before.properties));
+}
+
+/// A drop filter comes and goes, reprocessed each time: several generations of rows over the same records, the older
+/// ones masked, some of them merged in between with what they were a part of.
+async fn generations() -> Rig {
+    let mut rig = eventful().await;
+    for version in 2..=7 {
+        let action = RuleAction::Drop { events: vec!["Sign In".into()], conditions: Vec::new() };
+        let rule = rig.unsaved_rule(1, version, action);
+        for shard in rig::shards() {
+            rig.control(shard, Control::Rule(Rule { enabled: version % 2 == 1, ..rule.clone() })).await;
+        }
+        rig.drain().await;
+        rig.ask(JobKind::Reprocess, json!({})).await;
+        rig.drain().await;
+        if version == 2 || version == 4 {
+            compact_by(&rig, PlanConfig { max_task_rows: 40, ..small_plan() }, 1).await;
+        }
+    }
+    let action = RuleAction::Drop { events: vec!["Sign In".into()], conditions: Vec::new() };
+    let rule = Rule { enabled: false, ..rig.unsaved_rule(1, 8, action) };
+    for shard in rig::shards() {
+        rig.control(shard, Control::Rule(rule.clone())).await;
+    }
+    rig.drain().await;
+    rig.ask(JobKind::Reprocess, json!({})).await;
+    rig.drain().await;
+    rig
+}
+
+#[tokio::test]
+async fn generations_of_rows_over_the_same_records_are_written_again() {
+    let rig = generations().await;
+    let before = audit(&rig).await;
+    let ids: Vec<_> = rig.catalog.live().await.unwrap().iter().map(|m| m.id).collect();
+    assert!(!rig.catalog.masked(&ids).await.unwrap().is_empty());
+    for part in [3, 2, 1] {
+        let n = damage(&rig, |nth| nth % part == 0).await;
+        let id = rig.ask(JobKind::RebuildSegments, json!({})).await;
+        rig.drain().await;
+        let job = rig.job(id).await;
+        assert_eq!(job.state, JobState::Done, "{}", job.report);
+        assert_eq!(job.report["rebuilt"].as_array().unwrap().len(), n, "{}", job.report);
+        let after = audit(&rig).await;
+        assert_eq!((&after.rows, &after.properties), (&before.rows, &before.properties), "{part}");
+    }
+    audit_all(&rig).await;
+}
+
+#[tokio::test]
+async fn generations_without_all_of_their_records_are_left_and_said() {
+    let rig = generations().await;
+    let (live, shard) = (rig.catalog.live().await.unwrap().len(), Shard { lane: Lane::Live, partition: 0 });
+    rig.log.lose(Interval::new(shard, 0, 3));
+    damage(&rig, |_| true).await;
+    let id = rig.ask(JobKind::RebuildSegments, json!({})).await;
+    rig.drain().await;
+    let job = rig.job(id).await;
+    assert_eq!(job.state, JobState::Failed);
+    let failed = job.report["failed"].as_array().unwrap().len();
+    assert!(failed > 0 && failed < live, "{}", job.report);
+    let left = |m: &SegmentMeta| m.sources.iter().any(|s| s.interval.overlaps(&Interval::new(shard, 0, 3)));
+    assert!(rig.catalog.live().await.unwrap().iter().any(left), "nothing is replaced by less");
 }
 
 #[tokio::test]

@@ -36,21 +36,29 @@ pub(super) fn left_out(
 
 /// As the compactor orders files of this kind and level.
 pub(super) fn order(rows: &mut ProjectRows, meta: &SegmentMeta, state: &State) {
-    rows.events.sort_by_key(|r| Seq::new(r.received_at, r.position));
-    rows.properties.sort_by_key(|r| (Seq::new(r.received_at, r.position), r.index));
+    by_level(rows, meta.level);
     if meta.level < 2 {
         return;
     }
-    rows.properties.sort_by(|a, b| {
-        (&a.name, a.subject, a.time, a.position, a.index)
-            .cmp(&(&b.name, b.subject, b.time, b.position, b.index))
-    });
     let Some(mut graph) = state.project(meta.project).map(|p| p.graph.clone()) else { return };
     let view = graph.view();
     rows.events.sort_by_cached_key(|r| {
         let person = view.person_of(r.subject, Seq::new(r.received_at, r.position));
         (r.event.clone(), person, r.time, r.position)
     });
+}
+
+/// The order that needs no identity: of all files but those of a day.
+pub(super) fn by_level(rows: &mut ProjectRows, level: u8) {
+    rows.events.sort_by_key(|r| Seq::new(r.received_at, r.position));
+    rows.properties.sort_by_key(|r| (Seq::new(r.received_at, r.position), r.index));
+    // Operations on properties are sorted by name as soon as they are merged.
+    if level > 0 {
+        rows.properties.sort_by(|a, b| {
+            (&a.name, a.subject, a.time, a.position, a.index)
+                .cmp(&(&b.name, b.subject, b.time, b.position, b.index))
+        });
+    }
 }
 
 /// The file, unless it would be empty.

@@ -8,7 +8,7 @@
 //! Deliberately not here: single files, which are proved by their own count and fingerprint. It is one step: live
 //! records wait while the hours under these files are read.
 
-use super::files::{encode, owner};
+use super::files::{by_level, encode, owner};
 use super::{Outcome, Rebuild, SegmentMeta};
 use crate::committer::{Committer, aside, now_ms};
 use crate::error::ProcessorError;
@@ -112,7 +112,8 @@ impl Rebuild {
         rows: &mut ProjectRows,
         files: &mut Vec<Encoded>,
     ) -> Result<Option<Outcome>, ProcessorError> {
-        let rows = std::mem::take(rows);
+        let mut rows = std::mem::take(rows);
+        by_level(&mut rows, like.level);
         let spec = SegmentSpec {
             level: like.level,
             parent: committer.state()?.tip().map(|(_, id)| id),

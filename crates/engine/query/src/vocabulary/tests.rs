@@ -1,3 +1,5 @@
+//! Definitions: what may be made, and what it means.
+
 use super::*;
 use serde_json::json;
 use std::collections::HashSet;

@@ -1,7 +1,7 @@
 //! What one partition did lately.
 //!
 //! Guarantees: rates come from offsets seen, over at most [`super::WINDOW`]; after a standstill the window begins
-//! anew, so that an outage does not slow the estimate of what follows it.
+//! anew, so that an outage does not slow the estimate of what follows it; nor do its first slow seconds for long.
 //! Deliberately not here: backlogs and ends.
 
 use super::{STALL, WINDOW, WINDOW_MIN};
@@ -10,6 +10,8 @@ use tallymark_model::Millis;
 
 /// The window is cut into this many parts to see how much the rate varies.
 const PARTS: usize = 8;
+/// What follows a standstill begins slowly: so much of it is left out, but never more than half.
+const WARM_UP: Millis = 15_000;
 /// Observations closer together than this are not kept.
 const SPACING_MIN: Millis = 1_000;
 
@@ -65,8 +67,10 @@ impl Window {
             self.moved_at = Some(at);
         }
         self.seen.push_back(Seen { at, cursor, end });
+        let moving = |since: Millis| ((at - since) / 2).max(at - since - WARM_UP);
+        let window = self.moving_since.map_or(WINDOW, moving).clamp(WINDOW_MIN, WINDOW);
         // One observation at or before the window's start stays, so that the window is covered.
-        while self.seen.len() > 2 && self.seen[1].at <= at - WINDOW {
+        while self.seen.len() > 2 && self.seen[1].at <= at - window {
             self.seen.pop_front();
         }
     }
@@ -132,7 +136,7 @@ mod tests {
             window.observe(s * 1_000, 100 * s as u64, 5_000 + 20 * s as u64);
         }
         let rates = window.rates().unwrap();
-        assert_eq!((rates.drain_per_s, rates.arrival_per_s, rates.over_ms), (100.0, 20.0, 60_000));
+        assert_eq!((rates.drain_per_s, rates.arrival_per_s, rates.over_ms), (100.0, 20.0, 45_000));
         assert!(rates.standard_error < 1e-9);
     }
 
@@ -145,6 +149,19 @@ mod tests {
         }
         let rates = window.rates().unwrap();
         assert_eq!((rates.drain_per_s, rates.over_ms), (1_000.0, WINDOW));
+    }
+
+    #[test]
+    fn slow_first_seconds_do_not_slow_the_estimate_for_long() {
+        let mut window = Window::default();
+        window.observe(0, 0, 1_000_000);
+        window.observe(100_000, 0, 1_000_000);
+        // Ten seconds at 50/s after the standstill, then 1,000/s.
+        for s in 101..=160i64 {
+            let moved = if s <= 110 { (s - 100) * 50 } else { 500 + (s - 110) * 1_000 };
+            window.observe(s * 1_000, moved as u64, 1_000_000);
+        }
+        assert_eq!(window.rates().unwrap().drain_per_s, 1_000.0);
     }
 
     #[test]

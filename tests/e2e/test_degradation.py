@@ -26,7 +26,8 @@ def until(what, seconds=40):
             found = what()
             if found:
                 return found
-        except (httpx.HTTPError, KeyError):
+        # Until the loss is noticed, a moment later, an answer may be a refusal.
+        except (httpx.HTTPError, KeyError, AssertionError):
             pass
         time.sleep(0.2)
     raise AssertionError("it did not happen in time")

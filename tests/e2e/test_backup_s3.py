@@ -92,6 +92,14 @@ def test_the_whole_folder_is_lost_and_comes_back_from_the_bucket(bucket, make_se
     assert not (server.data / "secret.key").exists(), "the key is in no backup"
     server.start()
     assert charts(server) == before
+    # The secrets were encrypted with a key that is gone with the folder: a check says so until they are typed again.
+    def locked():
+        found = admin(server, "GET", f"{OPERATIONS}/findings")
+        return "alert channel pager" in json.dumps(found)
+
+    until("the check to speak", locked, 30)
+    admin(server, "PUT", f"{OPERATIONS}/settings", {"alerts": {"channels": [channel]}})
+    until("the check to be quiet", lambda: not locked(), 60)
     listed = httpx.get(f"{server.url}/status/api/v2/scheduled-maintenances/upcoming.json").json()
     assert [m["name"] for m in listed["scheduled_maintenances"]] == ["new disks"]
 

@@ -48,7 +48,8 @@ impl Default for AlertConfig {
 }
 
 impl AlertConfig {
-    pub(super) fn check(&self) -> Result<(), MonitorError> {
+    /// Says what is wrong with it, if something is.
+    pub fn check(&self) -> Result<(), MonitorError> {
         AllowList::parse(&self.allow_networks)?;
         if self.escalate_after_minutes <= 0.0 || self.timeout_seconds <= 0.0 || self.give_up_hours <= 0.0 {
             return Err(MonitorError::config("alerts", "times must be greater than 0"));
@@ -187,7 +188,7 @@ impl Target {
         }
     }
 
-    fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self) -> Result<(), String> {
         match self {
             Target::Webhook(hook) => {
                 if !(1..=2).contains(&hook.secrets.len()) {

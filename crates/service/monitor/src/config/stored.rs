@@ -5,15 +5,15 @@
 //! ```
 //! `env:NAME` and `file:PATH` are no secrets themselves and stay. A plain secret, as older versions stored it, is read.
 //! Guarantees: settings whose secrets cannot be opened stay as they are; which ones those are is said, and nothing is
-//! ever sent with them.
+//! ever sent with them. A channel that cannot send is left out; the others go on.
 //! Deliberately not here: where settings are kept (`server`).
 
 use super::seal::{SealKey, is_sealed};
-use super::{Secret, WatchConfig};
+use super::{AlertConfig, Secret, WatchConfig};
 use crate::MonitorError;
 use tallymark_model::Value;
 
-/// A channel whose secret cannot be opened.
+/// A channel that cannot send, for example because its secret cannot be opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Locked {
     /// Name of the channel.
@@ -85,7 +85,7 @@ pub fn seal_toml(text: &str, key: &SealKey) -> Result<Option<String>, MonitorErr
 }
 
 impl WatchConfig {
-    /// Reads a configuration whose secrets may be sealed; also says which of them do not open.
+    /// Reads a configuration whose secrets may be sealed. Channels that cannot send are not in it; they are said.
     pub fn from_sealed_toml(
         text: &str,
         key: Option<&SealKey>,
@@ -101,10 +101,26 @@ impl WatchConfig {
                 }
             }
         }
-        if locked.is_empty() {
-            config.check()?;
-        }
+        let locked = config.alerts.take_unusable(locked);
+        config.check()?;
         Ok((config, locked))
+    }
+}
+
+impl AlertConfig {
+    /// Takes out the channels that cannot send: those that are `locked`, and those whose target is not valid, for
+    /// example because the variable of a secret is not set. Answers all of them, each with its reason: one bad channel
+    /// must not silence the others, nor stop the watch.
+    pub fn take_unusable(&mut self, mut locked: Vec<Locked>) -> Vec<Locked> {
+        self.channels.retain(|channel| {
+            if locked.iter().any(|l| l.channel == channel.name) {
+                return false;
+            }
+            let Err(reason) = channel.target.check() else { return true };
+            locked.push(Locked { channel: channel.name.clone(), reason });
+            false
+        });
+        locked
     }
 }
 

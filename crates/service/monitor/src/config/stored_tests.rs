@@ -65,6 +65,23 @@ fn without_the_key_settings_stay_and_the_channels_are_named() {
     assert!(config.check().is_err());
 }
 
+#[test]
+fn channels_that_cannot_send_are_left_out_and_named_and_the_others_stay() {
+    let ((_a, key), (_b, other)) = (key(), key());
+    let mut stored = alerts();
+    seal_alerts(&mut stored, &key).unwrap();
+    let plain = serde_json::json!({"name": "plain", "target": {"slack": {"url": "https://hooks.example/x"}}});
+    stored["channels"].as_array_mut().unwrap().push(plain);
+    let locked = open_alerts(&mut stored, Some(&other));
+    let mut config: AlertConfig = serde_json::from_value(stored).unwrap();
+    let unusable = config.take_unusable(locked);
+    let names: Vec<&str> = unusable.iter().map(|l| l.channel.as_str()).collect();
+    assert_eq!(names, ["pager", "chat", "mail", "elsewhere"]);
+    assert!(unusable[3].reason.contains("the variable is not set"), "{unusable:?}");
+    assert_eq!(config.channels.len(), 1);
+    assert!(config.check().is_ok(), "what is left can be used");
+}
+
 const TOML: &str = r#"
 every_seconds = 2 # often
 [[alerts.channels]]
@@ -94,6 +111,7 @@ fn the_file_keeps_its_comments_and_loses_its_plain_secrets() {
     let (config, locked) = WatchConfig::from_sealed_toml(&sealed, Some(&other)).unwrap();
     assert_eq!((config.every_seconds, locked.len()), (2, 1));
     assert_eq!(locked[0].channel, "pager");
+    assert!(config.check().is_ok() && config.alerts.channels.iter().all(|c| c.name != "pager"));
     let plain = WatchConfig::from_sealed_toml(TOML, Some(&other)).unwrap();
     assert_eq!(plain, (WatchConfig::from_toml(TOML).unwrap(), vec![]));
 }

@@ -25,7 +25,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tallymark_catalog::{Instance, Snapshots};
 use tallymark_model::Millis;
-use tallymark_monitor::config::Locked;
+use tallymark_monitor::config::{AlertConfig, Locked, PublicConfig};
 use tallymark_monitor::facts::SettingFact;
 use tallymark_monitor::{FactSource, Facts, WatchConfig, WatchDeps, WatchStore};
 use tokio::sync::Mutex;
@@ -85,7 +85,7 @@ struct Observer {
     memory: Mutex<Memory>,
     canaries: Arc<Canaries>,
     secrets: Secrets,
-    /// Channels of the last configuration that was read, whose secrets do not open.
+    /// Channels of the last configuration that was read, which cannot send.
     locked: std::sync::Mutex<Vec<Locked>>,
 }
 
@@ -116,24 +116,33 @@ impl Observer {
         let (mut config, mut locked) = self.secrets.watch_toml();
         let Ok(catalog) = self.backends.catalog().await else { return config };
         if let Ok(Some(alerts)) = catalog.setting("alerts").await {
-            let (alerts, do_not_open) = self.secrets.opened(alerts);
-            locked = do_not_open;
-            take(&mut config.alerts, alerts, "alerts");
+            let (alerts, closed) = self.secrets.opened(alerts);
+            if let Some(mut alerts) = usable::<AlertConfig>(alerts, "alerts") {
+                locked = alerts.take_unusable(closed);
+                match alerts.check() {
+                    Ok(()) => config.alerts = alerts,
+                    Err(error) => tracing::error!(%error, "the settings `alerts` cannot be used"),
+                }
+            }
         }
         *self.locked.lock().unwrap_or_else(PoisonError::into_inner) = locked;
         if let Ok(Some(public)) = catalog.setting("status_page").await {
-            take(&mut config.public, public, "status_page");
+            let public = usable::<PublicConfig>(public, "status_page");
+            let before = public.map(|public| std::mem::replace(&mut config.public, public));
+            if let (Some(before), Err(error)) = (before, config.check()) {
+                tracing::error!(%error, "the settings `status_page` cannot be used");
+                config.public = before;
+            }
         }
         config
     }
 }
 
-/// Settings that cannot be used leave what was there.
-fn take<T: serde::de::DeserializeOwned>(slot: &mut T, value: serde_json::Value, name: &str) {
-    match serde_json::from_value(value) {
-        Ok(value) => *slot = value,
-        Err(error) => tracing::error!(%error, name, "the settings cannot be used"),
-    }
+/// Settings that cannot be read leave what was there.
+fn usable<T: serde::de::DeserializeOwned>(value: serde_json::Value, name: &str) -> Option<T> {
+    serde_json::from_value(value)
+        .inspect_err(|error| tracing::error!(%error, name, "the settings cannot be used"))
+        .ok()
 }
 
 #[async_trait]

@@ -47,6 +47,7 @@ export type Tally = Schemas['TallyBody'];
 export type LedgerInterval = Sharp<Schemas['IntervalBody'], { status: 'accounted' | 'skipped' | 'lost' }>;
 export type LedgerGap = Schemas['GapBody'];
 export type Ledger = Sharp<Schemas['LedgerBody'], { intervals: LedgerInterval[] }>;
+export type Conflicts = Schemas['ConflictsBody'];
 export type DeadLetter = Schemas['DeadLetterBody'];
 export type DeadLetterPage = Schemas['DeadLettersBody'];
 
@@ -120,6 +121,8 @@ export interface Envelope {
   /** False if gaps touch the range, or it goes beyond `complete_through`. */
   complete?: boolean;
   gaps?: AnswerGap[];
+  /** An answer from before the catalog was lost. */
+  stale?: { since: string; reason: string } | null;
 }
 
 export interface SegmentationSeries {

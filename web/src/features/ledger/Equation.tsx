@@ -3,6 +3,7 @@ import type { Identity, Ledger } from '../../api/types';
 import { number, percent, ratio } from '../../ui/format/number';
 import { Panel } from '../../ui/Panel';
 import { Partial } from '../../ui/states';
+import { ConflictsNote } from './ConflictsNote';
 import classes from './Equation.module.css';
 import { HeldBackNote } from './HeldBackNote';
 import { accounted, verdict } from './verdict';
@@ -67,6 +68,7 @@ export function Equation({ ledger, zone }: { ledger: Ledger; zone: string }) {
           {ledger.instance.balanced ? ', balanced' : ', NOT balanced'}.
         </p>
       )}
+      {ledger.conflicts && <ConflictsNote conflicts={ledger.conflicts} zone={zone} />}
       <HeldBackNote held={ledger.held_back} zone={zone} />
     </Panel>
   );

@@ -22,6 +22,12 @@ export function Notes({ project, envelope, open }: Props) {
   const until = late === null ? null : envelope.complete_through;
   return (
     <>
+      {envelope.stale && (
+        <Partial>
+          These numbers are as of {instant(envelope.stale.since, zone)}: {envelope.stale.reason}. Events are
+          still collected, and will be counted when it is back.
+        </Partial>
+      )}
       {gapNotes(envelope.gaps ?? [], zone).map((n) => (
         <Partial key={n.state}>
           {n.text}

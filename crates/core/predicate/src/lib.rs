@@ -27,5 +27,6 @@ pub use expr::{CohortLeaf, Expr, Leaf};
 pub use matcher::Matcher;
 pub use number::instant_of;
 pub use operator::Operator;
+pub use pattern::compile as compile_pattern;
 pub use property::{Lookup, PropertyRef, Scope, lookup_path, path_columns};
 pub use tallymark_model::{canonical_text, is_none, number_of};

@@ -10,8 +10,8 @@ use std::str::Chars;
 /// Compiled size that one pattern may take.
 const MAX_BYTES: usize = 1 << 20;
 
-/// Compiles a pattern; the error is one line of text.
-pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
+/// Compiles a pattern of the operator `regex`; the error is one line of text.
+pub fn compile(pattern: &str) -> Result<Regex, String> {
     regex::RegexBuilder::new(&translate(pattern)).size_limit(MAX_BYTES).build().map_err(|e| match e {
         regex::Error::CompiledTooBig(limit) => format!("it compiles to more than {limit} bytes"),
         other => {

@@ -175,6 +175,12 @@ impl Reservation {
         self.bytes += bytes;
         Ok(())
     }
+    /// Gives back so much, at most what it holds.
+    pub fn shrink(&mut self, bytes: u64) {
+        let bytes = bytes.min(self.bytes);
+        self.budget.0.used.fetch_sub(bytes, Ordering::Relaxed);
+        self.bytes -= bytes;
+    }
     /// Takes what is missing to hold `bytes`; never gives back.
     pub fn grow_to(&mut self, bytes: u64) -> Result<(), QueryError> {
         if bytes > self.bytes { self.grow(bytes - self.bytes) } else { Ok(()) }
@@ -202,6 +208,8 @@ mod tests {
         drop(first);
         assert_eq!(budget.used(), 40);
         assert_eq!(budget.peak(), 100);
+        second.shrink(15);
+        assert_eq!((budget.used(), second.bytes()), (25, 25));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Why a query could not be answered by the engine.
 
+use crate::SqlProblem;
 use tallymark_model::ProjectId;
 
 /// Why a query could not be answered.
@@ -29,6 +30,14 @@ pub enum QueryError {
     /// A condition, zone or range that cannot be.
     #[error("{0}")]
     Invalid(String),
+    /// SQL that is not answered.
+    #[error("{message}")]
+    Sql {
+        /// In what way.
+        problem: SqlProblem,
+        /// What, and where.
+        message: String,
+    },
     /// Catalog, object store, state or a segment file failed.
     #[error("{what}: {detail}")]
     Storage {

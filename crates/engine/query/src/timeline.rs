@@ -6,7 +6,7 @@
 
 use crate::property_op::apply;
 use crate::scan::Persons;
-use crate::{Context, QueryError, Reservation, SharedValues, Snapshot, ValueColumn};
+use crate::{Context, QueryError, Reservation, SharedValues, Snapshot, ValueColumn, ValueRef};
 use arrow::array::{Array, AsArray, StringArray};
 use arrow::datatypes::{Int32Type, Int64Type, UInt8Type, UInt32Type, UInt64Type};
 use rustc_hash::FxHashMap;
@@ -121,6 +121,13 @@ impl PropertyTimeline {
     pub fn latest(&self, persons: &[u32]) -> ValueColumn {
         let codes = persons.iter().map(|p| self.changes_of(*p).last().map_or(0, |c| c.1));
         ValueColumn::of_json(codes.collect(), &self.values)
+    }
+
+    /// Every change of a person's value in order: (time, receive time, position) and the value from then on.
+    pub fn changes(&self, person: u32) -> impl Iterator<Item = ((Millis, Millis, u64), ValueRef<'_>)> {
+        self.changes_of(person).iter().map(|(moment, code)| {
+            (*moment, if *code == 0 { ValueRef::None } else { self.values.get(*code - 1) })
+        })
     }
 
     fn changes_of(&self, person: u32) -> &[(Moment, u32)] {

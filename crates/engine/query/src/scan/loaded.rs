@@ -3,6 +3,7 @@
 mod derived;
 mod groups;
 
+use super::located::Located;
 use super::nth::Places;
 use super::persons::Persons;
 use super::{Batch, Prepared, Task, column, mistyped, storage};
@@ -318,7 +319,10 @@ impl<'a> Loaded<'a> {
         };
         let times = self.pick(column::<Int64Type>(&self.batch, 1)?);
         let actors = Arc::try_unwrap(persons).unwrap_or_else(|shared| shared.to_vec());
-        Ok(Some(Batch { masks: self.masks, times, actors, received, positions, names, sessions, columns }))
+        let located =
+            scan.located.then(|| Located::new(self.task.reader.clone(), self.task.group, self.rows.clone()));
+        let masks = self.masks;
+        Ok(Some(Batch { masks, times, actors, received, positions, names, sessions, columns, located }))
     }
 
     fn pick<T: arrow::datatypes::ArrowNativeType>(&self, all: ScalarBuffer<T>) -> ScalarBuffer<T> {

@@ -7,10 +7,12 @@
 mod codes;
 mod late;
 mod loaded;
+mod located;
 mod nth;
 mod persons;
 mod threads;
 
+pub use located::{Located, RowText};
 pub(crate) use persons::Persons;
 pub use threads::fold_parallel;
 
@@ -58,6 +60,8 @@ pub struct Scan {
     pub named: bool,
     /// Whether the session id that the SDK sent is wanted, as a code.
     pub sessions: bool,
+    /// Whether the places of the rows are wanted, so that more can be read of them.
+    pub located: bool,
     /// Whose rows they are.
     pub actor: Actor,
     /// If actors go by the text of a value: which; `nth` of selectors counts by it. Batches leave it to their
@@ -87,6 +91,8 @@ pub struct Batch {
     pub sessions: Vec<u32>,
     /// The values asked for, in that order.
     pub columns: Vec<ValueColumn>,
+    /// Where the rows are, if that was asked for.
+    pub located: Option<Located>,
 }
 
 impl Batch {

@@ -14,7 +14,8 @@ pub use virtual_event::Alternative;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use tallymark_catalog::{Definition, DefinitionKind};
 use tallymark_model::Value;
-use tallymark_predicate::{PropertyRef, Scope};
+use crate::Names;
+use tallymark_predicate::{Expr, Leaf, PropertyRef, Scope};
 use virtual_event::VirtualEvent;
 
 /// Most virtual events, custom properties, lookup tables or renames of a project.
@@ -135,6 +136,28 @@ impl Vocabulary {
         let renamed = self.renamed.iter().filter(|(_, new)| inactive.contains(*new));
         sent.extend(renamed.map(|(old, _)| old.clone()));
         sent
+    }
+
+    /// Names as they were sent that a list of names means, and the condition that virtual events among them add.
+    /// One event may satisfy several virtual events.
+    pub fn meant(&self, names: &BTreeSet<String>) -> (Names, Option<Expr>) {
+        let plain: BTreeSet<String> =
+            names.iter().filter(|n| self.virtual_event(n).is_none()).cloned().collect();
+        if plain.len() == names.len() {
+            return (Names::Of(self.sent_names(names)), None);
+        }
+        let called = |names: BTreeSet<String>| {
+            let property = PropertyRef { scope: Scope::Name, path: String::new() };
+            Expr::Leaf(Leaf::is_any(property, names))
+        };
+        let mut all = plain.clone();
+        let mut any = vec![called(plain)];
+        for alternative in names.iter().filter_map(|n| self.virtual_event(n)).flatten() {
+            all.extend(alternative.names.iter().cloned());
+            let parts = std::iter::once(called(alternative.names.clone())).chain(alternative.filter.clone());
+            any.push(Expr::All(parts.collect()));
+        }
+        (Names::Of(self.sent_names(&all)), Some(Expr::Any(any)))
     }
 
     /// What a sent name is shown as.

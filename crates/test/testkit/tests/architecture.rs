@@ -18,8 +18,10 @@ const QUARANTINE: &[(&str, &[&str])] = &[
     ("object_store", &["store"]),
     ("arrow", &["store", "query", "insights", "compactor", "auditor", "processor", "server"]),
     ("rdkafka", &["log"]),
-    ("datafusion", &[]),
+    ("datafusion", &["sql"]),
     ("libc", &["log", "server"]),
+    // An hour of building that everything but the binary does without.
+    ("tallymark-sql", &["server"]),
 ];
 
 /// What a process that must accept events while everything else is broken must not contain.
@@ -233,6 +235,19 @@ fn collecting_does_not_need_the_rest() {
     assert!(linked.contains("tallymark-log"), "the closure is not one");
     let found: Vec<_> = NOT_IN_THE_COLLECTOR.iter().filter(|n| linked.contains(**n)).collect();
     assert!(found.is_empty(), "the collector links {found:?}");
+}
+
+#[test]
+fn only_the_binary_links_the_engine_of_sql() {
+    let metadata = resolved();
+    for (name, (_, dependencies)) in workspace() {
+        let package = if name == "cli" { "tallymark".to_owned() } else { format!("tallymark-{name}") };
+        if ["sql", "server", "cli"].contains(&name.as_str()) || dependencies.contains("tallymark-server") {
+            continue;
+        }
+        let known = metadata["packages"].as_array().unwrap().iter().any(|p| p["name"] == package.as_str());
+        assert!(!known || !closure(&metadata, &package).contains("datafusion"), "{name} links DataFusion");
+    }
 }
 
 #[test]

@@ -130,6 +130,15 @@ codes! {
     TAIL_LIMIT = "TM0316", 503, "Too many live streams are open",
         "Close some, or poll the events list instead.";
 
+    SQL_UNCLEAR = "TM0321", 400, "The SQL cannot be understood",
+        "The message says what and where. docs/sql.md lists tables, columns and functions; event and property names stand in quotes as they were sent.";
+    SQL_NOT_ALLOWED = "TM0322", 400, "The SQL asks for what is not allowed",
+        "One SELECT, WITH or VALUES statement over this project's tables is allowed, and EXPLAIN of one.";
+    SQL_TOO_LARGE = "TM0323", 400, "The SQL statement is too long or too deep",
+        "Write long lists of values as IN (…), use WITH instead of nesting, or use a cohort.";
+    SQL_FAILED = "TM0324", 400, "A value made the SQL statement fail",
+        "The message says which operation failed. TRY_CAST, NULLIF and coalesce help with values that vary.";
+
     NAME_TAKEN = "TM0401", 409, "A project of this name exists",
         "Choose another name.";
     BAD_NAME = "TM0402", 400, "The name cannot be used for a project",

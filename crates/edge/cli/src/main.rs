@@ -13,6 +13,7 @@ mod operate;
 mod query;
 mod serve;
 mod show;
+mod sql;
 
 use clap::{Parser, Subcommand};
 use client::{Client, ConnectArgs};
@@ -60,6 +61,13 @@ enum Command {
     Query {
         #[command(flatten)]
         args: query::QueryArgs,
+        #[command(flatten)]
+        connect: ConnectArgs,
+    },
+    /// Ask in SQL: one read-only statement.
+    Sql {
+        #[command(flatten)]
+        args: sql::SqlArgs,
         #[command(flatten)]
         connect: ConnectArgs,
     },
@@ -152,6 +160,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
             Ok(if report.rejected == 0 { ExitCode::SUCCESS } else { ExitCode::from(2) })
         }
         Command::Query { args, connect } => query::run(&args, &Client::connect(&connect)?).await,
+        Command::Sql { args, connect } => sql::run(&args, &Client::connect(&connect)?).await,
         Command::Ledger { args, connect } => books::ledger(&args, &Client::connect(&connect)?).await,
         Command::Verify(args) => books::verify(&args).await,
         Command::Status(args) => operate::status::run(&args).await,

@@ -1,6 +1,6 @@
 //! The façade: every question a program or a person may ask about a project's events.
 
-use crate::analyses::{self, Crowd, Point};
+use crate::analyses::{self, Crowd, Point, Statement};
 use crate::cohorts::{Directory, Resolver};
 use crate::envelope;
 use crate::plan::Bound;
@@ -10,7 +10,7 @@ use crate::{Error, EventsRequest, PersonsRequest, TimelineRequest};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tallymark_model::ProjectId;
-use tallymark_query::{Context, Names, QueryError, Selector, Snapshot, Source, WeekStart};
+use tallymark_query::{Context, Names, QueryError, Selector, Snapshot, Source, Sql, WeekStart};
 
 /// What a running question shares with its asker: cancellation, progress, budget.
 pub type QueryContext = Context;
@@ -21,12 +21,18 @@ pub struct Engine {
     source: Arc<dyn Source>,
     threads: usize,
     people: Arc<People>,
+    sql: Option<Arc<dyn Sql>>,
 }
 
 impl Engine {
     /// Over a source of snapshots, with this many threads per query.
     pub fn new(source: Arc<dyn Source>, threads: usize) -> Engine {
-        Engine { source, threads: threads.max(1), people: Arc::default() }
+        Engine { source, threads: threads.max(1), people: Arc::default(), sql: None }
+    }
+
+    /// With somebody who answers `type: "sql"`; without, it is refused.
+    pub fn with_sql(self, sql: Arc<dyn Sql>) -> Engine {
+        Engine { sql: Some(sql), ..self }
     }
 
     /// Runs one query object of the contract; the answer is the result envelope with the query's own keys.
@@ -57,7 +63,7 @@ impl Engine {
     }
 
     pub(crate) fn directory(&self) -> Directory {
-        Directory { source: Arc::clone(&self.source), people: Arc::clone(&self.people) }
+        Directory { source: Arc::clone(&self.source), people: Arc::clone(&self.people), sql: self.sql.clone() }
     }
 
     fn run_on(
@@ -109,6 +115,14 @@ impl Engine {
         let snapshot = self.pin(project, parsed.common().week_start)?;
         let directory = self.directory();
         let bound = Bound::new(&snapshot, parsed.common(), context, self.threads)?.with_directory(&directory);
+        if let Query::Sql(query) = &parsed {
+            let mut explained = Statement::new(query, &bound)?.explain()?;
+            explained["snapshot"] = json!(snapshot.seq.0);
+            explained["range"] = json!({"from": envelope::iso(bound.range.0), "to": envelope::iso(bound.range.1)});
+            explained["as_of"] = json!(envelope::iso(bound.as_of));
+            explained["threads"] = json!(self.threads);
+            return Ok(explained);
+        }
         let analysis = analyses::bind(&parsed, &bound)?;
         let mut scans = Vec::new();
         for scan in analysis.scans() {

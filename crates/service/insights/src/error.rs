@@ -1,6 +1,6 @@
 //! Why a question was not answered, with the code under which it is documented.
 
-use tallymark_query::QueryError;
+use tallymark_query::{QueryError, SqlProblem};
 
 /// How the one who asked should take an [`Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +80,12 @@ impl Error {
             Error::Query(QueryError::OutOfTime { .. }) => "TM0312",
             Error::Query(QueryError::Cancelled) => "TM0313",
             Error::Query(QueryError::Storage { .. }) => "TM0314",
+            Error::Query(QueryError::Sql { problem, .. }) => match problem {
+                SqlProblem::Unclear => "TM0321",
+                SqlProblem::NotAllowed => "TM0322",
+                SqlProblem::TooLarge => "TM0323",
+                SqlProblem::Failed => "TM0324",
+            },
         }
     }
 
@@ -91,7 +97,7 @@ impl Error {
             | Error::Unsupported { .. }
             | Error::Combination { .. } => ErrorKind::BadRequest,
             Error::NoPerson(_) | Error::Query(QueryError::NoProject(_)) => ErrorKind::NotFound,
-            Error::Query(QueryError::Invalid(_)) => ErrorKind::BadRequest,
+            Error::Query(QueryError::Invalid(_) | QueryError::Sql { .. }) => ErrorKind::BadRequest,
             Error::Query(QueryError::OutOfMemory { .. } | QueryError::OutOfTime { .. }) => ErrorKind::Limit,
             Error::Query(QueryError::Cancelled) => ErrorKind::Cancelled,
             Error::Query(QueryError::Storage { retryable: true, .. }) => ErrorKind::Unavailable,

@@ -3,7 +3,6 @@
 use crate::Error;
 use crate::cohorts::Directory;
 use crate::query::{Common, CountBy, NamesSpec, SelectorSpec, both};
-use crate::vocabulary;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tallymark_model::Millis;
 use tallymark_predicate::Expr;
@@ -109,7 +108,7 @@ impl<'a> Bound<'a> {
         let (names, defined) = match &spec.names {
             NamesSpec::Any => (Names::Any, None),
             NamesSpec::Active => (Names::Except(project.sent_inactive()), None),
-            NamesSpec::Of(names) => vocabulary::meant(&project.vocabulary, names),
+            NamesSpec::Of(names) => project.vocabulary.meant(names),
         };
         let counted = spec.filter.clone().filter(|_| spec.nth.is_some_and(|nth| !nth.of_event));
         let nth = spec.nth.map(|nth| Nth { k: nth.k, counted: both(defined.clone(), counted) });

@@ -1,35 +1,9 @@
-//! Names in queries, as the project means them (chapter 11): renames, virtual events, and which versions of
-//! definitions an answer used.
+//! Which versions of a project's definitions (chapter 11) an answer used.
 //!
-//! Guarantees: one event may satisfy several virtual events; definitions hold for all history.
-//! Deliberately not here: what definitions say (`query`).
+//! Guarantees: every definition that the query names is told. Deliberately not here: what they mean (`query`).
 
 use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
-use tallymark_predicate::{Expr, Leaf, PropertyRef, Scope};
-use tallymark_query::{DefinitionKind, Names, Vocabulary};
-
-/// Names as they were sent that a list of names means, and the condition that virtual events among them add.
-pub(crate) fn meant(vocabulary: &Vocabulary, names: &BTreeSet<String>) -> (Names, Option<Expr>) {
-    let plain: BTreeSet<String> =
-        names.iter().filter(|n| vocabulary.virtual_event(n).is_none()).cloned().collect();
-    if plain.len() == names.len() {
-        return (Names::Of(vocabulary.sent_names(names)), None);
-    }
-    let mut all = plain.clone();
-    let mut any = vec![called(plain)];
-    for alternative in names.iter().filter_map(|n| vocabulary.virtual_event(n)).flatten() {
-        all.extend(alternative.names.iter().cloned());
-        let parts = std::iter::once(called(alternative.names.clone())).chain(alternative.filter.clone());
-        any.push(Expr::All(parts.collect()));
-    }
-    (Names::Of(vocabulary.sent_names(&all)), Some(Expr::Any(any)))
-}
-
-fn called(names: BTreeSet<String>) -> Expr {
-    let property = PropertyRef { scope: Scope::Name, path: String::new() };
-    Expr::Leaf(Leaf::is_any(property, names))
-}
+use tallymark_query::{DefinitionKind, Vocabulary};
 
 /// The definitions that a query names, with their versions: `{kind: {name: version}}`.
 pub(crate) fn used(vocabulary: &Vocabulary, query: &Value) -> Map<String, Value> {

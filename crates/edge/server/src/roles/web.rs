@@ -59,7 +59,8 @@ async fn api_state(
     if lost().is_none() {
         cohorts::keep_fresh(catalog.clone(), source.clone(), stop.clone());
     }
-    let engine = tallymark_insights::Engine::new(source, limits::query_threads());
+    let engine = tallymark_insights::Engine::new(source, limits::query_threads())
+        .with_sql(Arc::new(tallymark_sql::DataFusionSql::new()));
     let log_at = layout.clone();
     let open_log = move || {
         let opened =

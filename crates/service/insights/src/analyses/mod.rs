@@ -21,10 +21,12 @@ mod segmentation;
 mod session_numbers;
 mod sessions;
 mod sets;
+mod sql;
 mod stickiness;
 mod table;
 
 pub(crate) use crowd::{Crowd, Point, name_of};
+pub(crate) use sql::Statement;
 
 use crate::Error;
 use crate::plan::Bound;
@@ -62,5 +64,6 @@ pub(crate) fn bind<'a>(query: &'a Query, bound: &'a Bound<'a>) -> Result<Box<dyn
         Query::Engagement(q) => Box::new(engagement::Engagement::new(q, bound)?),
         Query::Personas(q) => Box::new(personas::Personas::new(q, bound)?),
         Query::Realtime(q) => Box::new(realtime::Realtime::new(q, bound)?),
+        Query::Sql(q) => Box::new(Statement::new(q, bound)?),
     })
 }

@@ -5,16 +5,17 @@ use crate::query::Definition;
 use crate::services::People;
 use serde_json::Value;
 use std::sync::Arc;
-use tallymark_query::{QueryError, Snapshot, Source};
+use tallymark_query::{QueryError, Snapshot, Source, Sql};
 
 /// Most clauses of a definition, with those of the cohorts it names.
 pub(crate) const CLAUSES_MAX: usize = 500;
 
-/// Where stored definitions and persons' ids are looked up.
+/// Where stored definitions and persons' ids are looked up, and who answers SQL.
 #[derive(Clone)]
 pub(crate) struct Directory {
     pub source: Arc<dyn Source>,
     pub people: Arc<People>,
+    pub sql: Option<Arc<dyn Sql>>,
 }
 
 impl Directory {

@@ -70,7 +70,7 @@ impl Engine {
         context: &QueryContext,
     ) -> Result<Value, Error> {
         let snapshot = self.pin(project, None)?;
-        let Directory { source, people } = self.directory();
+        let Directory { source, people, .. } = self.directory();
         let persons = decode(&*source, &people, &snapshot, bytes)?;
         let _held = context.budget.reserve(persons.len() as u64 * 96)?;
         // Names may be shared by a user and a device, so a page ends with the person too.

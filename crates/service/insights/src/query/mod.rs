@@ -20,6 +20,7 @@ mod realtime;
 mod retention;
 mod segmentation;
 mod sessions;
+mod sql;
 mod stickiness;
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ pub(crate) use realtime::RealtimeQuery;
 pub(crate) use retention::{RetentionKind, RetentionQuery};
 pub(crate) use segmentation::{SegmentationQuery, SeriesSpec};
 pub(crate) use sessions::{Bars, SessionsQuery};
+pub(crate) use sql::SqlQuery;
 pub(crate) use stickiness::StickinessQuery;
 
 pub(crate) use reader::Reader;
@@ -64,6 +66,7 @@ pub(crate) enum Query {
     Engagement(Box<EngagementQuery>),
     Personas(Box<PersonasQuery>),
     Realtime(Box<RealtimeQuery>),
+    Sql(Box<SqlQuery>),
 }
 
 impl Query {
@@ -87,8 +90,7 @@ impl Query {
             "engagement" => Ok(Query::Engagement(Box::new(EngagementQuery::read(query)?))),
             "personas" => Ok(Query::Personas(Box::new(PersonasQuery::read(query)?))),
             "realtime" => Ok(Query::Realtime(Box::new(RealtimeQuery::read(query)?))),
-            // SQL is answered beside the analyses, by whoever composes this engine with one.
-            "sql" => Err(Error::unsupported("type", "`type: \"sql\"` beside analyses")),
+            "sql" => Ok(Query::Sql(Box::new(SqlQuery::read(query)?))),
             other => Err(query.wrong("type", format!("{other:?} is not known"), hint)),
         }
     }
@@ -109,6 +111,7 @@ impl Query {
             Query::Engagement(q) => &q.common,
             Query::Personas(q) => &q.common,
             Query::Realtime(q) => &q.common,
+            Query::Sql(q) => &q.common,
         }
     }
 }

@@ -67,6 +67,16 @@ fn print_books(books: &Value, identity: &Value, balanced: bool) {
         term("pending"),
         if balanced { "balanced" } else { "DOES NOT BALANCE" },
     );
+    if let Some(conflicts) = books["conflicts"]["total"].as_u64().filter(|n| *n > 0) {
+        println!(
+            "of the duplicates, {} say something else than the event whose insert id they carry",
+            group(conflicts)
+        );
+    }
+    let held = |k: &str| books["held_back"][k].as_u64().unwrap_or_default();
+    if held("refused") + held("throttled") > 0 {
+        println!("beside them: {} refused, {} throttled", group(held("refused")), group(held("throttled")));
+    }
     let keys = ["lane", "partition", "start", "cursor", "end", "pending", "watermark"];
     let rows =
         books["lanes"].as_array().into_iter().flatten().map(|l| keys.iter().map(|k| cell(&l[k])).collect());

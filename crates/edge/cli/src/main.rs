@@ -14,6 +14,7 @@ mod query;
 mod serve;
 mod show;
 mod sql;
+mod vocabulary;
 
 use clap::{Parser, Subcommand};
 use client::{Client, ConnectArgs};
@@ -71,6 +72,10 @@ enum Command {
         #[command(flatten)]
         connect: ConnectArgs,
     },
+    /// What the project calls things: virtual events, custom properties, lookup tables, renames.
+    Definitions(vocabulary::DefinitionsArgs),
+    /// Persons that the project keeps together.
+    Cohorts(vocabulary::CohortsArgs),
     /// Show the books: what was acknowledged and what became of it.
     Ledger {
         #[command(flatten)]
@@ -112,6 +117,8 @@ enum Command {
     Restore(operate::recover::RestoreArgs),
     /// Restore the newest backup into a scratch folder, to see that it can be done.
     Rehearse(operate::recover::RehearseArgs),
+    /// What went wrong: list, write a report, acknowledge.
+    Incidents(operate::incidents::IncidentsArgs),
     /// Long work: list, show, pause, resume, cancel.
     Jobs(operate::jobs::JobsArgs),
     /// What is dropped, blocked, not stored.
@@ -173,6 +180,9 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Backup(args) => operate::recover::backup(&args).await,
         Command::Restore(args) => operate::recover::restore(&args).await,
         Command::Rehearse(args) => operate::recover::rehearse(&args).await,
+        Command::Definitions(args) => vocabulary::definitions(&args).await,
+        Command::Cohorts(args) => vocabulary::cohorts(&args).await,
+        Command::Incidents(args) => operate::incidents::run(&args).await,
         Command::Jobs(args) => operate::jobs::run(&args).await,
         Command::Rules(args) => operate::rules::run(&args).await,
         Command::DeadLetters(args) => operate::letters::run(&args).await,
@@ -218,6 +228,13 @@ mod tests {
             "restore --from file:/b --data /d --json",
             "rehearse --from /b --scratch /s",
             "jobs",
+            "incidents --json",
+            "incidents report 01J",
+            "definitions --project shop",
+            "definitions set virtual_event engaged - --project shop",
+            "definitions versions rename sign_up",
+            "cohorts add payers query.json --dynamic --project shop",
+            "cohorts members 3 --json",
             "jobs show 5 --json",
             "rules list --project shop",
             "rules add --project shop --name bots --drop Play --reason ticket",

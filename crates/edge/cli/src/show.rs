@@ -96,6 +96,15 @@ pub fn cell(value: &Value) -> String {
     }
 }
 
+/// A JSON scalar as a CSV cell: numbers as they are, nothing for null.
+pub fn csv_cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => csv_safe(text),
+        other => other.to_string(),
+    }
+}
+
 /// A CSV cell that a spreadsheet will not run as a formula.
 pub fn csv_safe(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err() {
@@ -133,5 +142,16 @@ mod tests {
     fn formulas_are_disarmed_but_numbers_stay() {
         assert_eq!(csv_safe("=1+1"), "'=1+1");
         assert_eq!(csv_safe("-5.2"), "-5.2");
+        let row = [
+            serde_json::json!("Doe, Jane"),
+            serde_json::json!(1234567),
+            Value::Null,
+            serde_json::json!(0.12345),
+        ];
+        assert_eq!(
+            row.map(|v| csv_cell(&v)),
+            ["Doe, Jane", "1234567", "", "0.12345"],
+            "a cell is not rounded or cut"
+        );
     }
 }

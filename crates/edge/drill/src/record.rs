@@ -77,7 +77,9 @@ impl Record {
         let mut inner = self.lock();
         inner.attempts.push(attempt);
         if acknowledged {
-            let at = attempt.at + i64::from(attempt.took_us / 1000);
+            // The clock itself: begin plus duration, both cut to milliseconds, would be up to two too early, and
+            // earlier than the server received it.
+            let at = now_ms();
             for sent in &mut inner.sent[range] {
                 sent.acked_at = Some(at);
                 sent.receipt = receipt.clone();

@@ -2,6 +2,7 @@
 
 pub mod consent;
 pub mod follow;
+pub mod incidents;
 pub mod jobs;
 pub mod letters;
 pub mod persons;

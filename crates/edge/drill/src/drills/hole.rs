@@ -77,6 +77,16 @@ pub async fn gap_is_shown(shop: &Instance) -> Result<bool> {
     Ok(!gaps.is_empty())
 }
 
+/// Waits until a chart does not say any more that something is missing; seconds. What only the auditor knows reaches
+/// charts within a second or two of its finding, and leaves them as late: rather too often than too seldom.
+pub async fn complete_again(shop: &Instance) -> Result<f64> {
+    let (_, seconds) = until("the chart to be complete again", ALARM_LIMIT, async || {
+        (!gap_is_shown(shop).await.ok()?).then_some(())
+    })
+    .await?;
+    Ok(seconds)
+}
+
 /// Notes whether charts say that something is missing. Where the books themselves were forged only the auditor
 /// knows; whether answers take up what it knows is told, not judged. What is skipped by command is judged
 /// (`a19-4-replay-beside-live`).

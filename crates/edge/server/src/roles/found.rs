@@ -15,8 +15,9 @@ use tallymark_query::Gap;
 use tokio_util::sync::CancellationToken;
 
 const EVERY: Duration = Duration::from_secs(1);
-/// Only what is stored counts in charts: a log that can no longer give it makes no gap.
-const STORED_ALL_THE_SAME: &str = "damaged-log";
+/// Findings that make no gap of their own. `damaged-log`: only what is stored counts in charts, whether or not the log
+/// could give it again. `skipped`: the books say so themselves, and say at once when it is replayed.
+const NO_GAP: [&str; 2] = ["damaged-log", "skipped"];
 
 /// Gaps of a project, as far as they are known.
 pub type FoundGaps = Arc<dyn Fn(ProjectId) -> Vec<Gap> + Send + Sync>;
@@ -74,8 +75,8 @@ fn inode(path: &Path) -> Option<(u64, u64)> {
 /// A finding as a gap of this project's charts. One that names nobody may concern everybody.
 fn gap(finding: &AuditFinding, project: ProjectId) -> Option<Gap> {
     let concerned = finding.projects.is_empty() || finding.projects.contains(&project);
-    let stored = finding.key.split(['/', ' ']).any(|part| part == STORED_ALL_THE_SAME);
-    let interval = finding.interval.filter(|_| concerned && !stored)?;
+    let none = finding.key.split(['/', ' ']).any(|part| NO_GAP.contains(&part));
+    let interval = finding.interval.filter(|_| concerned && !none)?;
     // Received at a time that nobody knows: any time until it was found.
     let received = finding.received.unwrap_or((0, finding.found));
     Some(Gap::found(interval, finding.count, received, format!("the auditor: {}", finding.evidence)))
@@ -112,6 +113,11 @@ mod tests {
         let nobody = AuditFinding { received: None, ..finding("commit/7/wrong-rows", &[]) };
         assert_eq!(gap(&nobody, ProjectId(2)).unwrap().received, (0, 99), "when is not known either");
         assert_eq!(gap(&finding("commit/7/damaged-log/live/0/3-7", &[1]), ProjectId(1)), None);
+        assert_eq!(
+            gap(&finding("skipped/skipped/live/0/3-7", &[1]), ProjectId(1)),
+            None,
+            "the books know that themselves"
+        );
     }
 
     #[tokio::test]

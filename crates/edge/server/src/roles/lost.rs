@@ -1,6 +1,6 @@
 //! Whether the catalog's file is where it was when it was opened.
 //!
-//! Guarantees: told within a second. A role that starts without a catalog gets one that answers nothing, never an
+//! Guarantees: who asks is told at once; the log says it within a second. A role that starts without a catalog gets one that answers nothing, never an
 //! empty one, and starts again when there is one.
 //! Deliberately not here: what is shown meanwhile (`api`), bringing the catalog back (`recovery`).
 
@@ -24,24 +24,26 @@ pub fn watch(layout: &Layout, stop: CancellationToken) -> Lost {
     let inode = move || std::fs::metadata(&path).map(|m| (m.dev(), m.ino())).ok();
     let opened = inode();
     let since = Arc::new(AtomicI64::new(0));
-    let told = since.clone();
+    let look = Arc::new(move || {
+        let there = inode();
+        if there.is_none() && since.compare_exchange(0, now(), Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            tracing::error!("the catalog's file is gone: answers are stale from now on, nothing is changed");
+        }
+        (there, Some(since.load(Ordering::Relaxed)).filter(|at| *at != 0))
+    });
+    let looks = look.clone();
     tokio::spawn(async move {
         while !stop.is_cancelled() {
             tokio::time::sleep(LOOK_EVERY).await;
-            let there = inode();
+            let (there, _) = looks();
             if there.is_some() && there != opened {
                 tracing::warn!("the catalog was exchanged; starting again");
                 return stop.cancel();
             }
-            if there.is_none() && since.load(Ordering::Relaxed) == 0 {
-                tracing::error!(
-                    "the catalog's file is gone: answers are stale from now on, nothing is changed"
-                );
-                since.store(now(), Ordering::Relaxed);
-            }
         }
     });
-    Arc::new(move || Some(told.load(Ordering::Relaxed)).filter(|at| *at != 0))
+    // Not only every second: between the loss and the next look a query would fail instead of being answered stale.
+    Arc::new(move || look().1)
 }
 
 /// Stops the role when a catalog can be opened: the next start has it.

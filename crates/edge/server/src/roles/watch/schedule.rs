@@ -81,6 +81,17 @@ pub async fn run(layout: Layout, backends: Arc<Backends>, store: WatchStore, sto
     }
 }
 
+/// What comes next, by how much each is overdue: a backup that is due again as soon as it ends must not keep
+/// rehearsals waiting for ever.
+fn next(backup: f64, rehearsal: f64) -> Option<CareKind> {
+    match (backup >= 1.0, rehearsal >= 1.0) {
+        (true, true) if rehearsal > backup => Some(CareKind::Rehearsal),
+        (true, _) => Some(CareKind::Backup),
+        (false, true) => Some(CareKind::Rehearsal),
+        (false, false) => None,
+    }
+}
+
 struct Keeper {
     layout: Layout,
     store: WatchStore,
@@ -96,23 +107,31 @@ impl Keeper {
         let Some(plan) = Plan::of(catalog).await else { return };
         let Some(to) = &plan.to else { return };
         let (backup_ms, rehearse_ms) = plan.every_ms();
-        if self.due(CareKind::Backup, backup_ms).await {
-            let done = self.backup(catalog, to, true).await;
-            self.record(CareKind::Backup, done).await;
-        } else if self.due(CareKind::Rehearsal, rehearse_ms).await
-            && self.store.last_good_care(CareKind::Backup).await.is_ok_and(|at| at.is_some())
-        {
-            let done = self.rehearse(to).await;
-            self.record(CareKind::Rehearsal, done).await;
+        let backed_up = self.store.last_good_care(CareKind::Backup).await.is_ok_and(|at| at.is_some());
+        let backup = self.overdue(CareKind::Backup, backup_ms).await;
+        let rehearsal = if backed_up { self.overdue(CareKind::Rehearsal, rehearse_ms).await } else { 0.0 };
+        match next(backup, rehearsal) {
+            Some(CareKind::Rehearsal) => {
+                let done = self.rehearse(to).await;
+                self.record(CareKind::Rehearsal, done).await;
+            }
+            Some(_) => {
+                let done = self.backup(catalog, to, true).await;
+                self.record(CareKind::Backup, done).await;
+            }
+            None => {}
         }
     }
 
-    /// Whether the last attempt is long enough ago; a failed one is tried again after a tenth of the time.
-    async fn due(&self, kind: CareKind, every: Millis) -> bool {
+    /// Time since the last attempt in parts of the time between two; one that failed is tried again after a tenth.
+    async fn overdue(&self, kind: CareKind, every: Millis) -> f64 {
         match self.store.care(kind, 1).await.map(|results| results.into_iter().next()) {
-            Ok(Some(last)) => now() - last.at >= if last.ok { every } else { every / 10 },
-            Ok(None) => true,
-            Err(_) => false,
+            Ok(Some(last)) => {
+                let every = if last.ok { every } else { every / 10 };
+                (now() - last.at) as f64 / every.max(1) as f64
+            }
+            Ok(None) => f64::INFINITY,
+            Err(_) => 0.0,
         }
     }
 
@@ -191,5 +210,35 @@ impl Keeper {
         if let Err(error) = self.store.record_care(&CareResult { kind, at: now(), ok, report }).await {
             tracing::warn!(%error, "the result could not be recorded");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backups_that_are_always_due_do_not_starve_rehearsals() {
+        let (mut backup, mut rehearsal) = (f64::INFINITY, 0.0);
+        let mut done = Vec::new();
+        for _ in 0..6 {
+            let kind = next(backup, rehearsal).unwrap();
+            done.push(kind == CareKind::Rehearsal);
+            // A plan of seconds: each takes as long as the time between two.
+            match kind {
+                CareKind::Rehearsal => (backup, rehearsal) = (backup + 1.0, 1.0),
+                _ => {
+                    (backup, rehearsal) =
+                        (1.0, if rehearsal == 0.0 { f64::INFINITY } else { rehearsal + 1.0 })
+                }
+            }
+        }
+        assert_eq!(done, [false, true, false, true, false, true]);
+        assert_eq!(next(0.9, 0.9), None);
+        assert_eq!(
+            next(f64::INFINITY, f64::INFINITY),
+            Some(CareKind::Backup),
+            "the first needs something to restore"
+        );
     }
 }

@@ -1,6 +1,7 @@
 """The commands that the documentation shows, run as they stand."""
 
 import gzip
+import json
 import os
 import re
 import shlex
@@ -9,7 +10,7 @@ import subprocess
 import pytest
 from conftest import BINARY, ROOT
 
-PAGES = ["docs/import.md", "docs/operating.md"]
+PAGES = ["docs/analyses.md", "docs/import.md", "docs/operating.md"]
 
 
 def commands(page):
@@ -24,6 +25,7 @@ def commands(page):
 def test_commands_of_a_page(server, tmp_path, page):
     shown = list(commands(page))
     assert shown, f"{page} shows no command"
+    (tmp_path / "question.json").write_text('{"type": "realtime"}')
     (tmp_path / "events.ndjson").write_text('{"event":"a","user_id":"u1"}\n{"event":"b","user_id":"u2"}\n')
     with gzip.open(tmp_path / "orders.csv.gz", "wt") as file:
         file.write("id,customer,total\n1,c1,9.5\n2,c2,12\n")
@@ -34,6 +36,18 @@ def test_commands_of_a_page(server, tmp_path, page):
         done = subprocess.run([str(BINARY), *words[1:]], cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "TALLYMARK_DATA": str(server.data)})
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
         server.settle()
+
+
+def test_every_query_of_the_page_about_analyses_is_answered(server):
+    queries = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", (ROOT / "docs/analyses.md").read_text(), re.S)]
+    names = ["view", "cart", "view", "buy"]
+    server.send([{"event": names[i % 4], "user_id": f"u{i // 4}", "insert_id": f"i{i}", "properties": {"country": "DE", "amount": i}} for i in range(40)], wait="visible")
+    types = set()
+    for query in queries:
+        answer = server.query(**query)
+        assert answer["complete_through"], query
+        types.add(query["type"])
+    assert len(types) == 13, "the page shows every type"
 
 
 def test_the_readme_names_only_what_exists():

@@ -72,17 +72,19 @@ impl View {
         let moves = self.moves.get(&subject.0).map_or(&[][..], |t| t);
         let after = moves.partition_point(|(from, _)| *from <= seq);
         let mut person = if after == 0 { initial } else { moves[after - 1].1 };
-        let absorbed = self.absorbed.get_or_init(|| self.absorptions());
+        let absorbed = self.absorbed.get_or_init(|| {
+            self.absorptions().into_iter().map(|(at, gone, into)| (gone, (at, into))).collect()
+        });
         while let Some((_, into)) = absorbed.get(&person).filter(|(at, _)| *at <= seq) {
             person = *into;
         }
         person
     }
 
-    /// Who was absorbed by whom, and when.
-    fn absorptions(&self) -> FxHashMap<u32, (Seq, u32)> {
+    /// Who was absorbed by whom: place in the log, the person that is gone, and its survivor at that place.
+    pub fn absorptions(&self) -> Vec<(Seq, u32, u32)> {
         let merges = self.notes.values().flat_map(|notes| &notes.merges);
-        merges.filter_map(|m| Some((m.absorbed?, (m.seq, m.person)))).collect()
+        merges.filter_map(|m| Some((m.seq, m.absorbed?, m.person))).collect()
     }
 
     /// True if the person of this device depends on the place in the log.

@@ -23,6 +23,8 @@ pub enum Condition {
         op: Operator,
         /// Against what; null for `is_set` and `is_not_set`.
         value: Value,
+        /// Empty text is a value like others (`"empty_string": "value"`), not none.
+        empty_is_value: bool,
         /// Where it stands in the JSON, for errors found while compiling.
         path: String,
     },

@@ -52,7 +52,7 @@ impl Leaf {
     /// A test whether the canonical text of a property is one of these.
     pub fn is_any(property: PropertyRef, texts: impl IntoIterator<Item = String>) -> Leaf {
         let test = Test::Is { texts: texts.into_iter().collect(), none: false };
-        Leaf { property, matcher: Matcher { negated: false, test } }
+        Leaf { property, matcher: Matcher { negated: false, empty_is_value: false, test } }
     }
 }
 
@@ -76,8 +76,9 @@ impl Expr {
             Condition::Cohort { path, .. } => {
                 Err(PredicateError::new(path, ErrorKind::Unsupported { feature: "cohort conditions" }))
             }
-            Condition::Property { property, op, value, path } => {
-                Ok(Expr::Leaf(Leaf { property: property.clone(), matcher: matcher(*op, value, path)? }))
+            Condition::Property { property, op, value, empty_is_value, path } => {
+                let matcher = matcher(*op, value, *empty_is_value, path)?;
+                Ok(Expr::Leaf(Leaf { property: property.clone(), matcher }))
             }
         }
     }
@@ -123,7 +124,7 @@ impl Expr {
     }
 }
 
-fn matcher(op: Operator, value: &Value, path: &str) -> Result<Matcher, PredicateError> {
+fn matcher(op: Operator, value: &Value, empty_is_value: bool, path: &str) -> Result<Matcher, PredicateError> {
     let positive = op.complement_of().unwrap_or(op);
     let number = |at: fn(f64) -> (Bound, Bound)| {
         number_of(value).map_or(Test::Never, |n| {
@@ -132,7 +133,7 @@ fn matcher(op: Operator, value: &Value, path: &str) -> Result<Matcher, Predicate
         })
     };
     let test = match positive {
-        Operator::Is => is_any(value),
+        Operator::Is => is_any(value, empty_is_value),
         Operator::Contains => Test::Contains(needles(value)),
         Operator::StartsWith => Test::StartsWith(needles(value)),
         Operator::EndsWith => Test::EndsWith(needles(value)),
@@ -166,14 +167,15 @@ fn matcher(op: Operator, value: &Value, path: &str) -> Result<Matcher, Predicate
         | Operator::NotRegex
         | Operator::IsNotSet => Test::IsSet,
     };
-    Ok(Matcher { negated: op != positive, test })
+    Ok(Matcher { negated: op != positive, empty_is_value, test })
 }
 
 fn operands(value: &Value) -> &[Value] {
     value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
 }
 
-fn is_any(value: &Value) -> Test {
+fn is_any(value: &Value, empty_is_value: bool) -> Test {
+    let is_none = |v: &Value| is_none(v) && !(empty_is_value && v == "");
     // An empty list of alternatives is nothing to be equal to; a none among them is "not set".
     let alternatives = operands(value);
     Test::Is {

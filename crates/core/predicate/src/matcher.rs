@@ -13,6 +13,8 @@ use tallymark_model::{Value, canonical_text};
 #[derive(Debug, Clone)]
 pub struct Matcher {
     pub(crate) negated: bool,
+    /// Empty text is not none.
+    pub(crate) empty_is_value: bool,
     pub(crate) test: Test,
 }
 
@@ -60,7 +62,10 @@ impl Matcher {
 
     /// A string value.
     pub fn eval_str(&self, text: &str) -> bool {
-        if text.is_empty() { self.eval_none() } else { self.negated != self.test.str(text) }
+        match text.is_empty() && !self.empty_is_value {
+            true => self.eval_none(),
+            false => self.negated != self.test.str(text),
+        }
     }
 
     /// A number. Integers that `f64` cannot hold exactly must go through [`Matcher::eval_json`].
@@ -75,12 +80,13 @@ impl Matcher {
 
     /// Any JSON value: lists element by element.
     pub fn eval_json(&self, value: &Value) -> bool {
-        if is_none(value) {
+        if self.is_none(value) {
             return self.eval_none();
         }
         let hit = match value {
             Value::Array(items) => {
-                matches!(self.test, Test::IsSet) || items.iter().any(|item| self.test.element(item))
+                let element = |item: &Value| !self.is_none(item) && self.test.scalar(item);
+                matches!(self.test, Test::IsSet) || items.iter().any(element)
             }
             other => self.test.scalar(other),
         };
@@ -91,13 +97,13 @@ impl Matcher {
     pub fn eval(&self, value: Option<&Value>) -> bool {
         value.map_or_else(|| self.eval_none(), |v| self.eval_json(v))
     }
+
+    fn is_none(&self, value: &Value) -> bool {
+        is_none(value) && !(self.empty_is_value && value == "")
+    }
 }
 
 impl Test {
-    fn element(&self, item: &Value) -> bool {
-        !is_none(item) && self.scalar(item)
-    }
-
     /// A value that is not none; a list inside a list counts by its canonical text.
     fn scalar(&self, value: &Value) -> bool {
         match value {

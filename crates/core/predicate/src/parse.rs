@@ -56,7 +56,10 @@ impl Parser {
         const FORMS: [&str; 5] = ["all", "any", "not", "cohort", "property"];
         let mut forms = FORMS.iter().filter(|f| map.contains_key(**f));
         let Some(form) = forms.next() else {
-            return match map.keys().find(|k| !["scope", "op", "value", "at"].contains(&k.as_str())) {
+            return match map
+                .keys()
+                .find(|k| !["scope", "op", "value", "at", "empty_string"].contains(&k.as_str()))
+            {
                 Some(key) => fail(path, ErrorKind::UnknownKey { key: key.clone() }),
                 None => fail(path, ErrorKind::Empty),
             };
@@ -65,7 +68,7 @@ impl Parser {
             return fail(path, ErrorKind::Mixed { first: (*form).into(), second: (*second).into() });
         }
         let allowed: &[&str] = match *form {
-            "property" => &["scope", "property", "op", "value"],
+            "property" => &["scope", "property", "op", "value", "empty_string"],
             "cohort" => &["cohort", "at"],
             form => &[form],
         };
@@ -119,10 +122,17 @@ impl Parser {
             None => return fail(path, ErrorKind::Missing { key: "op" }),
         };
         let value = self.operand(map.get("value"), op, path)?;
+        let empty_is_value = match map.get("empty_string") {
+            None => false,
+            Some(Value::String(text)) if text == "none" => false,
+            Some(Value::String(text)) if text == "value" => true,
+            Some(other) => return wrong(format!("{path}.empty_string"), "`\"none\"` or `\"value\"`", other),
+        };
         Ok(Condition::Property {
             property: PropertyRef { scope, path: name },
             op,
             value,
+            empty_is_value,
             path: path.to_owned(),
         })
     }

@@ -5,6 +5,7 @@
 //! Deliberately not here: which question.
 
 use crate::admission::Admission;
+use crate::limits::Asker;
 use crate::{ApiError, ApiState, Questions};
 use tallymark_insights::{Error, QueryContext};
 use tallymark_model::ProjectId;
@@ -13,11 +14,11 @@ use tallymark_query::Cancel;
 /// Asks after waiting for a place among the analyses.
 pub(crate) async fn analyse<T: Send + 'static>(
     state: &ApiState,
-    project: ProjectId,
+    asker: impl Into<Asker>,
     context: QueryContext,
     question: impl FnOnce(&dyn Questions, &QueryContext) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, ApiError> {
-    ask(state, &state.queries, project, context, question).await
+    ask(state, &state.queries, asker.into(), context, question).await
 }
 
 /// Asks after waiting for a place among the short ones.
@@ -26,18 +27,18 @@ pub(crate) async fn look_up<T: Send + 'static>(
     project: ProjectId,
     question: impl FnOnce(&dyn Questions, &QueryContext) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, ApiError> {
-    ask(state, &state.lookups, project, state.context(), question).await
+    ask(state, &state.lookups, project.into(), state.context(), question).await
 }
 
 async fn ask<T: Send + 'static>(
     state: &ApiState,
     gate: &Admission,
-    project: ProjectId,
+    asker: Asker,
     context: QueryContext,
     question: impl FnOnce(&dyn Questions, &QueryContext) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, ApiError> {
     let _cancel = CancelWhenGone(context.cancel.clone());
-    let place = gate.enter(project).await?;
+    let place = gate.enter(asker.project, asker.limits.queries()).await?;
     let questions = state.parts.questions.clone();
     let task = tokio::task::spawn_blocking(move || {
         let _place = place;

@@ -129,6 +129,8 @@ codes! {
         "Try again after the time in `Retry-After`.";
     TAIL_LIMIT = "TM0316", 503, "Too many live streams are open",
         "Close some, or poll the events list instead.";
+    QUERY_ROWS = "TM0317", 422, "The query would read more rows than it may",
+        "Shorten the range, or name the events that matter.";
 
     SQL_UNCLEAR = "TM0321", 400, "The SQL cannot be understood",
         "The message says what and where. docs/sql.md lists tables, columns and functions; event and property names stand in quotes as they were sent.";

@@ -18,6 +18,7 @@ mod error;
 mod extract;
 mod handlers;
 mod headers;
+mod limits;
 mod mending;
 mod openapi;
 mod ports;

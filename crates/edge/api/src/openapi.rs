@@ -30,7 +30,7 @@ use utoipa::{Modify, OpenApi};
     ),
     paths(
         people::session, people::set_up, people::log_in, people::log_out,
-        projects::list, projects::create, projects::get,
+        projects::list, projects::create, projects::get, projects::change,
         keys::list, keys::create, keys::revoke, keys::list_admin, keys::create_admin, keys::revoke_admin,
         events::list, events::schema, persons::list, persons::get, persons::timeline,
         query::run, query::run_link, query::explain,

@@ -40,6 +40,7 @@ pub(crate) fn routes() -> Vec<Route> {
         row("GET", "/api/v1/projects", ListProjects, get(projects::list)),
         row("POST", "/api/v1/projects", CreateProject, post(projects::create)),
         row("GET", "/api/v1/projects/{project}", ReadProject, get(projects::get)),
+        row("PATCH", "/api/v1/projects/{project}", ManageDefinitions, patch(projects::change)),
         row("DELETE", "/api/v1/projects/{project}", DeleteProject, delete(projects::delete)),
         row("POST", "/api/v1/projects/{project}/restore", RestoreProject, post(projects::restore)),
         row("GET", "/api/v1/projects/{project}/keys", ManageKeys, get(keys::list)),

@@ -6,6 +6,7 @@
 use crate::access::Access;
 use crate::access::{LoginLimits, Standby};
 use crate::admission::Admission;
+use crate::limits::QueryLimits;
 use crate::stale::LastAnswers;
 use crate::{
     ApiError, Backlog, Catalog, Components, ControlDoor, InForce, Keepsake, Outcomes, Questions, Records,
@@ -14,7 +15,7 @@ use crate::{
 use std::sync::Arc;
 use std::time::Duration;
 use tallymark_model::Millis;
-use tallymark_query::{Budget, Cancel, Context, Progress};
+use tallymark_query::{Budget, Cancel, Context};
 use tokio::sync::Semaphore;
 
 /// How much the API may use at one time.
@@ -138,10 +139,17 @@ impl ApiState {
 
     /// A context for one query: own cancellation and time, shared memory.
     pub(crate) fn context(&self) -> Context {
+        self.context_of(QueryLimits::default())
+    }
+
+    /// The same for a project with limits of its own.
+    pub(crate) fn context_of(&self, limits: QueryLimits) -> Context {
+        let budget = self.0.budget.clone();
         Context {
-            cancel: Cancel::within(self.parts.limits.query_time),
-            progress: Progress::default(),
-            budget: self.0.budget.clone(),
+            cancel: Cancel::within(limits.time(self.parts.limits.query_time)),
+            budget: limits.memory().map_or(budget.clone(), |bytes| budget.within(bytes)),
+            rows_max: limits.rows(),
+            ..Context::default()
         }
     }
 }

@@ -225,6 +225,8 @@ pub trait Instance: Send + Sync {
     async fn settings(&self) -> Result<Vec<(String, Value)>, CatalogError>;
     /// Sets it.
     async fn set_setting(&self, key: &str, value: &Value) -> Result<(), CatalogError>;
+    /// Replaces the options of a project (`Project::settings`); false if there is no such project.
+    async fn set_project_options(&self, project: ProjectId, options: &Value) -> Result<bool, CatalogError>;
 }
 
 /// Deleting projects so that it can be taken back.

@@ -3,7 +3,7 @@
 //! Guarantees: exceeding a limit is a typed error of that query, never an abort of the process.
 //! Not here: admission of queries (the API decides how many run at once).
 
-use crate::QueryError;
+use crate::{QueryError, Reads};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -17,12 +17,16 @@ pub struct Context {
     pub progress: Progress,
     /// How much memory it may still take.
     pub budget: Budget,
+    /// Most rows that one pass over files may look at; any number without.
+    pub rows_max: Option<u64>,
+    /// What it reads.
+    pub reads: Reads,
 }
 
 impl Context {
     /// A context with these limits.
     pub fn limited(bytes: u64, time: Duration) -> Context {
-        Context { cancel: Cancel::within(time), progress: Progress::default(), budget: Budget::of(bytes) }
+        Context { cancel: Cancel::within(time), budget: Budget::of(bytes), ..Context::default() }
     }
 }
 
@@ -109,6 +113,8 @@ pub struct Budget(Arc<BudgetState>);
 
 #[derive(Debug)]
 struct BudgetState {
+    /// What it is a part of.
+    of: Option<Budget>,
     limit: u64,
     used: AtomicU64,
     peak: AtomicU64,
@@ -120,7 +126,14 @@ impl Budget {
 
     /// A budget of this many bytes.
     pub fn of(bytes: u64) -> Budget {
-        Budget(Arc::new(BudgetState { limit: bytes, used: AtomicU64::new(0), peak: AtomicU64::new(0) }))
+        Budget::part(None, bytes)
+    }
+    /// A part of it of at most this many bytes.
+    pub fn within(&self, bytes: u64) -> Budget {
+        Budget::part(Some(self.clone()), bytes)
+    }
+    fn part(of: Option<Budget>, limit: u64) -> Budget {
+        Budget(Arc::new(BudgetState { of, limit, used: AtomicU64::new(0), peak: AtomicU64::new(0) }))
     }
     /// Bytes reserved now.
     pub fn used(&self) -> u64 {
@@ -145,6 +158,12 @@ impl Budget {
         if used > self.0.limit {
             self.0.used.fetch_sub(bytes, Ordering::Relaxed);
             return Err(QueryError::OutOfMemory { limit_bytes: self.0.limit });
+        }
+        if let Some(whole) = &self.0.of
+            && let Err(error) = whole.take(bytes)
+        {
+            self.0.used.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(error);
         }
         self.0.peak.fetch_max(used, Ordering::Relaxed);
         Ok(())
@@ -189,7 +208,11 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.budget.0.used.fetch_sub(self.bytes, Ordering::Relaxed);
+        let mut budget = Some(&self.budget);
+        while let Some(part) = budget {
+            part.0.used.fetch_sub(self.bytes, Ordering::Relaxed);
+            budget = part.0.of.as_ref();
+        }
     }
 }
 
@@ -210,6 +233,18 @@ mod tests {
         assert_eq!(budget.peak(), 100);
         second.shrink(15);
         assert_eq!((budget.used(), second.bytes()), (25, 25));
+    }
+
+    #[test]
+    fn a_part_of_a_budget_takes_from_the_whole() {
+        let whole = Budget::of(100);
+        let (one, other) = (whole.within(60), whole.within(60));
+        let held = one.reserve(50).unwrap();
+        assert!(one.reserve(20).is_err(), "it has a limit of its own");
+        assert!(matches!(other.reserve(55), Err(QueryError::OutOfMemory { limit_bytes: 100 })));
+        assert_eq!((whole.used(), other.used()), (50, 0));
+        drop(held);
+        assert_eq!((whole.used(), one.used()), (0, 0));
     }
 
     #[test]

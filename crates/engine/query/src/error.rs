@@ -24,6 +24,14 @@ pub enum QueryError {
         /// The limit.
         limit_bytes: u64,
     },
+    /// It would look at more rows than it may.
+    #[error("the query would read {rows} rows, more than its {limit}; shorten the range or name events")]
+    OutOfRows {
+        /// How many it would read at once.
+        rows: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// No such project.
     #[error("there is no project {0}")]
     NoProject(ProjectId),

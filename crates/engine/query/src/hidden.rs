@@ -5,7 +5,9 @@
 //! Deliberately not here: which positions are masked (`catalog`), who is erased (`state`), removing rows from files
 //! (`compactor`).
 
+use rustc_hash::FxHasher;
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use tallymark_ledger::{Interval, SegmentMeta};
 use tallymark_model::{Millis, Position, SegmentId, Seq, Shard, SubjectId};
@@ -43,6 +45,15 @@ impl Hidden {
     /// Subjects of which rows are hidden, ascending.
     pub fn erased_subjects(&self) -> &[u32] {
         &self.subjects
+    }
+
+    /// A number for what is masked in these segments.
+    pub(crate) fn masks_of(&self, segments: impl Iterator<Item = SegmentId>) -> u64 {
+        let mut hasher = FxHasher::default();
+        for (id, masks) in segments.filter_map(|id| self.masks.get_key_value(&id)) {
+            (id, masks).hash(&mut hasher);
+        }
+        hasher.finish()
     }
 
     /// What is hidden in a row group; `None` if certainly nothing is.

@@ -22,7 +22,12 @@ pub struct ProjectInfo {
     pub inactive_events: Arc<HashSet<String>>,
     /// What it calls things.
     pub vocabulary: Arc<Vocabulary>,
+    /// Longest pause within a session, unless a query says otherwise.
+    pub session_timeout: Millis,
 }
+
+/// Longest pause within a session of a project that does not say: 30 minutes.
+pub const SESSION_TIMEOUT: Millis = 30 * 60_000;
 
 impl ProjectInfo {
     /// A project in UTC without inactive events.
@@ -33,6 +38,7 @@ impl ProjectInfo {
             week_start: WeekStart::Monday,
             inactive_events: Arc::default(),
             vocabulary: Arc::default(),
+            session_timeout: SESSION_TIMEOUT,
         }
     }
     /// Inactive events by the names they were sent with.

@@ -1,8 +1,8 @@
 //! Snapshots of a running instance: catalog and fold pinned to one commit.
 
 use crate::{
-    Completeness, Gap, Hidden, ProjectInfo, QueryError, Snapshot, Source, StateFollower, Vocabulary,
-    WeekStart,
+    Completeness, Gap, Hidden, ProjectInfo, QueryError, SESSION_TIMEOUT, Snapshot, Source, StateFollower,
+    Vocabulary, WeekStart,
 };
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -122,6 +122,9 @@ impl CatalogSource {
             },
             inactive_events: Arc::new(inactive),
             vocabulary: self.vocabulary(id).await?,
+            session_timeout: project.settings["session_timeout_min"]
+                .as_f64()
+                .map_or(SESSION_TIMEOUT, |minutes| (minutes * 60_000.0) as Millis),
         };
         Ok((info, IdentityConfig { shared_device, ..IdentityConfig::default() }))
     }

@@ -4,27 +4,34 @@
 //! persons are those of the snapshot's identity, so a merge interleaves the histories. Only the rows of the
 //! property asked for are kept.
 
+use crate::folding::{self, Folding};
 use crate::property_op::apply;
+use crate::reads::{FileRead, Rule};
 use crate::scan::Persons;
-use crate::{Context, QueryError, Reservation, SharedValues, Snapshot, ValueColumn, ValueRef};
+use crate::{Context, Names, QueryError, Reservation, SharedValues, Snapshot, ValueColumn, ValueRef};
 use arrow::array::{Array, AsArray, StringArray};
 use arrow::datatypes::{Int32Type, Int64Type, UInt8Type, UInt32Type, UInt64Type};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use tallymark_ledger::SegmentKind;
 use tallymark_model::{Millis, PropertyOpKind, Value};
 use tallymark_store::{Column, SegmentReader, group_operand, group_row_name};
 
 /// When a value began to hold: (time, receive time, position).
-type Moment = (Millis, Millis, u64);
+pub(crate) type Moment = (Millis, Millis, u64);
 
+/// One operation on a property.
 #[derive(Debug)]
-struct Operation {
-    person: u32,
-    moment: Moment,
-    index: u32,
-    kind: PropertyOpKind,
+pub(crate) struct Operation {
+    /// Whose.
+    pub person: u32,
+    /// When.
+    pub moment: Moment,
+    /// Which of its event.
+    pub index: u32,
+    /// What it does.
+    pub kind: PropertyOpKind,
     /// Index of its operand, or none if it does not parse.
-    operand: u32,
+    pub operand: u32,
 }
 
 /// One property of every person over time.
@@ -46,10 +53,56 @@ impl PropertyTimeline {
         context: &Context,
     ) -> Result<PropertyTimeline, QueryError> {
         let mut held = context.budget.reservation();
-        // The empty name is "clear all", which ends every property.
-        let mut wanted = Wanted { name: name.to_owned(), clear: String::new(), groups: None };
+        let mut wanted = Wanted::of_persons(name, false);
         let (operations, operands) = read(snapshot, &mut wanted, as_of, context, &mut held)?;
         PropertyTimeline::folded(snapshot.identity.bound() as usize, operations, &operands, held)
+    }
+
+    /// The same with options. With `at_ingest`, owners are persons as they were when a row was processed, and
+    /// moments have no time ([`PropertyTimeline::at_ingest`]).
+    pub fn load_folded(
+        snapshot: &Snapshot,
+        name: &str,
+        as_of: Millis,
+        (folding, at_ingest): (Folding, bool),
+        context: &Context,
+    ) -> Result<PropertyTimeline, QueryError> {
+        if !folding.target_wins && !at_ingest {
+            return PropertyTimeline::load(snapshot, name, as_of, context);
+        }
+        let mut held = context.budget.reservation();
+        let mut wanted = Wanted::of_persons(name, true);
+        let (operations, operands) = read(snapshot, &mut wanted, as_of, context, &mut held)?;
+        // Several times each: in log order, per person, and as a change with its value.
+        held.grow(operations.len() as u64 * 256)?;
+        let view = &snapshot.identity;
+        let changes = match at_ingest {
+            true => folding::at_ingest(view, &operations, &operands, folding),
+            false => folding::target_wins(view, &operations, &operands),
+        };
+        let mut values = Values::default();
+        let mut timeline = (vec![0u32], Vec::new());
+        for person in 0..view.bound() {
+            let from = timeline.1.len();
+            for (moment, value) in changes.get(&person).into_iter().flatten() {
+                let code = value.as_ref().map_or(Ok(0), |value| values.code(value, &mut held))?;
+                match timeline.1[from..].last_mut() {
+                    Some((last, known)) if last == moment => *known = code,
+                    _ => timeline.1.push((*moment, code)),
+                }
+            }
+            timeline.0.push(timeline.1.len() as u32);
+        }
+        let (starts, changes) = timeline;
+        Ok(PropertyTimeline { starts, changes, values: SharedValues::new(values.list), _held: held })
+    }
+
+    /// The values for persons as they were when these rows were processed, as of these places in the log.
+    pub fn at_ingest(&self, persons: &[u32], place: impl Fn(usize) -> (Millis, u64)) -> ValueColumn {
+        self.as_of(persons, |row| {
+            let (received, position) = place(row);
+            (Millis::MIN, received, position)
+        })
     }
 
     /// Of operations on owners with numbers below `persons`.
@@ -161,6 +214,7 @@ impl GroupTimeline {
             name: group_row_name(kind, name),
             clear: group_row_name(kind, ""),
             groups: Some(FxHashMap::default()),
+            at_ingest: false,
         };
         let (operations, operands) = read(snapshot, &mut wanted, as_of, context, &mut held)?;
         let groups = wanted.groups.unwrap_or_default();
@@ -176,9 +230,16 @@ struct Wanted {
     clear: String,
     /// Rows are about groups, which get numbers here; else about persons.
     groups: Option<FxHashMap<String, u32>>,
+    /// Persons as they were when the row was processed.
+    at_ingest: bool,
 }
 
 impl Wanted {
+    /// The empty name is "clear all", which ends every property.
+    fn of_persons(name: &str, at_ingest: bool) -> Wanted {
+        Wanted { name: name.to_owned(), clear: String::new(), groups: None, at_ingest }
+    }
+
     /// Owner and operand of a row's value; owner 0 is nobody.
     fn operand(&mut self, text: &str) -> (u32, Value) {
         let Some(groups) = &mut self.groups else {
@@ -199,7 +260,8 @@ struct Values {
 impl Values {
     /// 0 for none, else 1 + its number. Lists that grow by every event are many values, so they are counted.
     fn code(&mut self, value: &Value, held: &mut Reservation) -> Result<u32, QueryError> {
-        if tallymark_model::is_none(value) {
+        // Empty text is for the reader to judge.
+        if tallymark_model::is_none(value) && value != "" {
             return Ok(0);
         }
         // The JSON text, not the canonical one: "1" and 1 differ in type.
@@ -289,10 +351,24 @@ fn read(
     let mut operands: Vec<Value> = Vec::new();
     let mut known: FxHashMap<String, (u32, u32)> = FxHashMap::default();
     let persons = Persons::of(snapshot);
+    context.reads.persons();
+    if wanted.at_ingest {
+        context.reads.fix("persons as they were when properties were processed");
+    }
+    let rule = Rule {
+        kind: SegmentKind::Properties,
+        names: vec![Names::Of([wanted.name.clone(), wanted.clear.clone()].into())],
+        from: Millis::MIN,
+        to: as_of.saturating_add(1),
+        received_from: None,
+    };
+    let (mut looked, mut found) = (FxHashSet::default(), FxHashSet::default());
+    let (mut row_groups, mut rows) = (0, 0);
     for segment in snapshot.segments_of(SegmentKind::Properties) {
         if segment.time_min > as_of {
             continue;
         }
+        looked.insert(segment.id);
         let reader = open(snapshot, segment)?;
         for (group, info) in reader.row_groups().iter().enumerate() {
             context.cancel.check()?;
@@ -303,6 +379,9 @@ fn read(
             if info.time_min > as_of || !(has(&wanted.name) || has(&wanted.clear)) {
                 continue;
             }
+            found.insert(segment.id);
+            row_groups += 1;
+            rows += info.rows;
             let batch = Batch::read(&reader, group)?;
             let meant = |n: &str| n == wanted.name || n == wanted.clear;
             let names: Vec<bool> = batch.names.iter().map(|n| n.as_deref().is_some_and(meant)).collect();
@@ -327,6 +406,12 @@ fn read(
                 }
                 let of_person = match wanted.groups {
                     Some(_) => u32::from(batch.subject(row) == 0),
+                    None if wanted.at_ingest => {
+                        let seq = tallymark_model::Seq { received_at: moment.1, position: moment.2 };
+                        snapshot
+                            .identity
+                            .person_at_ingest(tallymark_model::SubjectId(batch.subject(row)), seq)
+                    }
                     None => persons.of_row(batch.subject(row), moment.1, moment.2),
                 };
                 if of_person == 0 {
@@ -348,6 +433,7 @@ fn read(
             held.grow(((operations.len() - before) * size_of::<Operation>()) as u64 + 4 * text_bytes)?;
         }
     }
+    context.reads.file(FileRead { rule, segments: looked, read: found, row_groups, rows });
     Ok((operations, operands))
 }
 

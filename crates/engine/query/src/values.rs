@@ -40,6 +40,14 @@ impl<'a> ValueRef<'a> {
         }
     }
 
+    /// The same; empty text is a value like others if `empty` says so.
+    fn kept(value: &'a Value, empty: bool) -> ValueRef<'a> {
+        match value {
+            Value::String(text) if empty => ValueRef::Text(text),
+            other => ValueRef::of(other),
+        }
+    }
+
     /// Its number, by the rules of chapter 1.3.
     pub fn number(self) -> Option<f64> {
         match self {
@@ -61,12 +69,17 @@ impl<'a> ValueRef<'a> {
         }
     }
 
-    /// Calls `each` with every non-none element of a list, or with the value itself if it is no list.
-    pub fn elements(self, mut each: impl FnMut(ValueRef<'_>)) {
+    /// Calls `each` with every non-none element of a list, or with the value itself if it is no list; `empty` as
+    /// [`ValueColumn::keeps_empty`] of its column says.
+    pub fn elements(self, empty: bool, mut each: impl FnMut(ValueRef<'_>)) {
         match self {
             ValueRef::None => {}
             ValueRef::Json(Value::Array(items)) => {
-                items.iter().map(ValueRef::of).filter(|v| *v != ValueRef::None).for_each(each);
+                items
+                    .iter()
+                    .map(|v| ValueRef::kept(v, empty))
+                    .filter(|v| *v != ValueRef::None)
+                    .for_each(each);
             }
             other => each(other),
         }
@@ -116,19 +129,20 @@ impl Table {
         Table { texts, json, numbers, json_from, numbers_from }
     }
 
-    fn get(&self, code: u32) -> ValueRef<'_> {
+    fn get(&self, code: u32, empty: bool) -> ValueRef<'_> {
         match (code, &self.texts, &self.numbers) {
             (NONE, ..) => ValueRef::None,
             (FALSE, ..) => ValueRef::Bool(false),
             (code, ..) if code < TEXTS_FROM => ValueRef::Bool(true),
             (code, Some(texts), _) if code < self.json_from => {
                 match texts.value((code - TEXTS_FROM) as usize) {
-                    "" => ValueRef::None,
+                    "" if !empty => ValueRef::None,
                     text => ValueRef::Text(text),
                 }
             }
             (code, ..) if code < self.numbers_from => {
-                self.json.get((code - self.json_from) as usize).map_or(ValueRef::None, ValueRef::of)
+                let value = self.json.get((code - self.json_from) as usize);
+                value.map_or(ValueRef::None, |v| ValueRef::kept(v, empty))
             }
             (code, _, Some(numbers)) => ValueRef::Number(numbers.value((code - self.numbers_from) as usize)),
             _ => ValueRef::None,
@@ -141,19 +155,25 @@ impl Table {
 pub struct ValueColumn {
     codes: Vec<u32>,
     table: Arc<Table>,
+    /// Empty text is a value like others.
+    empty: bool,
 }
 
 impl ValueColumn {
     /// A column without values.
     pub fn none(rows: usize) -> ValueColumn {
-        ValueColumn { codes: vec![NONE; rows], table: Arc::new(Table::new(None, Vec::new(), None)) }
+        ValueColumn {
+            codes: vec![NONE; rows],
+            table: Arc::new(Table::new(None, Vec::new(), None)),
+            empty: false,
+        }
     }
 
     /// From a table of JSON values: `codes[row]` = 0 for none, else 1 + index.
     pub fn of_json(codes: Vec<u32>, table: &SharedValues) -> ValueColumn {
         let shift = table.0.json_from - 1;
         let codes = codes.into_iter().map(|c| if c == 0 { NONE } else { c + shift }).collect();
-        ValueColumn { codes, table: Arc::clone(&table.0) }
+        ValueColumn { codes, table: Arc::clone(&table.0), empty: false }
     }
 
     /// The property `literal` in these rows of a file; where it is absent, what the path `inner` leads to inside
@@ -188,7 +208,20 @@ impl ValueColumn {
             fill_keys(rows, array, &mut found, |key| parsed[key].map(|i| table.json_from + i));
             codes.iter_mut().zip(found).filter(|(code, _)| **code == NONE).for_each(|(code, f)| *code = f);
         }
-        ValueColumn { codes, table: Arc::new(table) }
+        ValueColumn { codes, table: Arc::new(table), empty: false }
+    }
+
+    /// The column with empty text as a value like others (`empty_string: "value"`).
+    pub(crate) fn keeping_empty(self) -> ValueColumn {
+        ValueColumn { empty: true, ..self }
+    }
+    /// Whether empty text is a value like others.
+    pub fn keeps_empty(&self) -> bool {
+        self.empty
+    }
+    /// The value of an element of one of its lists.
+    pub fn element<'v>(&self, item: &'v Value) -> ValueRef<'v> {
+        ValueRef::kept(item, self.empty)
     }
 
     /// Number of rows.
@@ -205,17 +238,26 @@ impl ValueColumn {
     }
     /// The value of a row.
     pub fn value(&self, row: usize) -> ValueRef<'_> {
-        self.table.get(self.codes[row])
+        self.table.get(self.codes[row], self.empty)
     }
 
     /// Calls `of` once per distinct value (numbers: once per row) and `out` with its answer for every row.
-    pub fn each<T: Copy>(&self, mut of: impl FnMut(ValueRef<'_>) -> T, mut out: impl FnMut(usize, T)) {
+    pub fn each<T: Copy>(&self, of: impl FnMut(ValueRef<'_>) -> T, out: impl FnMut(usize, T)) {
+        self.each_kept(self.empty, of, out);
+    }
+
+    fn each_kept<T: Copy>(
+        &self,
+        empty: bool,
+        mut of: impl FnMut(ValueRef<'_>) -> T,
+        mut out: impl FnMut(usize, T),
+    ) {
         let mut known: Vec<Option<T>> = vec![None; self.table.numbers_from as usize];
         for (row, &code) in self.codes.iter().enumerate() {
             let answer = match known.get_mut(code as usize) {
                 Some(Some(answer)) => *answer,
-                Some(slot) => *slot.insert(of(self.table.get(code))),
-                None => of(self.table.get(code)),
+                Some(slot) => *slot.insert(of(self.table.get(code, empty))),
+                None => of(self.table.get(code, empty)),
             };
             out(row, answer);
         }
@@ -224,7 +266,8 @@ impl ValueColumn {
     /// Which rows pass a test.
     pub fn passes(&self, matcher: &Matcher) -> Vec<bool> {
         let mut hits = vec![false; self.codes.len()];
-        self.each(|v| v.passes(matcher), |row, hit| hits[row] = hit);
+        // What empty text is, the test says.
+        self.each_kept(true, |v| v.passes(matcher), |row, hit| hits[row] = hit);
         hits
     }
 
@@ -243,7 +286,7 @@ impl ValueColumn {
         outer.each(|v| inside(v).map_or(0, &mut add), |row, code| codes[row] = code);
         for (row, code) in self.codes.iter().enumerate().filter(|(_, code)| **code != NONE) {
             // Literal keys with dots are rare; copying their values keeps one table per column.
-            codes[row] = add(self.table.get(*code).to_json());
+            codes[row] = add(self.table.get(*code, true).to_json());
         }
         ValueColumn::of_json(codes, &SharedValues::new(list))
     }
@@ -251,7 +294,7 @@ impl ValueColumn {
     /// The column for a choice of its rows.
     pub fn take(&self, rows: &[u32]) -> ValueColumn {
         let codes = rows.iter().map(|r| self.codes[*r as usize]).collect();
-        ValueColumn { codes, table: Arc::clone(&self.table) }
+        ValueColumn { codes, table: Arc::clone(&self.table), empty: self.empty }
     }
 }
 
@@ -266,7 +309,7 @@ impl SharedValues {
     }
     /// The value with a number.
     pub fn get(&self, index: u32) -> ValueRef<'_> {
-        self.0.get(self.0.json_from + index)
+        self.0.get(self.0.json_from + index, false)
     }
 }
 

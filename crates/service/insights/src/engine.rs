@@ -1,8 +1,10 @@
 //! The façade: every question a program or a person may ask about a project's events.
 
 use crate::analyses::{self, Crowd, Point, Statement};
+use crate::cache::{Kept, Own};
 use crate::cohorts::{Directory, Resolver};
 use crate::envelope;
+use crate::explain;
 use crate::plan::Bound;
 use crate::query::Query;
 use crate::services::{self, People};
@@ -10,7 +12,10 @@ use crate::{Error, EventsRequest, PersonsRequest, TimelineRequest};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tallymark_model::ProjectId;
-use tallymark_query::{Context, Names, QueryError, Selector, Snapshot, Source, Sql, WeekStart};
+use tallymark_query::{Context, QueryError, Snapshot, Source, Sql, WeekStart};
+
+/// Kept answers take at most this much.
+const KEPT_BYTES: u64 = 64 << 20;
 
 /// What a running question shares with its asker: cancellation, progress, budget.
 pub type QueryContext = Context;
@@ -21,18 +26,25 @@ pub struct Engine {
     source: Arc<dyn Source>,
     threads: usize,
     people: Arc<People>,
+    kept: Arc<Kept>,
     sql: Option<Arc<dyn Sql>>,
 }
 
 impl Engine {
     /// Over a source of snapshots, with this many threads per query.
     pub fn new(source: Arc<dyn Source>, threads: usize) -> Engine {
-        Engine { source, threads: threads.max(1), people: Arc::default(), sql: None }
+        let kept = Arc::new(Kept::new(KEPT_BYTES));
+        Engine { source, threads: threads.max(1), people: Arc::default(), kept, sql: None }
     }
 
     /// With somebody who answers `type: "sql"`; without, it is refused.
     pub fn with_sql(self, sql: Arc<dyn Sql>) -> Engine {
         Engine { sql: Some(sql), ..self }
+    }
+
+    /// With room for this many bytes of kept answers; 0 computes everything every time.
+    pub fn keeping(self, bytes: u64) -> Engine {
+        Engine { kept: Arc::new(Kept::new(bytes)), ..self }
     }
 
     /// Runs one query object of the contract; the answer is the result envelope with the query's own keys.
@@ -63,7 +75,11 @@ impl Engine {
     }
 
     pub(crate) fn directory(&self) -> Directory {
-        Directory { source: Arc::clone(&self.source), people: Arc::clone(&self.people), sql: self.sql.clone() }
+        Directory {
+            source: Arc::clone(&self.source),
+            people: Arc::clone(&self.people),
+            sql: self.sql.clone(),
+        }
     }
 
     fn run_on(
@@ -75,21 +91,37 @@ impl Engine {
     ) -> Result<Value, Error> {
         let directory = self.directory();
         let bound = Bound::new(snapshot, parsed.common(), context, self.threads)?.with_directory(&directory);
-        let analysis = analyses::bind(parsed, &bound)?;
+        // A statement may depend on anything.
+        let keeps = parsed.common().microscope.is_none() && !matches!(parsed, Query::Sql(_));
+        if keeps && let Some((own, served)) = self.kept.get(query, &bound)? {
+            context.reads.serve(served);
+            return Ok(envelope::wrap(query, &bound, own.0.clone(), own.1 || bound.decided_again()));
+        }
+        let own = self.compute(parsed, &bound)?;
+        if keeps {
+            self.kept.put(query, &bound, &own);
+        }
+        let restated = own.1 || bound.decided_again();
+        Ok(envelope::wrap(query, &bound, own.0, restated))
+    }
+
+    /// The query's own part of the answer, and whether an event came late for it.
+    fn compute(&self, parsed: &Query, bound: &Bound<'_>) -> Result<Own, Error> {
+        let analysis = analyses::bind(parsed, bound)?;
         let own = match &parsed.common().microscope {
             None => analysis.run()?,
             Some(point) => {
                 let point = Point::new(point)?;
                 let crowd = analysis.crowd(&point)?;
-                crowd.page(&point, &bound)?
+                crowd.page(&point, bound)?
             }
         };
         let buckets = analysis.buckets()?;
-        let mut restated = bound.decided_again();
+        let mut late = false;
         for scan in analysis.scans() {
-            restated = restated || bound.late(scan, &buckets)?;
+            late = late || bound.late(scan, &buckets)?;
         }
-        Ok(envelope::wrap(query, &bound, own, restated))
+        Ok((own, late))
     }
 
     /// Everyone behind the number that a query's `microscope` names.
@@ -109,41 +141,27 @@ impl Engine {
         analysis.crowd(&Point::new(point)?)
     }
 
-    /// Shows what `run` would read, without computing.
+    /// Shows what `run` would read, whether it would read at all, and how complete the answer is, without computing
+    /// it. Cohorts are decided, since nothing can be planned without them.
     pub fn explain(&self, project: ProjectId, query: &Value, context: &QueryContext) -> Result<Value, Error> {
         let parsed = Query::parse(query)?;
         let snapshot = self.pin(project, parsed.common().week_start)?;
         let directory = self.directory();
         let bound = Bound::new(&snapshot, parsed.common(), context, self.threads)?.with_directory(&directory);
-        if let Query::Sql(query) = &parsed {
-            let mut explained = Statement::new(query, &bound)?.explain()?;
-            explained["snapshot"] = json!(snapshot.seq.0);
-            explained["range"] = json!({"from": envelope::iso(bound.range.0), "to": envelope::iso(bound.range.1)});
-            explained["as_of"] = json!(envelope::iso(bound.as_of));
-            explained["threads"] = json!(self.threads);
-            return Ok(explained);
-        }
+        let kept = match keeps(&parsed) {
+            true => self.kept.get(query, &bound)?.map(|(_, served)| served),
+            false => None,
+        };
         let analysis = analyses::bind(&parsed, &bound)?;
-        let mut scans = Vec::new();
-        for scan in analysis.scans() {
-            let plan = scan.plan(&snapshot, context)?;
-            scans.push(json!({
-                "from": envelope::iso(scan.from),
-                "to": envelope::iso(scan.to),
-                "selectors": scan.selectors.iter().map(selector).collect::<Vec<_>>(),
-                "scan": plan,
-            }));
+        let mut explained = explain::explain(query, &bound, &analysis.scans(), kept)?;
+        if let Query::Sql(asked) = &parsed {
+            let own = Statement::new(asked, &bound)?.explain()?;
+            let text = explained["text"].as_str().unwrap_or_default();
+            explained["text"] = json!(format!("{text}\n{}", own["plan"].as_str().unwrap_or_default()));
+            explained["plan"] = own["plan"].clone();
+            explained["scans"] = own["scans"].clone();
         }
-        let first = scans.first().cloned().unwrap_or_default();
-        Ok(json!({
-            "snapshot": snapshot.seq.0,
-            "range": {"from": envelope::iso(bound.range.0), "to": envelope::iso(bound.range.1)},
-            "as_of": envelope::iso(bound.as_of),
-            "selectors": first["selectors"],
-            "scan": first["scan"],
-            "scans": scans,
-            "threads": self.threads,
-        }))
+        Ok(explained)
     }
 
     /// `{events:[…], next}`, newest first.
@@ -201,14 +219,7 @@ impl Engine {
     }
 }
 
-fn selector(selector: &Selector) -> Value {
-    let events = match &selector.names {
-        Names::Any => json!("*"),
-        Names::Rows => json!("any row"),
-        Names::Except(_) => json!("$active"),
-        Names::Of(names) => json!(names),
-    };
-    let properties = selector.filter.as_ref().map(|f| f.properties()).unwrap_or_default();
-    let properties: Vec<String> = properties.iter().map(|p| format!("{}.{}", p.scope, p.path)).collect();
-    json!({"events": events, "conditions_on": properties})
+/// Whether answers of this kind can be kept: pages of actors depend on their names, SQL on tables of all kinds.
+fn keeps(query: &Query) -> bool {
+    query.common().microscope.is_none() && !matches!(query, Query::Sql(_))
 }

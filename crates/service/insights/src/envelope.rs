@@ -10,9 +10,7 @@ use tallymark_query::{Gap, Origin, Restated};
 /// Puts the query's own answer into the envelope.
 pub(crate) fn wrap(query: &Value, bound: &Bound<'_>, own: Map<String, Value>, restated: bool) -> Value {
     let mut answer = own;
-    let through = bound.snapshot.complete_through;
-    answer.insert("as_of".to_owned(), json!(iso(bound.as_of)));
-    answer.insert("complete_through".to_owned(), json!(through.map(iso)));
+    answer.insert("as_of".to_owned(), json!(iso(bound.asked_as_of())));
     answer.insert("identity_version".to_owned(), json!(bound.snapshot.seq.0));
     answer.insert("definition_hash".to_owned(), json!(definition_hash(query)));
     answer.insert("restated".to_owned(), json!(restated));
@@ -24,9 +22,20 @@ pub(crate) fn wrap(query: &Value, bound: &Bound<'_>, own: Map<String, Value>, re
         // An approximation was allowed, and this is none.
         answer.insert("approx".to_owned(), json!(false));
     }
+    if let Value::Object(complete) = completeness(bound) {
+        answer.extend(complete);
+    }
+    Value::Object(answer)
+}
+
+/// How complete an answer is: `complete_through`, `complete`, `gaps`, `restatements`.
+pub(crate) fn completeness(bound: &Bound<'_>) -> Value {
+    let through = bound.snapshot.complete_through;
+    let mut answer = Map::new();
+    answer.insert("complete_through".to_owned(), json!(through.map(iso)));
     let (from, to) = bound.range;
     let gaps: Vec<Value> = bound.snapshot.completeness.gaps_in(from, to).map(gap).collect();
-    let seen = to.min(bound.as_of.saturating_add(1));
+    let seen = to.min(bound.asked_as_of().saturating_add(1));
     let whole = gaps.is_empty() && through.is_some_and(|through| through >= seen);
     answer.insert("complete".to_owned(), json!(whole));
     answer.insert("gaps".to_owned(), Value::Array(gaps));

@@ -80,6 +80,7 @@ impl Error {
             Error::Query(QueryError::OutOfTime { .. }) => "TM0312",
             Error::Query(QueryError::Cancelled) => "TM0313",
             Error::Query(QueryError::Storage { .. }) => "TM0314",
+            Error::Query(QueryError::OutOfRows { .. }) => "TM0317",
             Error::Query(QueryError::Sql { problem, .. }) => match problem {
                 SqlProblem::Unclear => "TM0321",
                 SqlProblem::NotAllowed => "TM0322",
@@ -98,7 +99,9 @@ impl Error {
             | Error::Combination { .. } => ErrorKind::BadRequest,
             Error::NoPerson(_) | Error::Query(QueryError::NoProject(_)) => ErrorKind::NotFound,
             Error::Query(QueryError::Invalid(_) | QueryError::Sql { .. }) => ErrorKind::BadRequest,
-            Error::Query(QueryError::OutOfMemory { .. } | QueryError::OutOfTime { .. }) => ErrorKind::Limit,
+            Error::Query(
+                QueryError::OutOfMemory { .. } | QueryError::OutOfTime { .. } | QueryError::OutOfRows { .. },
+            ) => ErrorKind::Limit,
             Error::Query(QueryError::Cancelled) => ErrorKind::Cancelled,
             Error::Query(QueryError::Storage { retryable: true, .. }) => ErrorKind::Unavailable,
             Error::Query(QueryError::Storage { .. }) => ErrorKind::Internal,

@@ -9,10 +9,12 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod analyses;
+mod cache;
 mod cohorts;
 mod engine;
 mod envelope;
 mod error;
+mod explain;
 mod formula;
 mod operators;
 mod plan;

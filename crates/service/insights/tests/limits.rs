@@ -80,14 +80,21 @@ fn answers_are_the_same_bytes_on_any_number_of_threads_and_in_any_files() {
 fn a_query_that_needs_too_much_memory_ends_with_an_error_and_gives_it_back() {
     let engine =
         support::engine(&big(), Layout { commit: 500, compacted: true, late: false, ..Layout::FRESH });
+    // Kept answers need no memory.
+    let engine = engine.keeping(0);
     for query in queries() {
         let whole = Context { budget: Budget::of(1 << 30), ..Context::default() };
-        engine.run(PROJECT, &query, &whole).unwrap();
+        let whole_answer = engine.run(PROJECT, &query, &whole).unwrap();
         assert_eq!(whole.budget.used(), 0, "{query}");
         assert!(whole.budget.peak() > 10_000, "{query}: {}", whole.budget.peak());
         for share in [2, 10, 100] {
             let small = Context { budget: Budget::of(whole.budget.peak() / share), ..Context::default() };
             match engine.run(PROJECT, &query, &small) {
+                // Little memory, and yet the same answer: in several passes.
+                Ok(answer) => {
+                    assert_eq!(answer["definition_hash"], whole_answer["definition_hash"]);
+                    assert!(small.reads.report().passes > 1, "{query} at a {share}th");
+                }
                 Err(error @ Error::Query(QueryError::OutOfMemory { .. })) => {
                     assert_eq!((error.kind(), error.code()), (ErrorKind::Limit, "TM0311"));
                 }
@@ -95,6 +102,69 @@ fn a_query_that_needs_too_much_memory_ends_with_an_error_and_gives_it_back() {
             }
             assert_eq!(small.budget.used(), 0, "{query}");
         }
+    }
+}
+
+/// Every query whose records by actor are the greatest part, at less and less memory.
+#[test]
+fn what_does_not_fit_at_once_is_read_in_passes_with_the_same_answer() {
+    let layout = Layout { commit: 500, compacted: true, late: false, ..Layout::FRESH };
+    let engine = support::engine(&big(), layout).keeping(0);
+    let mut several = 0;
+    for query in queries().into_iter().skip(1) {
+        let whole = Context { budget: Budget::of(1 << 30), ..Context::default() };
+        let expected = engine.run(PROJECT, &query, &whole).unwrap().to_string();
+        assert_eq!(whole.reads.report().passes, 1, "{query}");
+        for percent in [95, 85, 75, 65, 55] {
+            let small =
+                Context { budget: Budget::of(whole.budget.peak() * percent / 100), ..Context::default() };
+            match engine.run(PROJECT, &query, &small) {
+                Ok(answer) => {
+                    assert_eq!(answer.to_string(), expected, "{query} at {percent} percent");
+                    several += usize::from(small.reads.report().passes > 1);
+                }
+                Err(error) => assert_eq!(error.code(), "TM0311", "{query}: {error}"),
+            }
+            assert_eq!(small.budget.used(), 0, "{query}");
+        }
+    }
+    assert!(several >= 8, "only {several} answers took several passes");
+}
+
+#[test]
+fn more_rows_than_a_query_may_read_are_refused_by_name() {
+    let engine = support::engine(&big(), Layout { commit: 500, ..Layout::FRESH });
+    let context = Context { rows_max: Some(1000), ..Context::default() };
+    let error = engine.run(PROJECT, &queries()[0], &context).unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Limit, "TM0317"));
+    assert!(error.to_string().contains("1000"), "{error}");
+}
+
+#[test]
+fn hostile_filters_are_refused_and_never_overflow() {
+    let engine = support::engine(&big(), Layout::FRESH);
+    let with = |condition: Value| {
+        let mut query = queries().swap_remove(0);
+        query["segment"] = condition;
+        engine.run(PROJECT, &query, &QueryContext::default())
+    };
+    let leaf = || json!({"property": "colour", "op": "is", "value": "red"});
+    let mut deep = leaf();
+    let mut cohort = json!({"performed": "buy"});
+    for _ in 0..300 {
+        deep = json!({"not": deep});
+        cohort = json!({"not": cohort});
+    }
+    for (condition, says) in [
+        (deep, "deep"),
+        (json!([{"cohort": cohort}]), "deep"),
+        (json!([{"any": vec![leaf(); 20_000]}]), "10000"),
+        (json!([{"property": "colour", "op": "is", "value": vec!["x"; 1_000_000]}]), "100000"),
+    ] {
+        let error = with(condition).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BadRequest);
+        assert!(error.to_string().contains(says), "{error}");
+        assert!(error.to_string().len() < 2000, "the message itself is short");
     }
 }
 
@@ -156,6 +226,57 @@ fn explain_reads_only_what_can_matter() {
     let columns = whole["scan"]["columns"].to_string();
     assert_eq!(whole["selectors"][1]["events"], json!(["buy"]));
     assert!(columns.contains("s:colour") && !columns.contains("device_id"), "{columns}");
+}
+
+#[test]
+fn every_type_explains_itself_so_that_it_can_be_read() {
+    let layout = Layout { commit: 100, compacted: true, late: false, ..Layout::FRESH };
+    let engine = support::engine(&big(), layout);
+    let mut all = queries();
+    let range = json!({"from": "2025-10-24", "to": "2025-11-07"});
+    all.extend([
+        json!({"type": "cohort", "cohort": {"performed": "buy", "last": {"n": 7, "unit": "day"}}, "as_of": "2025-12-01T00:00:00Z"}),
+        json!({"type": "composition", "event": "*", "range": range, "breakdown": {"scope": "user", "property": "plan"}}),
+        json!({"type": "ltv", "revenue": {"event": "buy", "property": "amount"}, "range": range, "as_of": "2025-12-01T00:00:00Z"}),
+        json!({"type": "engagement", "range": range}),
+        json!({"type": "personas", "range": range}),
+        json!({"type": "realtime"}),
+    ]);
+    for query in &all {
+        let explained = engine.explain(PROJECT, query, &QueryContext::default());
+        let explained = explained.unwrap_or_else(|e| panic!("{e} for {query}"));
+        let text = explained["text"].as_str().unwrap();
+        for part in ["answer ", "snapshot ", "data ", query["type"].as_str().unwrap()] {
+            assert!(text.contains(part), "{query}: no {part:?} in\n{text}");
+        }
+        let scans = explained["scans"].as_array().unwrap();
+        assert!(!scans.is_empty() || text.contains("read already"), "{query}:\n{text}");
+        for scan in scans.iter().map(|s| &s["scan"]) {
+            let n = |key: &str| scan[key].as_u64().unwrap();
+            let pruned = n("segments_out_of_time") + n("segments_received_before");
+            assert!(n("segments_read") + pruned <= n("segments"), "{scan}");
+            let groups = n("row_groups_read") + n("row_groups_out_of_time") + n("row_groups_of_others");
+            assert_eq!(groups, n("row_groups"), "{scan}");
+        }
+    }
+    // A cohort is what it was made of, and is never kept.
+    let explained = engine.explain(PROJECT, &all[9], &QueryContext::default()).unwrap();
+    assert!(explained["cache"]["not_kept_because"].is_string(), "{explained}");
+    // Histories of properties, cohorts in conditions, and whether it would be read at all.
+    let mut query = queries().swap_remove(1);
+    query["segment"] = json!([{"scope": "person", "property": "score", "op": "gt", "value": 1}]);
+    let before = engine.explain(PROJECT, &query, &QueryContext::default()).unwrap();
+    assert_eq!(
+        (&before["timelines"], &before["cache"]["answer"]),
+        (&json!(["plan", "score"]), &json!("computed"))
+    );
+    engine.run(PROJECT, &query, &QueryContext::default()).unwrap();
+    let after = engine.explain(PROJECT, &query, &QueryContext::default()).unwrap();
+    assert_eq!(after["cache"]["answer"], "cached");
+    assert!(after["text"].as_str().unwrap().contains("nothing is read"), "{}", after["text"]);
+    query["segment"] = json!([{"cohort": {"performed": "buy"}}]);
+    let explained = engine.explain(PROJECT, &query, &QueryContext::default()).unwrap();
+    assert_eq!(explained["cohorts"].as_array().unwrap().len(), 1);
 }
 
 #[test]

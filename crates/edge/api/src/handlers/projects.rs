@@ -7,6 +7,7 @@ use crate::access::Access;
 use crate::environment::Environment;
 use crate::extract::{Body, Params};
 use crate::handlers::erasures::UNDO_WITHIN;
+use crate::limits::{ChangeProjectBody, session_timeout};
 use crate::schemas::{DeletedProjectBody, ErrorBody, ProjectBody, ProjectsBody};
 use crate::{ApiError, ApiState, CANARY_PROJECT, codes, time};
 use axum::Json;
@@ -32,6 +33,8 @@ pub(crate) struct NewProjectBody {
     identity: Option<IdentityOptions>,
     /// Names that do not make anybody active.
     inactive_events: Option<Vec<String>>,
+    /// Longest pause within a session, in minutes; default 30.
+    session_timeout_min: Option<f64>,
 }
 
 /// How identity is decided in a project.
@@ -71,6 +74,9 @@ impl NewProjectBody {
         }
         if let Some(names) = self.inactive_events {
             settings.insert("inactive_events".to_owned(), json!(names));
+        }
+        if let Some(minutes) = self.session_timeout_min {
+            settings.insert("session_timeout_min".to_owned(), session_timeout(minutes)?);
         }
         Ok(NewProject {
             name: self.name,
@@ -120,6 +126,26 @@ pub(crate) async fn create(
 #[utoipa::path(get, path = "/api/v1/projects/{project}", tag = "projects", responses((status = 200, body = ProjectBody)))]
 pub(crate) async fn get(access: Access) -> Result<Json<ProjectBody>, ApiError> {
     Ok(Json(body_of(access.project()?.clone())))
+}
+
+/// Changes a project's options.
+#[utoipa::path(patch, path = "/api/v1/projects/{project}", tag = "projects", request_body = ChangeProjectBody, responses(
+    (status = 200, body = ProjectBody), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody)))]
+pub(crate) async fn change(
+    State(state): State<ApiState>,
+    access: Access,
+    Body(change): Body<ChangeProjectBody>,
+) -> Result<Json<ProjectBody>, ApiError> {
+    let gone = || ApiError::new(&codes::NO_PROJECT, "there is no such project");
+    let id = access.project()?.id;
+    // Not the options that the caller's access was decided by: they may be a copy.
+    let project = state.parts.catalog.project(&id.to_string()).await?.ok_or_else(gone)?;
+    let options = change.applied(&project.settings)?;
+    if !state.parts.catalog.set_project_options(id, &options).await? {
+        return Err(gone());
+    }
+    state.audit(&access, "project.change", &format!("{id} {}: {options}", project.name)).await?;
+    Ok(Json(body_of(Project { settings: options, ..project })))
 }
 
 /// What a deletion says about itself.

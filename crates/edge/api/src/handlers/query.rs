@@ -7,24 +7,26 @@
 use crate::access::Access;
 use crate::asking::analyse;
 use crate::extract::{Body, Params, accepts};
+use crate::limits::Asker;
 use crate::schemas::ErrorBody;
 use crate::stale;
-use crate::{ApiError, ApiState};
+use crate::{ApiError, ApiState, Questions};
 use axum::Json;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::time::Duration;
 use tallymark_insights::QueryContext;
-use tallymark_model::ProjectId;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::time::interval;
 use tokio_stream::wrappers::ReceiverStream;
 
+/// Header that says how an answer came about: `computed`, `cached` or `patched`.
+const SERVED: HeaderName = HeaderName::from_static("tallymark-cache");
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A query in the URL, for links.
@@ -45,7 +47,7 @@ pub(crate) async fn run(
     headers: HeaderMap,
     Body(query): Body<Value>,
 ) -> Result<Response, ApiError> {
-    answer(state, access.project()?.id, query, &headers).await
+    answer(state, access.project()?.into(), query, &headers).await
 }
 
 /// The same for links.
@@ -59,7 +61,7 @@ pub(crate) async fn run_link(
 ) -> Result<Response, ApiError> {
     let query =
         serde_json::from_str(&params.q).map_err(|e| ApiError::parameter("q", format!("not JSON: {e}")))?;
-    answer(state, access.project()?.id, query, &headers).await
+    answer(state, access.project()?.into(), query, &headers).await
 }
 
 /// Shows what a query would read.
@@ -70,23 +72,28 @@ pub(crate) async fn explain(
     access: Access,
     Body(query): Body<Value>,
 ) -> Result<Json<Value>, ApiError> {
-    let id = access.project()?.id;
-    let context = state.context();
-    Ok(Json(analyse(&state, id, context, move |q, context| q.explain(id, &query, context)).await?))
+    let asker = Asker::from(access.project()?);
+    let context = state.context_of(asker.limits);
+    let explain = move |q: &dyn Questions, context: &QueryContext| q.explain(asker.project, &query, context);
+    Ok(Json(analyse(&state, asker, context, explain).await?))
 }
 
 async fn answer(
     state: ApiState,
-    id: ProjectId,
+    asker: Asker,
     query: Value,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    let context = state.context();
+    let context = state.context_of(asker.limits);
     if !accepts(headers, "text/event-stream") {
-        return Ok(Json(result(&state, id, query, context).await?).into_response());
+        let reads = context.reads.clone();
+        let mut response = Json(result(&state, asker, query, context).await?).into_response();
+        // Not in the body: the same question has the same bytes, however they came about.
+        response.headers_mut().insert(SERVED, HeaderValue::from_static(reads.served().name()));
+        return Ok(response);
     }
     let (sender, receiver) = channel(8);
-    tokio::spawn(async move { stream(&state, id, query, context, &sender).await });
+    tokio::spawn(async move { stream(&state, asker, query, context, &sender).await });
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
     Ok(Sse::new(ReceiverStream::new(receiver)).keep_alive(keep_alive).into_response())
 }
@@ -94,12 +101,12 @@ async fn answer(
 /// The answer; the last one, marked stale, if the catalog does not answer.
 async fn result(
     state: &ApiState,
-    id: ProjectId,
+    asker: Asker,
     query: Value,
     context: QueryContext,
 ) -> Result<Value, ApiError> {
-    let asked = query.clone();
-    match analyse(state, id, context, move |q, context| q.run(id, &query, context)).await {
+    let (id, asked) = (asker.project, query.clone());
+    match analyse(state, asker, context, move |q, context| q.run(id, &query, context)).await {
         Ok(answer) => match (state.parts.catalog_lost)() {
             // What an open handle still gives is right as of then, and nothing newer will come.
             Some(since) => Ok(stale::marked(answer, since)),
@@ -109,22 +116,23 @@ async fn result(
             }
         },
         // Only a catalog that is gone: who asked for too much is told so.
-        Err(error) => match state.parts.catalog.latest_seq().await {
-            Ok(_) => Err(error),
-            Err(_) => state.last_answers.get(id, &asked).ok_or(error),
-        },
+        Err(error) => {
+            let lost =
+                (state.parts.catalog_lost)().is_some() || state.parts.catalog.latest_seq().await.is_err();
+            if lost { state.last_answers.get(id, &asked).ok_or(error) } else { Err(error) }
+        }
     }
 }
 
 async fn stream(
     state: &ApiState,
-    id: ProjectId,
+    asker: Asker,
     query: Value,
     context: QueryContext,
     out: &Sender<Result<Event, Infallible>>,
 ) {
     let progress = context.progress.clone();
-    let running = result(state, id, query, context);
+    let running = result(state, asker, query, context);
     tokio::pin!(running);
     let mut ticks = interval(PROGRESS_INTERVAL);
     let last = loop {

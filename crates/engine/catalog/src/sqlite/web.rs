@@ -233,6 +233,9 @@ impl Instance for WebCatalog {
     async fn set_setting(&self, key: &str, value: &Value) -> Answer<()> {
         self.0.set_setting(key, value).await
     }
+    async fn set_project_options(&self, project: ProjectId, options: &Value) -> Answer<bool> {
+        self.0.set_project_options(project, options).await
+    }
 }
 
 #[async_trait]

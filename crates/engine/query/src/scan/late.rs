@@ -18,6 +18,7 @@ impl Scan {
         closing: &dyn Fn(Millis) -> Option<Millis>,
     ) -> Result<bool, QueryError> {
         let prepared = self.choose(snapshot, context)?;
+        prepared.note(&prepared.tasks.iter().collect::<Vec<_>>(), (Millis::MIN, Millis::MAX));
         for task in &prepared.tasks {
             context.cancel.check()?;
             let info = &task.reader.row_groups()[task.group];

@@ -68,6 +68,11 @@ impl<'a> Loaded<'a> {
             };
             self.values.push((property, values));
         }
+        if self.prepared.scan.empty_is_value {
+            // Values computed from others were computed by what those are without the option.
+            let values = std::mem::take(&mut self.values).into_iter();
+            self.values = values.map(|(property, column)| (property, column.keeping_empty())).collect();
+        }
         Ok(())
     }
 
@@ -86,13 +91,22 @@ impl<'a> Loaded<'a> {
     }
 
     fn user_values(&mut self, property: &PropertyRef) -> Result<ValueColumn, QueryError> {
-        let persons = self.resolve_persons()?;
+        let at_ingest = self.prepared.scan.at_ingest(&property.scope);
+        let persons = match at_ingest {
+            true => Arc::new(self.persons_at_ingest()?),
+            false => self.resolve_persons()?,
+        };
         let timelines = &self.prepared.timelines;
         let mut columns = Vec::new();
         for name in path_columns(&property.path) {
-            let Some(timeline) = timelines.get(name) else { continue };
+            let Some(timeline) = timelines.get(&(name.to_owned(), at_ingest)) else { continue };
             columns.push(match property.scope {
                 Scope::Person => timeline.latest(&persons),
+                _ if at_ingest => {
+                    let (received, positions) = self.log_order()?;
+                    let rows = &self.rows;
+                    timeline.at_ingest(&persons, |i| (received[rows.get(i)], positions[rows.get(i)]))
+                }
                 _ => {
                     let (received, positions) = self.log_order()?;
                     let times = column::<Int64Type>(&self.batch, 1)?;
@@ -117,6 +131,7 @@ impl<'a> Loaded<'a> {
         if let Some(known) = self.persons.as_ref().filter(|_| self.prepared.scan.actor == Actor::Person) {
             return Ok(Arc::clone(known));
         }
+        self.prepared.context.reads.persons();
         let subjects = column::<UInt32Type>(&self.batch, 0)?;
         let persons = Persons::of(self.prepared.snapshot);
         let mut found = vec![0u32; self.rows.len()];
@@ -142,6 +157,7 @@ impl<'a> Loaded<'a> {
 
     /// Persons by the identity as it was when each row was processed.
     fn persons_at_ingest(&mut self) -> Result<Vec<u32>, QueryError> {
+        self.prepared.context.reads.fix("persons as they were when events were processed");
         let subjects = column::<UInt32Type>(&self.batch, 0)?;
         let (received, positions) = self.log_order()?;
         let view = &self.prepared.snapshot.identity;

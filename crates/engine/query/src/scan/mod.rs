@@ -17,10 +17,12 @@ pub(crate) use persons::Persons;
 pub use threads::fold_parallel;
 
 use crate::interner::Interner;
+use crate::reads::{FileRead, Rule};
 use crate::timeline::GroupTimeline;
 use crate::values::Rows;
 use crate::{
-    Actor, Context, Membership, PropertyTimeline, QueryError, Selector, Snapshot, ValueColumn, Vocabulary,
+    Actor, Context, Folding, Membership, PropertyTimeline, QueryError, Selector, Snapshot, ValueColumn,
+    Vocabulary,
 };
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::buffer::ScalarBuffer;
@@ -67,6 +69,10 @@ pub struct Scan {
     /// If actors go by the text of a value: which; `nth` of selectors counts by it. Batches leave it to their
     /// reader, who asks for it as a column.
     pub actor_text: Option<PropertyRef>,
+    /// Empty text is a value like others, where values are read.
+    pub empty_is_value: bool,
+    /// How properties of persons are folded.
+    pub folding: Folding,
     /// What "latest" means for `person` properties, and the end of time for `user` properties.
     pub as_of: Millis,
 }
@@ -116,10 +122,18 @@ pub struct ScanPlan {
     pub segments: usize,
     /// Those that can hold wanted rows.
     pub segments_read: usize,
+    /// Those that were not opened: no row of theirs lies in the time.
+    pub segments_out_of_time: usize,
+    /// Those that were not opened: all of their rows were received before.
+    pub segments_received_before: usize,
     /// Row groups of all event segments that were opened.
     pub row_groups: usize,
     /// Row groups that can hold wanted rows.
     pub row_groups_read: usize,
+    /// Those of which no row lies in the time.
+    pub row_groups_out_of_time: usize,
+    /// Those that lie in the time and hold other events.
+    pub row_groups_of_others: usize,
     /// Rows of these row groups.
     pub rows: u64,
     /// Bytes of the columns to read.
@@ -140,7 +154,8 @@ pub struct Prepared<'a> {
     context: &'a Context,
     tasks: Vec<Task>,
     plan: ScanPlan,
-    timelines: FxHashMap<String, PropertyTimeline>,
+    /// By property, and whether persons are those of the time of processing.
+    timelines: FxHashMap<(String, bool), PropertyTimeline>,
     /// By group type and property.
     of_groups: FxHashMap<(String, String), GroupTimeline>,
     /// Cohorts that conditions ask for, by their text and whether as of each event.
@@ -164,13 +179,26 @@ impl Scan {
             for name in path_columns(&property.path) {
                 let key = |kind: &str| (kind.to_owned(), name.to_owned());
                 match &property.scope {
-                    Scope::User | Scope::Person if !prepared.timelines.contains_key(name) => {
-                        let timeline = PropertyTimeline::load(snapshot, name, self.as_of, context)?;
-                        prepared.timelines.insert(name.to_owned(), timeline);
+                    Scope::User | Scope::Person => {
+                        let at_ingest = self.at_ingest(&property.scope);
+                        let key = (name.to_owned(), at_ingest);
+                        if !prepared.timelines.contains_key(&key) {
+                            let how = (self.folding, at_ingest);
+                            let until = self.property_until(name, at_ingest, &snapshot.project.vocabulary);
+                            if until == self.as_of {
+                                context.reads.to_as_of();
+                            }
+                            context.reads.timeline(name);
+                            let timeline =
+                                PropertyTimeline::load_folded(snapshot, name, until, how, context)?;
+                            prepared.timelines.insert(key, timeline);
+                        }
                     }
                     Scope::Group(kind) | Scope::GroupLatest(kind)
                         if !prepared.of_groups.contains_key(&key(kind)) =>
                     {
+                        context.reads.to_as_of();
+                        context.reads.timeline(&format!("group:{kind}.{name}"));
                         let timeline = GroupTimeline::load(snapshot, kind, name, self.as_of, context)?;
                         prepared.of_groups.insert(key(kind), timeline);
                     }
@@ -179,6 +207,34 @@ impl Scan {
             }
         }
         Ok(prepared)
+    }
+
+    /// Whether values in this scope are those that were seen when the row was processed.
+    fn at_ingest(&self, scope: &Scope) -> bool {
+        self.folding.ingest_order && *scope == Scope::User
+    }
+
+    fn rule(&self, (from, to): (Millis, Millis)) -> Rule {
+        Rule {
+            kind: SegmentKind::Events,
+            names: self.selectors.iter().map(|s| s.names.clone()).collect(),
+            from: self.from.max(from),
+            to: self.to.min(to),
+            received_from: self.received_from,
+        }
+    }
+
+    /// Up to which instant the history of a property is needed: to the end of time for what a person is now, else to
+    /// the last row that can be read.
+    fn property_until(&self, name: &str, at_ingest: bool, vocabulary: &Vocabulary) -> Millis {
+        let last = self.as_of.min(self.to.saturating_sub(1));
+        let latest = |p: &PropertyRef| {
+            matches!(p.scope, Scope::Person) && path_columns(&p.path).any(|column| column == name)
+        };
+        match at_ingest || self.reads(vocabulary).iter().any(latest) {
+            true => self.as_of,
+            false => last,
+        }
     }
 
     /// What it would read.
@@ -217,8 +273,12 @@ impl Scan {
         let mut plan = ScanPlan {
             segments: 0,
             segments_read: 0,
+            segments_out_of_time: 0,
+            segments_received_before: 0,
             row_groups: 0,
             row_groups_read: 0,
+            row_groups_out_of_time: 0,
+            row_groups_of_others: 0,
             rows: 0,
             bytes: 0,
             columns: Vec::new(),
@@ -227,7 +287,12 @@ impl Scan {
             context.cancel.check()?;
             plan.segments += 1;
             let too_old = self.received_from.is_some_and(|from| segment.received_max < from);
-            if too_old || segment.time_max < self.from || segment.time_min >= self.to {
+            if segment.time_max < self.from || segment.time_min >= self.to {
+                plan.segments_out_of_time += 1;
+                continue;
+            }
+            if too_old {
+                plan.segments_received_before += 1;
                 continue;
             }
             let reader = SegmentReader::open(&snapshot.store, segment).map_err(storage)?;
@@ -235,9 +300,13 @@ impl Scan {
             for (group, info) in reader.row_groups().iter().enumerate() {
                 plan.row_groups += 1;
                 let in_time = info.time_max >= self.from && info.time_min < self.to;
-                if in_time && self.selectors.iter().any(|s| s.names.may_occur(info)) {
+                if !in_time {
+                    plan.row_groups_out_of_time += 1;
+                } else if self.selectors.iter().any(|s| s.names.may_occur(info)) {
                     plan.rows += info.rows;
                     tasks.push(Task { reader: reader.clone(), group });
+                } else {
+                    plan.row_groups_of_others += 1;
                 }
             }
             plan.segments_read += usize::from(tasks.len() > before);
@@ -298,6 +367,7 @@ impl Prepared<'_> {
             if !self.members.contains_key(&key) {
                 let text = || format!("{}: nobody here knows cohorts", leaf.path);
                 let cohorts = self.snapshot.cohorts.as_ref().ok_or_else(|| QueryError::Invalid(text()))?;
+                self.context.reads.cohort(&leaf.key);
                 let who = cohorts.membership(self.snapshot, &leaf, self.scan.as_of, self.context)?;
                 self.members.insert(key, who);
             }
@@ -353,6 +423,11 @@ impl Prepared<'_> {
             info.time_max >= from && info.time_min < to
         };
         let tasks: Vec<&Task> = self.tasks.iter().filter(touches).collect();
+        self.note(&tasks, (from, to));
+        let rows = tasks.iter().map(|t| t.reader.row_groups()[t.group].rows).sum();
+        if let Some(limit) = self.context.rows_max.filter(|limit| rows > *limit) {
+            return Err(QueryError::OutOfRows { rows, limit });
+        }
         self.context.progress.expect(tasks.len() as u64);
         let next = AtomicUsize::new(0);
         let work = || -> Result<T, QueryError> {
@@ -372,6 +447,16 @@ impl Prepared<'_> {
             Ok(state)
         };
         run_on(threads.clamp(1, tasks.len().max(1)), work)
+    }
+
+    /// Writes down what is read, and by which rule.
+    fn note(&self, tasks: &[&Task], (from, to): (Millis, Millis)) {
+        let rule = self.scan.rule((from, to));
+        let looked = self.snapshot.segments.iter().filter(|s| rule.overlaps(s)).map(|s| s.id).collect();
+        let read = tasks.iter().map(|t| t.reader.meta().id).collect();
+        let rows = tasks.iter().map(|t| t.reader.row_groups()[t.group].rows).sum();
+        let row_groups = tasks.len();
+        self.context.reads.file(FileRead { rule, segments: looked, read, row_groups, rows });
     }
 
     fn batch(&self, task: &Task) -> Result<Option<Batch>, QueryError> {

@@ -50,10 +50,13 @@ pub(super) fn find(prepared: &Prepared<'_>, threads: usize) -> Result<Option<Fou
         order: true,
         actor: scan.actor.clone(),
         actor_text: scan.actor_text.clone(),
+        empty_is_value: scan.empty_is_value,
+        folding: scan.folding,
         as_of: scan.as_of,
         ..Scan::default()
     };
     let context = prepared.context;
+    context.reads.to_as_of();
     let texts = Interner::new(context.budget.reservation());
     let first = history.prepare(prepared.snapshot, context)?;
     let new = || Part { first: vec![FxHashMap::default(); asking.len()], held: context.budget.reservation() };

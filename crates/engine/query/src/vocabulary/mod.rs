@@ -11,10 +11,10 @@ pub(crate) use custom::CustomProperty;
 pub(crate) use lookup::Lookup;
 pub use virtual_event::Alternative;
 
+use crate::Names;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use tallymark_catalog::{Definition, DefinitionKind};
 use tallymark_model::Value;
-use crate::Names;
 use tallymark_predicate::{Expr, Leaf, PropertyRef, Scope};
 use virtual_event::VirtualEvent;
 

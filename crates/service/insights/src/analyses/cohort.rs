@@ -26,7 +26,7 @@ impl<'a> Cohort<'a> {
     }
 
     fn members(&self) -> Result<Vec<u32>, Error> {
-        self.tree.members(self.bound.as_of, self.bound.threads)
+        self.tree.members(self.bound.as_of(), self.bound.threads)
     }
 }
 
@@ -55,7 +55,7 @@ impl Analysis for Cohort<'_> {
             let end = buckets.end(i).min(self.bound.range.1);
             let last = self.bound.until(end) - 1;
             // A bucket that has not begun has no end to be asked about.
-            values.push(match buckets.start(i) <= self.bound.as_of {
+            values.push(match buckets.start(i) <= self.bound.as_of() {
                 true => json!(self.tree.members(last, self.bound.threads)?.len()),
                 false => Value::Null,
             });

@@ -1,12 +1,16 @@
 //! Events of a scan by actor: scattered into partitions while scanning, grouped within each afterwards.
 //!
-//! Guarantees: every actor's events end in one partition and come out together, sorted by (time, log order).
-//! Costs two counting passes instead of one great sort.
+//! Guarantees: every actor's events end in one partition and come out together, sorted by (time, log order). Where
+//! the budget does not hold all partitions at once, the scan runs several times, each for as many as it holds: the
+//! answer is the same, and no scratch file is written. Costs two counting passes instead of one great sort.
 
+use std::ops::Range;
 use tallymark_model::Millis;
 use tallymark_query::{Batch, Context, Prepared, QueryError, Reservation, fold_parallel};
 
 const PARTITIONS: usize = 256;
+/// By how much fewer partitions the next attempt holds, if one was too many.
+const NARROWER: usize = 4;
 
 /// An event of an actor.
 pub(crate) trait Record: Copy + Send + Sync {
@@ -81,24 +85,34 @@ impl Record for Placed {
 /// One thread's records, by partition.
 pub(crate) struct Scattered<R> {
     partitions: Vec<Vec<R>>,
+    /// Partitions of other passes stay empty.
+    here: Range<usize>,
     held: Reservation,
     rows: u64,
 }
 
+/// Records by actor: those of as many partitions as the budget holds, and how to get the others.
+pub(crate) struct Gathered<'f, R> {
+    first: Vec<Scattered<R>>,
+    width: usize,
+    again: Box<dyn Fn(Range<usize>) -> Result<Vec<Scattered<R>>, QueryError> + 'f>,
+}
+
 impl<R: Record> Scattered<R> {
-    /// Empty.
-    pub fn new(context: &Context) -> Scattered<R> {
+    /// Empty; only the partitions of this pass are kept.
+    pub fn new(context: &Context, here: Range<usize>) -> Scattered<R> {
         let partitions = (0..PARTITIONS).map(|_| Vec::new()).collect();
-        Scattered { partitions, held: context.budget.reservation(), rows: 0 }
+        Scattered { partitions, here, held: context.budget.reservation(), rows: 0 }
     }
 
     /// Adds a record; those of nobody are dropped.
     #[inline]
     pub fn push(&mut self, mut record: R) {
         let actor = record.actor();
-        if actor != 0 {
+        let partition = actor as usize % PARTITIONS;
+        if actor != 0 && self.here.contains(&partition) {
             record.set_actor(actor / PARTITIONS as u32);
-            self.partitions[actor as usize % PARTITIONS].push(record);
+            self.partitions[partition].push(record);
             self.rows += 1;
         }
     }
@@ -110,31 +124,94 @@ impl<R: Record> Scattered<R> {
     }
 }
 
-/// Scans into partitions.
-pub(crate) fn scatter<R: Record>(
-    prepared: &Prepared<'_>,
-    context: &Context,
+/// Scans into partitions. `collect` sees every row at least once before this returns, also those of partitions that
+/// a later pass holds.
+pub(crate) fn scatter<'f, R: Record + 'f>(
+    prepared: &'f Prepared<'_>,
+    context: &'f Context,
     threads: usize,
-    collect: impl Fn(&mut Scattered<R>, &Batch) -> Result<(), QueryError> + Sync,
-) -> Result<Vec<Scattered<R>>, QueryError> {
-    prepared.run(
-        threads,
-        || Scattered::new(context),
-        |scattered, batch| {
+    collect: impl Fn(&mut Scattered<R>, &Batch) -> Result<(), QueryError> + Sync + 'f,
+) -> Result<Gathered<'f, R>, QueryError> {
+    scatter_between(prepared, (Millis::MIN, Millis::MAX), context, threads, collect)
+}
+
+/// The same over the row groups that may hold rows of `[from, to)`; other rows of theirs come along.
+pub(crate) fn scatter_between<'f, R: Record + 'f>(
+    prepared: &'f Prepared<'_>,
+    between: (Millis, Millis),
+    context: &'f Context,
+    threads: usize,
+    collect: impl Fn(&mut Scattered<R>, &Batch) -> Result<(), QueryError> + Sync + 'f,
+) -> Result<Gathered<'f, R>, QueryError> {
+    gather(context, threads, move |here| {
+        let new = || Scattered::new(context, here.clone());
+        prepared.run_between(threads, between, new, |scattered, batch| {
             collect(scattered, &batch)?;
             scattered.count()
-        },
-    )
+        })
+    })
+}
+
+/// What any way of scanning finds; `scan` keeps the records of the partitions it is given, and may be asked again.
+pub(crate) fn gather<'f, R: Record + 'f>(
+    context: &'f Context,
+    threads: usize,
+    scan: impl Fn(&Range<usize>) -> Result<Vec<Scattered<R>>, QueryError> + 'f,
+) -> Result<Gathered<'f, R>, QueryError> {
+    let again = move |here: Range<usize>| {
+        let scattered = scan(&here)?;
+        // Folding copies a partition per thread; finding out in the middle of it would be too late.
+        let largest = here.map(|p| scattered.iter().map(|s| s.partitions[p].len()).sum::<usize>()).max();
+        let room = largest.unwrap_or(0) * size_of::<R>() * threads;
+        context.budget.reserve(room as u64)?;
+        Ok(scattered)
+    };
+    let (first, width) = narrowing(0, PARTITIONS, &again)?;
+    context.reads.passes(PARTITIONS.div_ceil(width));
+    Ok(Gathered { first, width, again: Box::new(again) })
+}
+
+/// The partitions from `from` on: as many as `width`, or as the budget holds.
+fn narrowing<T>(
+    from: usize,
+    mut width: usize,
+    again: &dyn Fn(Range<usize>) -> Result<T, QueryError>,
+) -> Result<(T, usize), QueryError> {
+    loop {
+        match again(from..PARTITIONS.min(from + width)) {
+            Ok(scattered) => return Ok((scattered, width)),
+            Err(QueryError::OutOfMemory { .. }) if width > 1 => width = (width / NARROWER).max(1),
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Folds every actor's events: `fold(state, events)`; one state per thread, so folding must not depend on the
 /// order of actors.
 pub(crate) fn by_actor<R: Record, S: Send>(
-    mut scattered: Vec<Scattered<R>>,
+    gathered: Gathered<'_, R>,
     context: &Context,
     threads: usize,
     new: impl Fn() -> S + Sync,
     fold: impl Fn(&mut S, &[R]) -> Result<(), QueryError> + Sync,
+) -> Result<Vec<S>, QueryError> {
+    let Gathered { first, mut width, again } = gathered;
+    let mut states = fold_pass(first, context, threads, &new, &fold)?;
+    let mut from = width;
+    while from < PARTITIONS {
+        let (scattered, held) = narrowing(from, width, &again)?;
+        states.extend(fold_pass(scattered, context, threads, &new, &fold)?);
+        (from, width) = (from + held, held);
+    }
+    Ok(states)
+}
+
+fn fold_pass<R: Record, S: Send>(
+    mut scattered: Vec<Scattered<R>>,
+    context: &Context,
+    threads: usize,
+    new: &(impl Fn() -> S + Sync),
+    fold: &(impl Fn(&mut S, &[R]) -> Result<(), QueryError> + Sync),
 ) -> Result<Vec<S>, QueryError> {
     let parts: Vec<Vec<Vec<R>>> = (0..PARTITIONS)
         .map(|p| scattered.iter_mut().map(|s| std::mem::take(&mut s.partitions[p])).collect())

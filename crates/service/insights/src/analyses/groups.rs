@@ -129,7 +129,7 @@ impl<'a> Groups<'a> {
                 if let Some(known) = bits.and_then(|b| of_number.get(&b)) {
                     return *known;
                 }
-                match self.value_groups(nth, value) {
+                match self.value_groups(nth, column, value) {
                     Ok(groups) => sets.push(groups),
                     Err(error) => failure = Some(error),
                 }
@@ -160,7 +160,12 @@ impl<'a> Groups<'a> {
         Ok(rows)
     }
 
-    fn value_groups(&self, nth: usize, value: ValueRef<'_>) -> Result<Vec<u32>, QueryError> {
+    fn value_groups(
+        &self,
+        nth: usize,
+        column: &ValueColumn,
+        value: ValueRef<'_>,
+    ) -> Result<Vec<u32>, QueryError> {
         let mut groups = Vec::new();
         let mut failure = None;
         let mut add = |value: ValueRef<'_>| {
@@ -171,7 +176,9 @@ impl<'a> Groups<'a> {
             };
         };
         match value {
-            ValueRef::Json(serde_json::Value::Array(items)) => items.iter().map(ValueRef::of).for_each(add),
+            ValueRef::Json(serde_json::Value::Array(items)) => {
+                items.iter().map(|v| column.element(v)).for_each(add)
+            }
             single => add(single),
         }
         failure.map_or(Ok(groups), Err)
@@ -218,10 +225,12 @@ pub(crate) fn value_sets(column: &ValueColumn, texts: &Interner) -> Result<RowGr
     column.each(
         |value| {
             let mut set = Vec::new();
-            value.elements(|element| match element.with_text(|text| texts.number(text)) {
-                Some(Ok(number)) => set.push(number),
-                Some(Err(error)) => failure = Some(error),
-                None => {}
+            value.elements(column.keeps_empty(), |element| {
+                match element.with_text(|text| texts.number(text)) {
+                    Some(Ok(number)) => set.push(number),
+                    Some(Err(error)) => failure = Some(error),
+                    None => {}
+                }
             });
             if set.is_empty() {
                 return 0;

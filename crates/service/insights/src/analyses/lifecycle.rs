@@ -1,7 +1,7 @@
 //! Lifecycle (chapter 5): new, returning, resurrecting and dormant actors per bucket.
 
 use super::actors::Actors;
-use super::gather::{Scattered, by_actor};
+use super::gather::{Scattered, by_actor, gather};
 use super::owned::{Bits, Moment, Owned};
 use super::{Analysis, Crowd, Point};
 use crate::Error;
@@ -9,6 +9,8 @@ use crate::operators::states::{Marks, State, Windows};
 use crate::plan::Bound;
 use crate::query::{LifecycleQuery, NamesSpec, SelectorSpec};
 use serde_json::{Map, Value, json};
+use std::cell::RefCell;
+use std::ops::Range;
 use tallymark_model::Millis;
 use tallymark_query::{Batch, Buckets, Prepared, QueryError, Reservation, Scan, json_number};
 
@@ -89,11 +91,6 @@ impl<'a> Lifecycle<'a> {
     ) -> Result<(Vec<[u64; 4]>, Vec<u32>), Error> {
         let context = self.bound.context;
         let from = self.windows.from().unwrap_or(Millis::MAX);
-        let new = || Read {
-            events: Scattered::new(context),
-            earlier: Bits::default(),
-            held: context.budget.reservation(),
-        };
         let collect = |read: &mut Read, batch: Batch| {
             let actors = self.actors.of(&batch)?;
             for (row, actor) in actors.iter().enumerate().filter(|(_, actor)| **actor != 0) {
@@ -107,13 +104,26 @@ impl<'a> Lifecycle<'a> {
             read.events.count()?;
             read.held.grow_to(read.earlier.bytes())
         };
-        let reads = prepared.run(self.bound.threads, new, collect)?;
-        let (mut events, mut earlier, mut held) = (Vec::new(), Bits::default(), Vec::new());
-        for read in reads {
-            events.push(read.events);
-            held.push(read.held);
-            earlier.merge(&read.earlier);
-        }
+        // Who was there before is known of everybody after the first pass, whoever's events it keeps.
+        let before = RefCell::new((Bits::default(), Vec::new()));
+        let scan = |here: &Range<usize>| {
+            let new = || Read {
+                events: Scattered::new(context, here.clone()),
+                earlier: Bits::default(),
+                held: context.budget.reservation(),
+            };
+            let mut events = Vec::new();
+            let (earlier, held) = &mut *before.borrow_mut();
+            held.clear();
+            for read in prepared.run(self.bound.threads, new, collect)? {
+                events.push(read.events);
+                held.push(read.held);
+                earlier.merge(&read.earlier);
+            }
+            Ok(events)
+        };
+        let events = gather(context, self.bound.threads, scan)?;
+        let earlier = before.borrow().0.clone();
         let new =
             || Part { marks: Marks::default(), counts: vec![[0; 4]; self.windows.len()], crowd: Vec::new() };
         let earlier = &earlier;

@@ -99,7 +99,7 @@ impl<'a> Ltv<'a> {
         let (actor, born) = (start.actor, start.what.time);
         let periods = self.query.periods as i64;
         // Day k is over if its end is not later than `as_of`.
-        let last = ((self.bound.as_of - born).div_euclid(DAY_MS) - 1).min(periods);
+        let last = ((self.bound.as_of() - born).div_euclid(DAY_MS) - 1).min(periods);
         let mut paid = None;
         for event in events.iter().filter(|e| e.what.time >= born) {
             let Some(amount) = event.what.amount else { continue };

@@ -62,7 +62,7 @@ impl Happening for Moment {
 }
 
 /// A set of actors.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Bits(Vec<u64>);
 
 impl Bits {

@@ -183,7 +183,7 @@ impl Analysis for Personas<'_> {
         let prepared = self.scan.prepare(self.bound.snapshot, self.bound.context)?;
         let found = self.found(&prepared)?;
         let target: Option<FxHashSet<u32>> = match &self.target {
-            Some(tree) => Some(tree.members(self.bound.as_of, self.bound.threads)?.into_iter().collect()),
+            Some(tree) => Some(tree.members(self.bound.as_of(), self.bound.threads)?.into_iter().collect()),
             None => None,
         };
         let width = found.events.len();

@@ -52,7 +52,7 @@ impl Analysis for Realtime<'_> {
     }
     fn buckets(&self) -> Result<Buckets, Error> {
         // One that has not ended.
-        Ok(Buckets::single(self.bound.range.0, self.bound.as_of.saturating_add(1)))
+        Ok(Buckets::single(self.bound.range.0, self.bound.as_of().saturating_add(1)))
     }
     fn run(&self) -> Result<Map<String, Value>, Error> {
         let prepared = self.scan.prepare(self.bound.snapshot, self.bound.context)?;

@@ -17,9 +17,6 @@ use tallymark_model::Millis;
 use tallymark_predicate::Expr;
 use tallymark_query::{Batch, Reservation, Selector};
 
-/// Longest pause within a session.
-const TIMEOUT: Millis = 30 * 60_000;
-
 /// Sessions of events by packed position: their number and when they began.
 pub(crate) struct SessionNumbers {
     by_position: FxHashMap<u64, (u32, Millis)>,
@@ -78,7 +75,7 @@ impl SessionNumbers {
             Ok(())
         };
         let scattered = scatter(&prepared, context, bound.threads, collect)?;
-        let rules = Rules { timeout: TIMEOUT, only_started: false };
+        let rules = Rules { timeout: bound.snapshot.project.session_timeout, only_started: false };
         let taken = AtomicU32::new(1);
         let new = || (Vec::new(), Sessioniser::default(), context.budget.reservation());
         let fold = |(found, sessioniser, held): &mut (Vec<_>, Sessioniser, Reservation),

@@ -176,7 +176,7 @@ fn note(
     }
     let before = deeds.len();
     let mut failure = None;
-    value.elements(|element| match element.with_text(|text| texts.number(text)) {
+    value.elements(false, |element| match element.with_text(|text| texts.number(text)) {
         Some(Ok(number)) => deeds.push(deed(u64::from(number))),
         Some(Err(error)) => failure = Some(error),
         None => {}
@@ -251,7 +251,7 @@ struct Days<'a> {
 fn days<'a>(bound: &'a Bound<'a>) -> Result<Days<'a>, Error> {
     let segments = || bound.snapshot.segments.iter();
     let from = segments().map(|s| s.time_min).min().unwrap_or(0);
-    let to = segments().map(|s| s.time_max).max().unwrap_or(0).min(bound.as_of);
+    let to = segments().map(|s| s.time_max).max().unwrap_or(0).min(bound.as_of());
     let table = Buckets::covering(&bound.calendar, Unit::Day, from, to.saturating_add(1)).ok();
     Ok(Days { bound, table })
 }

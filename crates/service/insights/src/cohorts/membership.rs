@@ -45,8 +45,7 @@ impl Resolver {
         let definition = Definition::parse(&cohort.cohort, &at)?;
         let query = json!({});
         let common = Common::read_or(&Reader::new(&query, "")?, crate::query::always())?;
-        let mut bound = Bound::new(snapshot, &common, context, self.threads)?;
-        bound.as_of = as_of;
+        let bound = Bound::new(snapshot, &common, context, self.threads)?.at(as_of);
         if cohort.at_event_time {
             return Ok(Arc::new(Tree::new(&definition, &bound, &self.directory, Instants::Any)?));
         }

@@ -45,13 +45,13 @@ impl Moments {
     ) -> Result<Moments, Error> {
         let date = |from: &str, to: &str| {
             let range = Range::Between { from: from.to_owned(), to: to.to_owned() };
-            range.resolve(&bound.calendar, bound.as_of)
+            range.resolve(&bound.calendar, bound.as_of())
         };
         Ok(match window {
             Window::Always => Moments::Always,
             Window::Rolling(length) => Moments::Rolling(*length),
             Window::During(range) => {
-                let (from, to) = range.resolve(&bound.calendar, bound.as_of)?;
+                let (from, to) = range.resolve(&bound.calendar, bound.as_of())?;
                 Moments::Between(from, to)
             }
             Window::Since(text) => Moments::Since(date(text, "9000-01-01T00:00:00Z")?.0),
@@ -59,16 +59,16 @@ impl Moments {
                 Moments::WithinFirst { first: first.cloned().unwrap_or_default(), length: *length }
             }
             Window::Calendar { n, unit } => {
-                if earliest > bound.as_of {
+                if earliest > bound.as_of() {
                     return Ok(Moments::Calendar { starts: Vec::new(), n: *n as usize });
                 }
-                if (bound.as_of - earliest) / unit.millis() > STARTS_MAX {
+                if (bound.as_of() - earliest) / unit.millis() > STARTS_MAX {
                     return Ok(Moments::Computed { calendar: bound.calendar.clone(), unit: *unit, n: *n });
                 }
                 let mut starts = vec![bound.calendar.floor(*unit, earliest)?];
                 while let Some(&last) = starts.last() {
                     let next = bound.calendar.next(*unit, last)?;
-                    if next > bound.as_of {
+                    if next > bound.as_of() {
                         break;
                     }
                     starts.push(next);

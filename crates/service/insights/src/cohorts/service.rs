@@ -55,7 +55,7 @@ impl Engine {
         let bound = Bound::new(&snapshot, &common, context, self.threads())?;
         let parsed = Definition::parse(definition, "definition")?;
         let tree = Tree::new(&parsed, &bound, &self.directory(), Instants::AsOf)?;
-        let members = tree.members(bound.as_of, self.threads())?;
+        let members = tree.members(bound.as_of(), self.threads())?;
         let bytes = encode(&snapshot, &members)?;
         Ok(StoredMembers { seq: snapshot.seq.0, size: members.len(), bytes })
     }

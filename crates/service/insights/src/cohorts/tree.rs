@@ -87,6 +87,8 @@ impl Tree {
         directory: &Directory,
         instants: Instants,
     ) -> Result<Tree, Error> {
+        // Definitions and static lists are kept elsewhere, and may change without a commit.
+        bound.context.reads.fix("who belongs to a cohort");
         let definition = directory.expand(bound.snapshot, definition)?;
         let mut held = Vec::new();
         let mut first = None;
@@ -314,7 +316,7 @@ impl Binder<'_> {
         if self.instants == Instants::Any || !counts || !plain || !fixed {
             return Ok(None);
         }
-        let as_of = self.bound.as_of;
+        let as_of = self.bound.as_of();
         let window = match &clause.window {
             // The unit's start, however long ago the first event was.
             Window::Calendar { n, unit } => {
@@ -338,7 +340,8 @@ impl Binder<'_> {
             Definition::Not(inner) => Node::Not(Box::new(self.node(inner, evidence, next)?)),
             Definition::Current(leaf) => {
                 let (snapshot, context) = (self.bound.snapshot, self.bound.context);
-                let values = PersonProperty::load(snapshot, &leaf.property.path, self.bound.as_of, context)?;
+                let values =
+                    PersonProperty::load(snapshot, &leaf.property.path, self.bound.as_of(), context)?;
                 Node::Current { values, matcher: leaf.matcher.clone() }
             }
             Definition::Ids(ids) => {

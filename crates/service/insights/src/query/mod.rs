@@ -24,6 +24,7 @@ mod sql;
 mod stickiness;
 #[cfg(test)]
 mod tests;
+mod through;
 
 pub(crate) use cohort::{CohortQuery, Comparison, Definition, Measure as CohortMeasure, Performed, Window};
 pub(crate) use composition::CompositionQuery;
@@ -44,6 +45,7 @@ pub(crate) use segmentation::{SegmentationQuery, SeriesSpec};
 pub(crate) use sessions::{Bars, SessionsQuery};
 pub(crate) use sql::SqlQuery;
 pub(crate) use stickiness::StickinessQuery;
+pub(crate) use through::ThroughSpec;
 
 pub(crate) use reader::Reader;
 
@@ -72,6 +74,7 @@ pub(crate) enum Query {
 impl Query {
     /// Parses a query object.
     pub fn parse(value: &Value) -> Result<Query, Error> {
+        bounded(value)?;
         let whole = preset::applied(value)?;
         let query = Reader::new(&whole, "")?;
         let hint = "one of: segmentation, funnel, retention, lifecycle, stickiness, sessions, paths, cohort, composition, \
@@ -114,4 +117,45 @@ impl Query {
             Query::Sql(q) => &q.common,
         }
     }
+}
+
+/// How deep a query may nest; conditions and cohorts have limits of their own within it.
+const DEPTH_MAX: usize = 128;
+/// How many values a query may hold.
+const VALUES_MAX: usize = 100_000;
+
+/// Refuses what would be too deep or too much to look through, without using the stack for it.
+fn bounded(query: &Value) -> Result<(), Error> {
+    let mut ahead = vec![(query, 1)];
+    let mut values = 0;
+    while let Some((value, depth)) = ahead.pop() {
+        let inner: usize = match value {
+            Value::Array(list) => list.len(),
+            Value::Object(map) => map.len(),
+            _ => 0,
+        };
+        values += inner;
+        if depth > DEPTH_MAX && inner > 0 {
+            let problem = format!("is more than {DEPTH_MAX} levels deep");
+            return Err(Error::malformed(
+                "query",
+                problem,
+                "write nested conditions as one list in `all` or `any`",
+            ));
+        }
+        if values > VALUES_MAX {
+            let problem = format!("has more than {VALUES_MAX} values");
+            return Err(Error::malformed(
+                "query",
+                problem,
+                "use a lookup table or a cohort instead of long lists",
+            ));
+        }
+        match value {
+            Value::Array(list) => ahead.extend(list.iter().map(|v| (v, depth + 1))),
+            Value::Object(map) => ahead.extend(map.values().map(|v| (v, depth + 1))),
+            _ => {}
+        }
+    }
+    Ok(())
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use tallymark_model::{Millis, canonical_text, number_of};
 use tallymark_predicate::{Condition, Expr, PropertyRef, Scope, instant_of};
-use tallymark_query::{Range, Unit, WeekStart};
+use tallymark_query::{Folding, Range, Unit, WeekStart};
 
 /// Longest duration of a window: 366 days.
 const WINDOW_MAX_MS: Millis = 366 * 86_400_000;
@@ -28,6 +28,10 @@ pub(crate) struct Common {
     pub widen_to: Option<Unit>,
     /// Which events of a funnel or retention `segment` holds for (chapter 1.6).
     pub segment_scope: SegmentScope,
+    /// Empty text is a value like others (chapter 1.3), also in conditions.
+    pub empty_is_value: bool,
+    /// `user_props` and `merge_props` (chapter 1.4).
+    pub folding: Folding,
 }
 
 /// Which events of a funnel or retention `segment` holds for.
@@ -37,6 +41,8 @@ pub(crate) enum SegmentScope {
     First,
     /// Every step and side.
     All,
+    /// The attempt that counts: each property has its first value along the matched events.
+    Attempt,
 }
 
 /// Who is counted.
@@ -105,13 +111,7 @@ impl Common {
 
     /// The same for types that may go without a range.
     pub fn read_or(query: &Reader<'_>, without: Range) -> Result<Common, Error> {
-        use serde_json::json;
         query.get("type");
-        query.refuse(&[
-            ("empty_string", &[json!("none")]),
-            ("user_props", &[json!("as_of")]),
-            ("merge_props", &[json!("timeline")]),
-        ])?;
         // Answers are exact also where an approximation would do; the envelope says so.
         query.flag("approx")?;
         Ok(Common {
@@ -124,11 +124,32 @@ impl Common {
                 .choice("week_start", &[("monday", WeekStart::Monday), ("sunday", WeekStart::Sunday)])?,
             div_zero: query.integer("div_zero", 0, 0)?.is_some(),
             widen_to: widen_to(query)?,
-            segment_scope: query
-                .choice("segment_scope", &[("first", SegmentScope::First), ("all", SegmentScope::All)])?
-                .unwrap_or(SegmentScope::First),
+            segment_scope: segment_scope(query)?,
+            // Conditions say it for themselves: it was written into each of them (`preset`).
+            empty_is_value: query
+                .choice("empty_string", &[("none", false), ("value", true)])?
+                .unwrap_or(false),
+            folding: Folding {
+                ingest_order: query
+                    .choice("user_props", &[("as_of", false), ("ingest_order", true)])?
+                    .unwrap_or(false),
+                target_wins: query
+                    .choice("merge_props", &[("timeline", false), ("target_wins", true)])?
+                    .unwrap_or(false),
+            },
         })
     }
+}
+
+fn segment_scope(query: &Reader<'_>) -> Result<SegmentScope, Error> {
+    let choices =
+        [("first", SegmentScope::First), ("all", SegmentScope::All), ("attribution", SegmentScope::Attempt)];
+    let found = query.choice("segment_scope", &choices)?.unwrap_or(SegmentScope::First);
+    if found == SegmentScope::Attempt && query.peek("type").is_none_or(|kind| kind != "funnel") {
+        let why = "takes its values from the events of an attempt, which only funnels have";
+        return Err(Error::combination("segment_scope", "`attribution`", why));
+    }
+    Ok(found)
 }
 
 /// `edge`: to whole buckets of the query's `interval`, which each type reads for itself.

@@ -3,6 +3,7 @@
 use super::parts::{self, Common, NamesSpec};
 use super::reader::Reader;
 use super::sessions::{SessionRules, minutes};
+use super::through::ThroughSpec;
 use crate::Error;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -34,6 +35,8 @@ pub(crate) struct PathsQuery {
     pub min_weight: u64,
     pub top: Option<usize>,
     pub first_only: bool,
+    /// Only between two steps of a funnel.
+    pub through: Option<Box<ThroughSpec>>,
 }
 
 /// Items that are values instead of names.
@@ -76,6 +79,7 @@ impl PathsQuery {
             min_weight: query.integer("min_weight", 0, i64::MAX)?.unwrap_or(0) as u64,
             top: query.integer("top", 1, 1000)?.map(|n| n as usize),
             first_only: query.flag("first_only")?.unwrap_or(false),
+            through: ThroughSpec::read(&query)?.map(Box::new),
         };
         query.finish()?;
         Ok(found)

@@ -1,5 +1,5 @@
-//! Vendor presets (chapter 15): one switch sets the options under which a migrated chart matches its old numbers, as
-//! far as they are documented.
+//! What a query means once its switches are written out: vendor presets (chapter 15), under which a migrated chart
+//! matches its old numbers as far as they are documented, and `empty_string`, which every condition then says itself.
 //!
 //! Guarantees: what a query says itself always wins; a preset only fills in what is left out. What is not documented
 //! for a vendor keeps our default. Deliberately not here: the options themselves.
@@ -15,8 +15,32 @@ enum Vendor {
     Mixpanel,
 }
 
-/// The query with the options of its `preset` written out.
+/// The query with its switches written out.
 pub(super) fn applied(query: &Value) -> Result<Cow<'_, Value>, Error> {
+    let mut whole = preset(query)?;
+    if whole["empty_string"] == "value"
+        && let Value::Object(map) = whole.to_mut()
+    {
+        map.values_mut().for_each(keep_empty);
+    }
+    Ok(whole)
+}
+
+/// Conditions, wherever they stand, take empty text as a value.
+fn keep_empty(value: &mut Value) {
+    match value {
+        Value::Array(list) => list.iter_mut().for_each(keep_empty),
+        Value::Object(map) => {
+            if map.contains_key("property") && map.contains_key("op") {
+                map.entry("empty_string").or_insert_with(|| json!("value"));
+            }
+            map.values_mut().for_each(keep_empty);
+        }
+        _ => {}
+    }
+}
+
+fn preset(query: &Value) -> Result<Cow<'_, Value>, Error> {
     let vendor = match query.get("preset") {
         None | Some(Value::Null) => return Ok(Cow::Borrowed(query)),
         Some(Value::String(name)) => match name.as_str() {
@@ -57,7 +81,11 @@ fn top(query: &mut Map<String, Value>, kind: &str, vendor: Vendor) {
         Mixpanel => mixpanel,
     };
     let days = |n: u32| json!({"n": n, "unit": "day"});
+    if vendor == Amplitude {
+        fill("user_props", json!("ingest_order"));
+    }
     if vendor == PostHog {
+        fill("merge_props", json!("target_wins"));
         fill("week_start", json!("sunday"));
         if matches!(kind, "segmentation") {
             fill("div_zero", json!(0));
@@ -73,7 +101,7 @@ fn top(query: &mut Map<String, Value>, kind: &str, vendor: Vendor) {
             if vendor != Mixpanel {
                 fill("any_order_entry", of(json!("first_listed"), json!("any"), Value::Null));
             }
-            fill("segment_scope", of(json!("first"), json!("all"), json!("first")));
+            fill("segment_scope", of(json!("first"), json!("all"), json!("attribution")));
         }
         "retention" => {
             fill("mode", of(json!("rolling"), json!("calendar"), json!("rolling")));

@@ -7,12 +7,13 @@ use crate::operators::sessionise::Rules;
 use serde_json::Value;
 use tallymark_model::Millis;
 use tallymark_predicate::{PropertyRef, Scope};
-use tallymark_query::Unit;
+use tallymark_query::{ProjectInfo, Unit};
 
 /// What a session is.
 #[derive(Debug, Clone)]
 pub(crate) struct SessionRules {
-    pub timeout: Millis,
+    /// Longest pause; the project's if the query does not say.
+    pub timeout: Option<Millis>,
     pub reset_at_midnight: bool,
     /// The property whose value takes the place of the SDK's session id.
     pub by: Option<PropertyRef>,
@@ -45,15 +46,14 @@ pub(crate) struct Bars {
 }
 
 impl SessionRules {
-    /// The default: the SDK's ids, and 30 minutes.
+    /// The default: the SDK's ids, and the project's timeout.
     pub fn standard() -> SessionRules {
-        SessionRules { timeout: 30 * 60_000, reset_at_midnight: false, by: None, start: None, end: None }
+        SessionRules { timeout: None, reset_at_midnight: false, by: None, start: None, end: None }
     }
 
     /// `timeout_min`, alone.
     pub fn read_timeout(query: &Reader<'_>) -> Result<SessionRules, Error> {
-        let rules = SessionRules::standard();
-        Ok(SessionRules { timeout: minutes(query, "timeout_min")?.unwrap_or(rules.timeout), ..rules })
+        Ok(SessionRules { timeout: minutes(query, "timeout_min")?, ..SessionRules::standard() })
     }
 
     /// `timeout_min`, `reset_at_midnight`, `session_by`, `start`, `end`.
@@ -77,9 +77,14 @@ impl SessionRules {
         self.by.is_none() && self.start.is_none() && self.end.is_none()
     }
 
+    /// Longest pause within a session of this project.
+    pub fn timeout(&self, project: &ProjectInfo) -> Millis {
+        self.timeout.unwrap_or(project.session_timeout)
+    }
+
     /// For events without an id.
-    pub fn operator(&self) -> Rules {
-        Rules { timeout: self.timeout, only_started: self.start.is_some() }
+    pub fn operator(&self, project: &ProjectInfo) -> Rules {
+        Rules { timeout: self.timeout(project), only_started: self.start.is_some() }
     }
 }
 

@@ -132,10 +132,17 @@ fn options_that_are_not_computed_are_refused_by_name() {
     let step =
         |key: &str, value: Value| with(&funnel(), "steps", json!([with(&json!({"event": "a"}), key, value)]));
     for (query, name) in [
-        (json!({"type": "sql", "sql": "select 1"}), "sql"),
         (series("lookback", json!("range_only")), "lookback"),
         (series("cumulative_uniques", json!("sum")), "cumulative_uniques"),
-        (with(&segmentation(), "empty_string", json!("value")), "empty_string"),
+        (with(&retention(), "segment_scope", json!("attribution")), "attribution"),
+        (
+            with(
+                &json!({"type": "paths", "range": {"last": 1, "unit": "day"}}),
+                "through",
+                json!({"funnel": {"steps": [{"event": "a"}, {"event": "b"}], "count": "totals"}}),
+            ),
+            "totals",
+        ),
         (step("optional", json!(true)), "optional"),
         (step("anchor", json!(true)), "anchor"),
         (step("within", json!({"n": 1, "unit": "day"})), "within"),

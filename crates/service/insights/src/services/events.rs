@@ -1,4 +1,5 @@
-//! Events as the API lists them.
+//! Events as the API lists them: by the names that the project shows them by; `sent_as` if they were sent with
+//! another one.
 
 use super::people::{People, key_of};
 use super::persons::is_forgotten;
@@ -25,7 +26,9 @@ pub(crate) fn list(
     {
         return Err(Error::NoPerson(text.clone()));
     }
-    let names = (!request.events.is_empty()).then(|| request.events.iter().cloned().collect());
+    // Asked for by the names that events are shown by.
+    let vocabulary = &snapshot.project.vocabulary;
+    let names = (!request.events.is_empty()).then(|| vocabulary.sent_names(&request.events));
     let query = RowQuery {
         names,
         person,
@@ -103,8 +106,9 @@ fn event(snapshot: &Snapshot, found: &FoundRow) -> Value {
             Some(single) => *single = json!([single.take(), name]),
         }
     }
-    json!({
-        "event": row.event,
+    let shown = snapshot.project.vocabulary.shown(&row.event);
+    let mut event = json!({
+        "event": shown,
         "time": iso(row.time),
         "seq": row.position.to_string(),
         "person": key_of(snapshot, found.person).map(|k| k.to_string()),
@@ -116,7 +120,11 @@ fn event(snapshot: &Snapshot, found: &FoundRow) -> Value {
         "groups": groups,
         "received_at": iso(row.received_at),
         "annotations": row.annotations,
-    })
+    });
+    if shown != row.event {
+        event["sent_as"] = json!(row.event);
+    }
+    event
 }
 
 /// A place as the cursor of a page.

@@ -8,15 +8,18 @@ use tallymark_query::{PropertyScope, Source};
 
 /// `{events, properties}`, the most frequent first.
 pub(crate) fn schema(source: &dyn Source, project: ProjectId) -> Result<Value, Error> {
-    source.pin(project)?; // the newest commits, and that there is such a project
+    // The newest commits, and that there is such a project.
+    let vocabulary = source.pin(project)?.project.vocabulary;
     let stats = source.stats(project);
     let mut events: Vec<_> = stats.events.iter().collect();
     events.sort_by(|a, b| b.1.count.cmp(&a.1.count).then(a.0.cmp(b.0)));
     let mut properties: Vec<_> = stats.properties.iter().collect();
     properties.sort_by(|a, b| b.1.count.cmp(&a.1.count).then(a.0.cmp(b.0)));
     let events = events.into_iter().map(|(name, e)| {
+        let shown = vocabulary.shown(name);
         json!({
             "name": name,
+            "shown_as": (shown != name).then_some(shown),
             "count": e.count,
             "first_seen": iso(e.first),
             "last_seen": iso(e.last),

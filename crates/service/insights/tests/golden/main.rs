@@ -19,3 +19,4 @@ mod retention;
 mod segmentation;
 mod sessions;
 mod stickiness;
+mod values;

@@ -179,3 +179,30 @@ fn two_ways_to_cut_are_one_too_many() {
     assert_eq!(refused(json!({"step_limit": 21})), "TM0301");
     assert_eq!(refused(json!({"limit": 5})), "TM0302");
 }
+
+#[test]
+fn a_path_through_a_funnel_lies_between_two_matched_events() {
+    let world = world(&[
+        ("2025-01-01T09:00:00Z", "a", "help", json!({})),
+        ("2025-01-01T10:00:00Z", "a", "view", json!({})),
+        ("2025-01-01T10:05:00Z", "a", "faq", json!({})),
+        ("2025-01-01T10:10:00Z", "a", "buy", json!({})),
+        ("2025-01-01T10:11:00Z", "a", "help", json!({})),
+        ("2025-01-01T10:00:00Z", "b", "view", json!({})),
+        ("2025-01-01T10:20:00Z", "b", "help", json!({})),
+        ("2025-01-01T12:00:00Z", "b", "faq", json!({})),
+        ("2025-01-01T10:00:00Z", "c", "faq", json!({})),
+    ]);
+    let edges = |state: &str| {
+        let funnel =
+            json!({"steps": [{"event": "view"}, {"event": "buy"}], "window": {"n": 1, "unit": "hour"}});
+        let query = paths(json!({"through": {"funnel": funnel, "state": state}, "step_limit": 9}));
+        let answer = agreed(&world, query);
+        let edge = |e: &Value| json!([e["from"], e["to"], e["count"]]);
+        answer["edges"].as_array().unwrap().iter().map(edge).collect::<Value>()
+    };
+    // a from view to buy, both in it; the help before and after is not. b never bought, c never viewed.
+    assert_eq!(edges("reached"), json!([["view", "faq", 1], ["faq", "buy", 1]]));
+    // b for the hour that its window was open: the question of noon is outside.
+    assert_eq!(edges("dropped"), json!([["view", "help", 1]]));
+}

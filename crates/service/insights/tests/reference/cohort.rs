@@ -54,6 +54,10 @@ proptest! {
         condition in streams::cohort_conditions(), layout in layouts(),
     ) {
         query["segment"] = segment;
+        if query["segment_scope"] == "attribution" {
+            // Nobody but persons belongs to cohorts.
+            query["count_by"] = json!("person");
+        }
         // Bars are limited by the window, which is not the question here.
         query["histogram"] = json!(null);
         if let Some(step) = query["steps"].as_array_mut().and_then(|steps| steps.last_mut()) {
@@ -61,4 +65,26 @@ proptest! {
         }
         check(&world, &query, layout)?;
     }
+
+    #[test]
+    fn cohort_conditions_agree_in_all_other_types(
+        world in lived_in(), mut query in others(), segment in streams::cohort_conditions(), layout in layouts(),
+    ) {
+        query["segment"] = segment;
+        check(&world, &query, layout)?;
+    }
+}
+
+fn others() -> impl Strategy<Value = serde_json::Value> {
+    prop_oneof![
+        3 => streams::retention(),
+        1 => streams::lifecycle(),
+        1 => streams::stickiness(),
+        1 => streams::sessions(),
+        1 => streams::paths(),
+        1 => streams::composition(),
+        1 => streams::ltv(),
+        1 => streams::engagement(),
+        1 => streams::personas(),
+    ]
 }

@@ -24,5 +24,10 @@ proptest! {
     #[test]
     fn sessions_agree(world in prop_oneof![worlds().boxed(), busy_worlds().boxed()], query in streams::sessions(), layout in layouts()) {
         check(&world, &query, layout)?;
+        // The project's timeout, where the query has none.
+        let (mut world, mut query) = (world, query);
+        world.session_timeout_min = query["timeout_min"].as_f64().unwrap_or(30.0) / 2.0;
+        query["timeout_min"] = serde_json::Value::Null;
+        check(&world, &query, layout)?;
     }
 }

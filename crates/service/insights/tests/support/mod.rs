@@ -265,11 +265,12 @@ pub fn project(world: &World) -> ProjectInfo {
         week_start: if world.sunday_weeks { WeekStart::Sunday } else { WeekStart::Monday },
         inactive_events: Arc::new(world.inactive.iter().cloned().collect()),
         vocabulary: Arc::new(vocabulary(&world.definitions)),
+        session_timeout: (world.session_timeout_min * 60_000.0) as Millis,
         ..ProjectInfo::plain(PROJECT)
     }
 }
 
-fn write(
+pub fn write(
     store: &ObjectStore,
     level: u8,
     events: &[EventRow],

@@ -29,7 +29,7 @@ pub fn run(prepared: &Prepared, query: &Value) -> Result<Value, String> {
         last.entry(actor).or_insert("(none)".into());
         let path = by["property"].as_str().ok_or("breakdown.property is missing")?;
         let value = prepared.value(seen, by["scope"].as_str().unwrap_or("event"), path)?;
-        if is_none(value.as_ref()) {
+        if prepared.is_none(value.as_ref()) {
             continue;
         }
         let label = match by["bins"].is_null() {

@@ -29,11 +29,22 @@ pub fn holds(prepared: &Prepared, seen: &Seen, condition: &Value) -> Result<bool
     let property = condition["property"].as_str().ok_or(format!("not a condition: {condition}"))?;
     let op = condition["op"].as_str().ok_or("op is missing")?;
     let value = prepared.value(seen, condition["scope"].as_str().unwrap_or("event"), property)?;
-    compare(op, value.as_ref(), &condition["value"])
+    compare_with(op, value.as_ref(), &condition["value"], prepared.empty_is_value)
 }
 
 /// One operator on one value.
 pub fn compare(op: &str, value: Option<&Value>, operand: &Value) -> Result<bool, String> {
+    compare_with(op, value, operand, false)
+}
+
+/// The same, with empty text as a value like others if `empty_is_value` says so.
+fn compare_with(
+    op: &str,
+    value: Option<&Value>,
+    operand: &Value,
+    empty_is_value: bool,
+) -> Result<bool, String> {
+    let is_none = |v: Option<&Value>| is_none(v) && !(empty_is_value && v.is_some_and(|v| v == ""));
     if let Some(positive) = match op {
         "is_not" => Some("is"),
         "not_contains" => Some("contains"),
@@ -41,7 +52,7 @@ pub fn compare(op: &str, value: Option<&Value>, operand: &Value) -> Result<bool,
         "is_not_set" => Some("is_set"),
         _ => None,
     } {
-        return Ok(!compare(positive, value, operand)?);
+        return Ok(!compare_with(positive, value, operand, empty_is_value)?);
     }
     let operands = operand.as_array().cloned().unwrap_or_else(|| vec![operand.clone()]);
     if op == "is" && is_none(value) {
@@ -57,12 +68,18 @@ pub fn compare(op: &str, value: Option<&Value>, operand: &Value) -> Result<bool,
     };
     let mut hit = false;
     for element in elements {
-        hit = hit || one(op, element, operand, &operands)?;
+        hit = hit || one(op, element, operand, &operands, &is_none)?;
     }
     Ok(hit)
 }
 
-fn one(op: &str, element: &Value, operand: &Value, operands: &[Value]) -> Result<bool, String> {
+fn one(
+    op: &str,
+    element: &Value,
+    operand: &Value,
+    operands: &[Value],
+    is_none: &dyn Fn(Option<&Value>) -> bool,
+) -> Result<bool, String> {
     let folded = text(element).to_lowercase();
     let any = |test: &dyn Fn(&str) -> bool| operands.iter().any(|o| test(&text(o).to_lowercase()));
     let numbers = |test: &dyn Fn(f64, f64) -> bool| match (number(element), number(operand)) {

@@ -2,6 +2,7 @@
 
 use super::calendar::Calendar;
 use super::conditions;
+use super::folding::folded;
 use super::identity::{Replay, replay};
 use super::properties::{Properties, fold};
 use super::values::{self, at_path};
@@ -77,6 +78,8 @@ pub struct World {
     pub inactive: Vec<String>,
     /// What it calls things.
     pub definitions: Definitions,
+    /// Longest pause within a session, unless a query says otherwise.
+    pub session_timeout_min: f64,
     /// Cohorts that the project keeps: id and definition.
     pub cohorts: std::collections::BTreeMap<String, Value>,
 }
@@ -91,6 +94,7 @@ impl Default for World {
             first_user_owns_device: false,
             inactive: Vec::new(),
             definitions: Definitions::default(),
+            session_timeout_min: 30.0,
             cohorts: Default::default(),
         }
     }
@@ -130,6 +134,8 @@ pub struct Prepared<'w> {
     pub calendar: Calendar,
     /// Range of the query: half-open.
     pub range: (Millis, Millis),
+    /// `empty_string: "value"`: "keeps `""` apart" from none.
+    pub empty_is_value: bool,
 }
 
 const WEEK_MS: Millis = 7 * 86_400_000;
@@ -159,6 +165,8 @@ impl<'w> Prepared<'w> {
         let people = replay(&log, world.first_user_owns_device);
         let persons = people.persons.clone();
 
+        let other_folding = query["user_props"] == "ingest_order" || query["merge_props"] == "target_wins";
+        let folded = other_folding.then(|| folded(&log, &people, query, as_of));
         let at_ingest: HashMap<Seq, Option<usize>> =
             log.iter().map(|e| e.seq).zip(people.at_ingest.iter().copied()).collect();
         let mut stream: Vec<(&RefEvent, Option<usize>)> = log.into_iter().zip(persons).collect();
@@ -184,16 +192,28 @@ impl<'w> Prepared<'w> {
                 let now = || latest_groups.get(key).cloned().unwrap_or_default();
                 groups.entry(key.0.clone()).or_insert_with(now);
             }
+            if let Some(folded) = &folded {
+                user = folded.at_event.get(&event.seq).cloned().unwrap_or_default();
+            }
             events.push(Seen { event, person, user, groups, actor: None });
         }
+        if let Some(folded) = folded {
+            latest = folded.latest;
+        }
+        let empty_is_value = query["empty_string"] == "value";
         let count_by = query["count_by"].as_str().unwrap_or("person");
         for seen in &mut events {
             seen.actor = match count_by {
                 "person_at_ingest" => at_ingest[&seen.event.seq].map(|p| p.to_string()),
-                _ => actor(seen, count_by)?,
+                _ => actor(seen, count_by, empty_is_value)?,
             };
         }
-        Ok(Prepared { world, events, people, latest, latest_groups, as_of, calendar, range })
+        Ok(Prepared { world, events, people, latest, latest_groups, as_of, calendar, range, empty_is_value })
+    }
+
+    /// Whether a value is none.
+    pub fn is_none(&self, value: Option<&Value>) -> bool {
+        values::is_none(value) && !(self.empty_is_value && value.is_some_and(|v| v == ""))
     }
 
     /// Whether an event lies in the range of the query.
@@ -281,7 +301,7 @@ impl<'w> Prepared<'w> {
         for element in &elements {
             let label = match by["bins"].as_array() {
                 Some(bins) => bin_label(element, bins),
-                None if values::is_none(Some(element)) => "(none)".to_owned(),
+                None if self.is_none(Some(element)) => "(none)".to_owned(),
                 None => values::text(element),
             };
             if by["items"] == "all" || !labels.contains(&label) {
@@ -328,13 +348,14 @@ fn without_duplicates<'w>(log: &[&'w RefEvent]) -> Vec<&'w RefEvent> {
     kept
 }
 
-fn actor(seen: &Seen, count_by: &str) -> Result<Option<String>, String> {
+fn actor(seen: &Seen, count_by: &str, empty_is_value: bool) -> Result<Option<String>, String> {
     if let Some(kind) = count_by.strip_prefix("group:") {
         return Ok(seen.event.groups.iter().find(|(k, _)| k == kind).map(|(_, name)| name.clone()));
     }
     let text = |map: &Properties, path: &str| {
         let value = at_path(map, path);
-        if values::is_none(value) { None } else { value.map(values::text) }
+        let kept = empty_is_value && value.is_some_and(|v| v == "");
+        if values::is_none(value) && !kept { None } else { value.map(values::text) }
     };
     if let Some(path) = count_by.strip_prefix("event.") {
         return Ok(text(&seen.event.properties, path));

@@ -26,6 +26,8 @@ pub struct Replay {
     pub owners: HashMap<String, usize>,
     /// Refused merges: where and the code.
     pub refused: Vec<(Seq, &'static str)>,
+    /// Persons that were absorbed: where, who, by whom.
+    pub merges: Vec<(Seq, usize, usize)>,
 }
 
 #[derive(Default)]
@@ -40,6 +42,8 @@ struct Machine {
     users_of_device: HashMap<String, BTreeSet<String>>,
     first_user_owns_device: bool,
     refused: Vec<(Seq, &'static str)>,
+    merges: Vec<(Seq, usize, usize)>,
+    now: Seq,
 }
 
 /// Replays a log that is sorted by `seq`.
@@ -63,6 +67,7 @@ pub fn replay(log: &[&RefEvent], first_user_owns_device: bool) -> Replay {
         persons,
         at_ingest: raw,
         refused: machine.refused,
+        merges: machine.merges,
     }
 }
 
@@ -119,6 +124,7 @@ impl Machine {
     }
 
     fn merge(&mut self, survivor: usize, absorbed: usize) {
+        self.merges.push((self.now, absorbed, survivor));
         self.parent[absorbed] = survivor;
         let ids = self.ids[absorbed].clone();
         self.ids[survivor].extend(ids);
@@ -128,6 +134,7 @@ impl Machine {
     /// Applies an event and says whose it is at that moment.
     fn event(&mut self, event: &RefEvent) -> Option<usize> {
         let (device, user) = (event.device_id.as_deref(), event.user_id.as_deref());
+        self.now = event.seq;
         match &event.action {
             IdentityAction::Reset => {
                 let before = device.and_then(|d| self.device(d));

@@ -45,6 +45,7 @@ mod composition;
 mod conditions;
 mod engagement;
 mod events;
+mod folding;
 mod funnel;
 mod identity;
 mod lifecycle;
@@ -105,7 +106,10 @@ fn check_keys(object: &Value, at: &str, known: &[&str]) -> Result<(), String> {
     let Some(map) = object.as_object() else {
         return Err(format!("{at}: expected an object, found {object}"));
     };
-    match map.keys().find(|k| !known.contains(&k.as_str())) {
+    // Options about values that every type has.
+    const EVERYWHERE: [&str; 3] = ["empty_string", "user_props", "merge_props"];
+    let everywhere = |k: &str| at == "query" && EVERYWHERE.contains(&k);
+    match map.keys().find(|k| !known.contains(&k.as_str()) && !everywhere(k)) {
         Some(key) => Err(format!("{at}: `{key}` is not computed by the reference")),
         None => Ok(()),
     }

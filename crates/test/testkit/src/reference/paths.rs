@@ -2,7 +2,8 @@
 //!
 //! Where the text leaves a choice: an inactive event takes part if `include` names it; sessions (`gap_by`) are
 //! formed of the events that take part; a window of `within` (both ends in) begins with the start item, or without
-//! one with the first event after the window before; `top` keeps the heaviest nodes of each step; the item `…` has
+//! one with the first event after the window before; `through` is the stretch between two matched events of a
+//! funnel's attempt that counts, both of them in, also outside of the range; `top` keeps the heaviest nodes of each step; the item `…` has
 //! no time.
 
 use super::calendar::duration_ms;
@@ -33,6 +34,7 @@ const KEYS: &[&str] = &[
     "min_weight",
     "top",
     "first_only",
+    "through",
     "segment",
     "count_by",
     "as_of",
@@ -50,11 +52,19 @@ struct Segment<'p> {
 
 pub fn run(prepared: &Prepared, query: &Value) -> Result<Value, String> {
     check_keys(query, "query", KEYS)?;
+    let through =
+        if query["through"].is_null() { None } else { Some(super::funnel::stretches(prepared, query)?) };
     let mut by_actor: BTreeMap<&str, Vec<&Seen>> = BTreeMap::new();
-    for seen in &prepared.events {
+    for (i, seen) in prepared.events.iter().enumerate() {
         let Some(actor) = seen.actor.as_deref() else { continue };
+        let here = match &through {
+            None => prepared.in_range(seen),
+            Some(stretches) => {
+                stretches.iter().any(|(who, from, to)| who == actor && (*from..=*to).contains(&i))
+            }
+        };
         let chosen = if query["include"].is_null() { json!("$active") } else { query["include"].clone() };
-        if prepared.in_range(seen)
+        if here
             && prepared.selects(seen, &json!({"event": chosen}))?
             && prepared.passes(seen, &query["segment"])?
         {
@@ -90,7 +100,7 @@ fn item(prepared: &Prepared, query: &Value, seen: &Seen) -> Result<String, Strin
         let property = by["property"].as_str().ok_or("item.property is missing")?;
         let value = prepared.value(seen, by["scope"].as_str().unwrap_or("event"), property)?;
         item = match value {
-            Some(value) if !is_none(Some(&value)) => text(&value),
+            Some(value) if !prepared.is_none(Some(&value)) => text(&value),
             _ => "(none)".into(),
         };
     }

@@ -59,7 +59,8 @@ pub fn form<'p, 'w>(
     query: &Value,
     events: impl IntoIterator<Item = &'p Seen<'w>>,
 ) -> Result<Vec<Session<'p, 'w>>, String> {
-    let timeout = (query["timeout_min"].as_f64().unwrap_or(30.0) * 60_000.0).round() as Millis;
+    let timeout = (query["timeout_min"].as_f64().unwrap_or(prepared.world.session_timeout_min) * 60_000.0)
+        .round() as Millis;
     let by_events = !query["start"].is_null() || !query["end"].is_null();
     let mut sessions: Vec<Session> = Vec::new();
     let mut by_id: BTreeMap<(&str, String, Millis), usize> = BTreeMap::new();
@@ -77,7 +78,7 @@ pub fn form<'p, 'w>(
             Some(by) => {
                 let path = by.strip_prefix("event.").ok_or(format!("session_by: {by} is unknown"))?;
                 let value = at_path(&seen.event.properties, path);
-                if is_none(value) { None } else { value.map(text) }
+                if prepared.is_none(value) { None } else { value.map(text) }
             }
             None if by_events => None,
             None if seen.event.session_id.as_deref() == Some("-1") => continue,

@@ -58,7 +58,7 @@ fn rules() -> impl Strategy<Value = Value> {
         prop_oneof![3 => Just(json!("best")), 1 => texts(&["first_entry", "tightest"])],
         any::<bool>(),
         texts(&["any", "anchors", "first_listed"]),
-        prop_oneof![3 => Just(json!("first")), 1 => Just(json!("all"))],
+        prop_oneof![3 => Just(json!("first")), 1 => Just(json!("all")), 1 => Just(json!("attribution"))],
     );
     rules.prop_map(|(order, window, tolerance, strict, confine, attempt, repeats, entry, scope)| {
         json!({"order": order, "window": window, "tie_tolerance_ms": tolerance, "strict_increase": strict,

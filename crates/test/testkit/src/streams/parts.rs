@@ -99,8 +99,29 @@ pub(super) fn common() -> impl Strategy<Value = Value> {
         6 => Just(json!("person")),
         1 => texts(&["device", "group:team", "event.colour", "user.plan"]),
     ];
-    (range(), as_of, count_by, conditions()).prop_map(|(range, as_of, count_by, segment)| {
-        json!({"range": range, "as_of": as_of, "count_by": count_by, "segment": segment})
+    (range(), as_of, count_by, conditions(), values()).prop_map(
+        |(range, as_of, count_by, segment, values)| {
+            let query = json!({"range": range, "as_of": as_of, "count_by": count_by, "segment": segment});
+            with(query, &values)
+        },
+    )
+}
+
+/// Options about what values are, which every type has.
+pub(super) fn values() -> impl Strategy<Value = Value> {
+    let rarely = || prop::bool::weighted(0.15);
+    (rarely(), rarely(), rarely()).prop_map(|(empty, ingest, target)| {
+        let mut options = json!({});
+        if empty {
+            options["empty_string"] = json!("value");
+        }
+        if ingest {
+            options["user_props"] = json!("ingest_order");
+        }
+        if target {
+            options["merge_props"] = json!("target_wins");
+        }
+        options
     })
 }
 

@@ -1,6 +1,6 @@
 //! Random queries of `type: "paths"`.
 
-use super::parts::{common, property, texts, with};
+use super::parts::{common, property, selector, texts, with};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -35,7 +35,32 @@ pub fn paths() -> impl Strategy<Value = Value> {
         });
     let folds = (prop::option::weighted(0.3, 1..4u32), prop::option::weighted(0.2, 1..4u32))
         .prop_map(|(top, min)| json!({"top": top, "min_weight": min}));
-    (common(), what, cut, ends, shape, folds).prop_map(|(common, what, cut, ends, shape, folds)| {
-        [what, cut, ends, shape, folds].iter().fold(with(json!({"type": "paths"}), &common), with)
+    let parts = (common(), what, cut, ends, shape, folds);
+    (parts, prop::option::weighted(0.25, through())).prop_map(
+        |((common, what, cut, ends, shape, folds), through)| {
+            let through = json!({"through": through});
+            [what, cut, ends, shape, folds, through]
+                .iter()
+                .fold(with(json!({"type": "paths"}), &common), with)
+        },
+    )
+}
+
+/// A stretch between two steps of a small funnel.
+fn through() -> impl Strategy<Value = Value> {
+    let steps = prop::collection::vec(selector(), 2..4).prop_map(Value::Array);
+    let rules = (
+        texts(&["this_order", "exact_order", "any_order"]),
+        texts(&["best", "first_entry", "tightest"]),
+        (1..72u32).prop_map(|n| json!({"n": n, "unit": "hour"})),
+        texts(&["reached", "dropped"]),
+        any::<bool>(),
+    );
+    (steps, rules).prop_map(|(steps, (order, attempt, window, state, early))| {
+        let mut through = json!({"state": state, "funnel": {"steps": steps, "order": order, "attempt": attempt, "window": window}});
+        if early {
+            through["to_step"] = json!(2);
+        }
+        through
     })
 }

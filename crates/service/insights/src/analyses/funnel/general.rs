@@ -1,5 +1,6 @@
 //! Funnels with any option: scan, units, attempts, groups.
 
+use super::attributed::Tested;
 use super::marks::{Key, Marks, Resolved};
 use super::tally::{Tally, required};
 use super::units::{Found, REST, Unitary, Wide, Work};
@@ -26,6 +27,8 @@ pub(super) struct General<'a> {
     pub scan: Scan,
     pub actors: Actors,
     marks: Marks<'a>,
+    /// The segment, if attempts must pass it.
+    tested: Option<Tested<'a>>,
     /// Where the property that is summed between steps is in a batch.
     summed: Option<usize>,
     pub shared: Unitary<'a>,
@@ -43,9 +46,12 @@ impl<'a> General<'a> {
     pub fn new(query: &'a FunnelQuery, bound: &'a Bound<'a>) -> Result<General<'a>, Error> {
         let steps = query.steps.len();
         let segment = query.common.segment.as_ref();
-        let everywhere = query.common.segment_scope == SegmentScope::All;
-        let of_step =
-            |i: usize| bound.selector(&query.steps[i].selector, segment.filter(|_| i == 0 || everywhere));
+        let here = |i: usize| match query.common.segment_scope {
+            SegmentScope::First => i == 0,
+            SegmentScope::All => true,
+            SegmentScope::Attempt => false,
+        };
+        let of_step = |i: usize| bound.selector(&query.steps[i].selector, segment.filter(|_| here(i)));
         let mut selectors: Vec<_> = (0..steps).map(of_step).collect();
         selectors.extend(query.exclusions.iter().map(|e| bound.selector(&e.selector, None)));
         let active = selectors.len() as u32;
@@ -59,7 +65,9 @@ impl<'a> General<'a> {
         let to = bound.range.1.saturating_add(query.window);
         let mut scan = bound.scan(selectors, bound.range.0 - early, to, &query.common.count_by);
         scan.order = true;
-        let marks = Marks::new(&query.breakdown, &query.hold, &mut scan.columns, bound.context);
+        let tested = Tested::new(query, bound)?;
+        let of_segment = tested.as_ref().map_or(&[][..], |t| &t.properties);
+        let marks = Marks::new(&query.breakdown, &query.hold, of_segment, &mut scan.columns, bound.context);
         let property = query.between.as_ref().and_then(|b| b.property.clone());
         let summed = property.as_ref().map(|_| scan.columns.len());
         scan.columns.extend(property);
@@ -76,7 +84,7 @@ impl<'a> General<'a> {
             buckets,
         };
         let actors = Actors::new(&query.common.count_by, bound.context);
-        Ok(General { query, bound, scan, actors, marks, summed, shared, between })
+        Ok(General { query, bound, scan, actors, marks, tested, summed, shared, between })
     }
 
     pub fn answer(&self) -> Result<Map<String, Value>, Error> {
@@ -155,7 +163,10 @@ impl<'a> General<'a> {
         let resolved = self.marks.resolve();
         let fold = |(work, state): &mut (Work, S), events: &[Wide]| {
             let _held = context.budget.reserve(events.len() as u64 * EVENT_BYTES)?;
-            let mut emit = |key: &[u32], found: &Found<'_>| take(state, key, found);
+            let mut emit = |key: &[u32], found: &Found<'_>| match &self.tested {
+                Some(tested) if !tested.passes(found, &resolved)? => Ok(()),
+                _ => take(state, key, found),
+            };
             self.shared.actor(work, events, &resolved, rest, &context.cancel, &mut emit)
         };
         let parts = by_actor(scattered, context, threads, || (Work::default(), new()), fold)?;

@@ -1,12 +1,13 @@
-//! What records of a funnel carry of their events' values: groups per dimension of the breakdown and held values, all
-//! in one number.
+//! What records of a funnel carry of their events' values: groups per dimension of the breakdown, held values and
+//! those that a test of attempts reads, all in one number.
 
 use crate::analyses::groups::{Groups, NONE, value_sets};
 use crate::analyses::sets::Sets;
 use crate::query::BreakdownSpec;
 use rustc_hash::FxHashMap;
+use tallymark_model::Value;
 use tallymark_predicate::PropertyRef;
-use tallymark_query::{Batch, Context, Interner, QueryError};
+use tallymark_query::{Batch, Context, Interner, QueryError, ValueColumn, ValueRef};
 
 /// A tuple of groups or of held values: one number per dimension.
 pub(super) type Key = Vec<u32>;
@@ -20,6 +21,10 @@ pub(super) struct Marks<'a> {
     /// Where the columns of held properties begin in a batch, and how many they are.
     hold: (usize, usize),
     held_texts: Interner,
+    /// Where the columns of tested properties begin in a batch, and how many they are.
+    tested: (usize, usize),
+    /// Their values as JSON.
+    tested_texts: Interner,
     sets: Sets,
     rows: Sets,
 }
@@ -34,6 +39,10 @@ pub(super) struct Resolved {
     /// Per dimension: the group of no value.
     none: Vec<Option<u32>>,
     held_texts: Vec<String>,
+    /// How many properties are held.
+    held: usize,
+    /// Values of tested properties by number; none of 0.
+    tested: Vec<Value>,
 }
 
 impl<'a> Marks<'a> {
@@ -41,6 +50,7 @@ impl<'a> Marks<'a> {
     pub fn new(
         breakdown: &'a [BreakdownSpec],
         hold: &[PropertyRef],
+        tested: &[PropertyRef],
         columns: &mut Vec<PropertyRef>,
         context: &Context,
     ) -> Marks<'a> {
@@ -48,10 +58,13 @@ impl<'a> Marks<'a> {
         let one = |i: usize| Groups::new(&breakdown[i..=i], column + i, context);
         columns.extend(breakdown.iter().map(|b| b.property.clone()));
         columns.extend(hold.iter().cloned());
+        columns.extend(tested.iter().cloned());
         Marks {
             dimensions: (0..breakdown.len()).map(one).collect(),
             hold: (column + breakdown.len(), hold.len()),
             held_texts: Interner::new(context.budget.reservation()),
+            tested: (column + breakdown.len() + hold.len(), tested.len()),
+            tested_texts: Interner::new(context.budget.reservation()),
             sets: Sets::new(context.budget.reservation()),
             rows: Sets::new(context.budget.reservation()),
         }
@@ -70,10 +83,15 @@ impl<'a> Marks<'a> {
         for part in &parts {
             numbers.push(part.numbered(&self.sets)?);
         }
+        let mut tested = Vec::new();
+        for nth in 0..self.tested.1 {
+            tested.push(self.tested_numbers(&batch.columns[self.tested.0 + nth])?);
+        }
         let mut known: FxHashMap<Vec<u32>, u32> = FxHashMap::default();
         let mut marks = Vec::with_capacity(batch.len());
         for row in 0..batch.len() {
-            let of: Vec<u32> = parts.iter().zip(&numbers).map(|(p, n)| n[p.set_of(row)]).collect();
+            let sets = parts.iter().zip(&numbers).map(|(p, n)| n[p.set_of(row)]);
+            let of: Vec<u32> = sets.chain(tested.iter().map(|numbers| numbers[row])).collect();
             marks.push(match known.get(&of) {
                 Some(mark) => *mark,
                 None => {
@@ -84,6 +102,23 @@ impl<'a> Marks<'a> {
             });
         }
         Ok(marks)
+    }
+
+    /// A number for each value; 0 for none.
+    fn tested_numbers(&self, column: &ValueColumn) -> Result<Vec<u32>, QueryError> {
+        let mut failure = None;
+        let mut numbers = vec![0u32; column.len()];
+        column.each(
+            |value| match value {
+                ValueRef::None => 0,
+                value => self.tested_texts.number(&value.to_json().to_string()).unwrap_or_else(|error| {
+                    failure = Some(error);
+                    0
+                }),
+            },
+            |row, number| numbers[row] = number,
+        );
+        failure.map_or(Ok(numbers), Err)
     }
 
     /// What the marks mean.
@@ -100,6 +135,13 @@ impl<'a> Marks<'a> {
             none: labels.iter().map(none).collect(),
             labels,
             held_texts: self.held_texts.texts(),
+            held: self.hold.1,
+            tested: self
+                .tested_texts
+                .texts()
+                .iter()
+                .map(|t| serde_json::from_str(t).unwrap_or_default())
+                .collect(),
         }
     }
 }
@@ -134,12 +176,23 @@ impl Resolved {
     /// All tuples of held values of a row; none if one is missing.
     pub fn held(&self, mark: u32) -> Vec<Key> {
         let row = &self.rows[mark as usize];
-        let mut tuples =
-            product(row[self.dimensions..].iter().map(|set| self.sets[*set as usize].as_slice()));
+        let mut tuples = product(
+            row[self.dimensions..self.dimensions + self.held]
+                .iter()
+                .map(|set| self.sets[*set as usize].as_slice()),
+        );
         // A list may hold an element twice; the event is in its unit once.
         tuples.sort_unstable();
         tuples.dedup();
         tuples
+    }
+
+    /// The value of a tested property of a row, if it has one.
+    pub fn tested(&self, mark: u32, nth: usize) -> Option<&Value> {
+        match self.rows[mark as usize][self.dimensions + self.held + nth] {
+            0 => None,
+            number => self.tested.get(number as usize),
+        }
     }
 
     /// Texts of a tuple of groups.

@@ -1,19 +1,23 @@
 //! Funnels (chapter 3). The plain case (`this_order`, actors, at most labelled by the first step) has an operator of
 //! its own, several times as fast as the one that knows every option.
 
+mod attributed;
 mod between;
 mod general;
 mod marks;
 mod plain;
 mod point;
+mod stretches;
 mod tally;
 mod units;
+
+pub(crate) use stretches::Stretches;
 
 use super::groups::OTHER;
 use super::{Analysis, Crowd, Point};
 use crate::Error;
 use crate::plan::Bound;
-use crate::query::{At, FunnelOrder, FunnelQuery};
+use crate::query::{At, FunnelOrder, FunnelQuery, SegmentScope};
 use general::General;
 use plain::Plain;
 use serde_json::{Map, Value, json};
@@ -77,6 +81,7 @@ fn is_plain(query: &FunnelQuery) -> bool {
         && query.over_time.is_none()
         && query.between.is_none()
         && query.common.microscope.is_none()
+        && query.common.segment_scope != SegmentScope::Attempt
         && query.at.iter().all(|at| *at == At::Step(0))
 }
 

@@ -4,10 +4,11 @@
 //! weight per edge; `top` reads the events twice instead of keeping segments.
 
 mod items;
+mod through;
 mod weights;
 
 use super::actors::{Actors, text_numbers};
-use super::gather::{Scattered, by_actor, scatter};
+use super::gather::{Gathered, Scattered, by_actor, scatter};
 use super::owned::{Happening, Owned};
 use super::{Analysis, Crowd, Point};
 use crate::Error;
@@ -16,10 +17,11 @@ use crate::operators::sessionise::{NO_SESSION, Sessioniser, Visit};
 use crate::plan::Bound;
 use crate::query::{Cut, NamesSpec, PathsQuery, SelectorSpec};
 use items::Items;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value, json};
 use tallymark_model::Millis;
 use tallymark_query::{Batch, Buckets, Interner, Prepared, QueryError, Scan, json_number};
+use through::{Stretch, Through};
 use weights::{Place, Weights, ranked};
 
 /// Bits of the selectors: takes part; goes by a value.
@@ -68,6 +70,8 @@ struct Pass<'i> {
     /// Nodes that stay themselves; all others of their step are `$other`.
     kept: Option<FxHashSet<Place>>,
     spot: Option<Spot>,
+    /// Which stretch of whose stream, if not all.
+    through: Option<&'i FxHashMap<u32, Stretch>>,
 }
 
 /// One thread's state.
@@ -143,6 +147,15 @@ impl<'a> Paths<'a> {
             let events = item.events.clone().map_or(NamesSpec::Any, NamesSpec::Of);
             selectors.push(bound.selector(&named(events), None));
         }
+        // Steps may lie after the range, and with a tolerance before it.
+        let (from, to) = match &query.through {
+            None => (from, to),
+            Some(through) => {
+                let funnel = &through.funnel;
+                let early = funnel.tolerance * (funnel.steps.len() as Millis - 1);
+                (from - early, to.saturating_add(funnel.window))
+            }
+        };
         let mut scan = bound.scan(selectors, from, to, &query.common.count_by);
         scan.order = true;
         scan.named = true;
@@ -159,24 +172,27 @@ impl<'a> Paths<'a> {
         prepared: &Prepared<'_>,
         spot: impl Fn(&Items) -> Result<Option<Spot>, Error>,
     ) -> Result<(Items, Weights, Vec<u32>), Error> {
+        let through = self.query.through.as_ref().map(|spec| Through::find(spec, self.bound)).transpose()?;
         let mut scattered = self.scatter(prepared)?;
+        let through = through.map(|through| through.by_number(&self.actors, prepared));
+        let through = through.as_ref();
         let items = Items::new(self.query, prepared.event_names(), &self.values);
         let spot = spot(&items)?;
         let mut kept = None;
         if let Some(top) = self.query.top {
-            let all = Pass { items: &items, kept: None, spot: None };
+            let all = Pass { items: &items, kept: None, spot: None, through };
             let nodes = ranked(&self.pass(scattered, &all)?.0.nodes);
             let steps = nodes.chunk_by(|a, b| a.0.0 == b.0.0);
             kept = Some(steps.flat_map(|step| step.iter().take(top)).map(|(place, _)| *place).collect());
             // Codes stay the same: they are the query's.
             scattered = self.scatter(prepared)?;
         }
-        let (weights, crowd) = self.pass(scattered, &Pass { items: &items, kept, spot })?;
+        let (weights, crowd) = self.pass(scattered, &Pass { items: &items, kept, spot, through })?;
         Ok((items, weights, crowd))
     }
 
-    fn scatter(&self, prepared: &Prepared<'_>) -> Result<Vec<Scattered<Owned<Event>>>, Error> {
-        let collect = |scattered: &mut Scattered<Owned<Event>>, batch: &Batch| {
+    fn scatter<'f>(&'f self, prepared: &'f Prepared<'_>) -> Result<Gathered<'f, Owned<Event>>, Error> {
+        let collect = move |scattered: &mut Scattered<Owned<Event>>, batch: &Batch| {
             let actors = self.actors.of(batch)?;
             let values = match self.query.item {
                 None => None,
@@ -199,7 +215,7 @@ impl<'a> Paths<'a> {
 
     fn pass(
         &self,
-        scattered: Vec<Scattered<Owned<Event>>>,
+        scattered: Gathered<'_, Owned<Event>>,
         pass: &Pass<'_>,
     ) -> Result<(Weights, Vec<u32>), Error> {
         let context = self.bound.context;
@@ -224,6 +240,19 @@ impl<'a> Paths<'a> {
     fn fold(&self, part: &mut Part, events: &[Owned<Event>], pass: &Pass<'_>) -> Result<(), QueryError> {
         let Part { weights, crowd, sessioniser, segment, parts } = part;
         let actor = events[0].actor;
+        let events = match pass.through.map(|through| through.get(&actor)) {
+            None => events,
+            Some(None) => return Ok(()),
+            Some(Some((first, last))) => {
+                let place = |e: &Owned<Event>| (e.what.time, e.what.received, e.what.position);
+                let begin = events.partition_point(|e| place(e) < *first);
+                let end = events.partition_point(|e| place(e) <= *last);
+                &events[begin..end.max(begin)]
+            }
+        };
+        if events.is_empty() {
+            return Ok(());
+        }
         let node = |e: &Owned<Event>| Node { item: pass.items.of(e.what.code), time: Some(e.what.time) };
         // True once no further segment of this actor counts.
         let mut close = |segment: &mut Vec<Node>| {
@@ -267,7 +296,8 @@ impl<'a> Paths<'a> {
                 let visit =
                     |e: &Owned<Event>| Visit { time: e.what.time, id: e.what.session, ..Visit::default() };
                 parts.iter_mut().for_each(Vec::clear);
-                let numbers = sessioniser.number(events.iter().map(visit), &rules.operator());
+                let numbers = sessioniser
+                    .number(events.iter().map(visit), &rules.operator(&self.bound.snapshot.project));
                 for (event, number) in events.iter().zip(numbers).filter(|(_, n)| **n != NO_SESSION) {
                     let at = *number as usize;
                     parts.resize(parts.len().max(at + 1), Vec::new());

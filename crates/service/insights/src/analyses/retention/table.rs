@@ -57,7 +57,7 @@ impl Frame {
                 until = calendar.next(query.interval, last_cell)?;
             }
             if beyond {
-                until = until.max(bound.as_of.saturating_add(1));
+                until = until.max(bound.as_of().saturating_add(1));
             }
             if !query.rolling {
                 buckets = Buckets::covering(calendar, query.interval, from, until)?;
@@ -70,7 +70,7 @@ impl Frame {
             let whole = !bound.gap_in(frame.buckets.start(cohort), frame.buckets.end(cohort));
             for cell in 0..frame.cells.len() {
                 let (begins, ends) = frame.stretch(query, cohort, cell);
-                let begun = begins <= bound.as_of;
+                let begun = bound.reached(begins);
                 frame.states.push((begun, begun && whole && !bound.lacking(begins, ends)));
             }
         }

@@ -273,7 +273,8 @@ impl<'a> Sessions<'a> {
             visits.push(Visit { time: event.time, id: event.id, day, starts, ends });
         }
         sessions.clear();
-        let numbers = sessioniser.number(visits.iter().copied(), &self.query.rules.operator());
+        let numbers = sessioniser
+            .number(visits.iter().copied(), &self.query.rules.operator(&self.bound.snapshot.project));
         for (i, number) in numbers.iter().enumerate().filter(|(_, number)| **number != NO_SESSION) {
             let mask = events[i].what.mask;
             match sessions.get_mut(*number as usize) {

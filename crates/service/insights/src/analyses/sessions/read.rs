@@ -8,10 +8,11 @@
 use super::{ACTIVE, Event, Sessions};
 use crate::Error;
 use crate::analyses::actors::text_numbers;
-use crate::analyses::gather::{Scattered, by_actor};
+use crate::analyses::gather::{Gathered, Scattered, by_actor, gather, scatter_between};
 use crate::analyses::owned::{Bits, Moment, Owned};
 use crate::operators::sessionise::{LONGEST, OUT};
 use rustc_hash::FxHashSet;
+use std::ops::Range;
 use tallymark_model::Millis;
 use tallymark_query::{Batch, Prepared, QueryError, Reservation};
 
@@ -30,14 +31,32 @@ struct Near {
 
 impl Sessions<'_> {
     /// Every event that belongs to a session of the range, and enough others to know where they begin.
-    pub(super) fn read(&self, prepared: &Prepared<'_>) -> Result<Vec<Scattered<Owned<Event>>>, Error> {
+    pub(super) fn read<'f>(
+        &'f self,
+        prepared: &'f Prepared<'_>,
+    ) -> Result<Gathered<'f, Owned<Event>>, Error> {
         let (from, to) = self.bound.range;
-        let near = from.saturating_sub(BACK.max(4 * self.query.rules.timeout));
+        let near = from.saturating_sub(BACK.max(4 * self.query.rules.timeout(&self.bound.snapshot.project)));
         let far = to.saturating_add(LONGEST);
-        let (unsure, _held) = self.unsure(prepared, near)?;
+        let (unsure, held) = self.unsure(prepared, near)?;
+        let scan = move |here: &Range<usize>| {
+            let _held = &held;
+            self.pass(prepared, here, (near, from, to, far), &unsure)
+        };
+        Ok(gather(self.bound.context, self.bound.threads, scan)?)
+    }
+
+    /// The events of some partitions.
+    fn pass(
+        &self,
+        prepared: &Prepared<'_>,
+        here: &Range<usize>,
+        (near, from, to, far): (Millis, Millis, Millis, Millis),
+        unsure: &Bits,
+    ) -> Result<Vec<Scattered<Owned<Event>>>, QueryError> {
         let context = self.bound.context;
         let new = || Near {
-            events: Scattered::new(context),
+            events: Scattered::new(context, here.clone()),
             ids: Candidates::default(),
             held: context.budget.reservation(),
         };
@@ -78,7 +97,7 @@ impl Sessions<'_> {
             events.extend(prepared.run_between(
                 self.bound.threads,
                 span,
-                || Scattered::new(context),
+                || Scattered::new(context, here.clone()),
                 each,
             )?);
         }
@@ -89,17 +108,15 @@ impl Sessions<'_> {
     fn unsure(&self, prepared: &Prepared<'_>, near: Millis) -> Result<(Bits, Reservation), Error> {
         let from = self.bound.range.0;
         let context = self.bound.context;
-        let pause = self.query.rules.timeout;
-        let each = |part: &mut Scattered<Owned<Moment>>, batch: Batch| {
-            self.each(&batch, (near, from), |event| {
+        let pause = self.query.rules.timeout(&self.bound.snapshot.project);
+        let collect = |part: &mut Scattered<Owned<Moment>>, batch: &Batch| {
+            self.each(batch, (near, from), |event| {
                 if event.what.id == 0 {
                     part.push(Owned::new(event.actor, Moment { time: event.what.time, mask: 1 }));
                 }
-            })?;
-            part.count()
+            })
         };
-        let events =
-            prepared.run_between(self.bound.threads, (near, from), || Scattered::new(context), each)?;
+        let events = scatter_between(prepared, (near, from), context, self.bound.threads, collect)?;
         let fold = |unsure: &mut Bits, events: &[Owned<Moment>]| -> Result<(), QueryError> {
             let time = |i: usize| events.get(i).map_or(from, |event| event.what.time);
             let paused = (0..=events.len()).any(|i| {

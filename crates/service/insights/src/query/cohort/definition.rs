@@ -98,7 +98,7 @@ fn ids(from: &Reader<'_>) -> Result<Vec<String>, Error> {
 /// A condition on a property: now, or carried by any event in a window.
 fn property(from: &Reader<'_>, map: &Map<String, Value>) -> Result<Definition, Error> {
     let mut condition = Map::new();
-    for key in ["scope", "property", "op", "value"] {
+    for key in ["scope", "property", "op", "value", "empty_string"] {
         from.get(key);
         if let Some(value) = map.get(key) {
             condition.insert(key.to_owned(), value.clone());

@@ -1,7 +1,7 @@
 //! 3.7: "choose, then label" and "filter, then choose".
 
 use super::super::events::Prepared;
-use super::choice::{Counted, best_of, counted, of_actor};
+use super::choice::{Counted, best_of, counted, of_actor, passes};
 use super::report::{rank, report};
 use super::rules::Rules;
 use super::{Attempt, Units};
@@ -230,5 +230,6 @@ fn pooled(
             });
         }
     }
+    all.retain(|(_, attempt)| passes(prepared, rules, attempt));
     Ok(all)
 }

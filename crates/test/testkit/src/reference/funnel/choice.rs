@@ -3,13 +3,56 @@
 use super::super::events::Prepared;
 use super::rules::{Order, Rules};
 use super::{Attempt, Units, any_order, attempt};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Attempts that count, each with the bucket it counts in (0 without `over_time`).
 pub type Counted = Vec<(usize, Attempt)>;
 
 pub fn counted(prepared: &Prepared, rules: &Rules, units: &Units) -> Counted {
-    units.iter().flat_map(|pairs| of_actor(prepared, rules, pairs)).collect()
+    units
+        .iter()
+        .flat_map(|pairs| of_actor(prepared, rules, pairs))
+        .filter(|(_, a)| passes(prepared, rules, a))
+        .collect()
+}
+
+/// `segment_scope: "attribution"`: the segment is true of the attempt, whose properties are the first value that is not
+/// none along its matched events; membership is the person's, as of the entry.
+pub fn passes(prepared: &Prepared, rules: &Rules, attempt: &Attempt) -> bool {
+    let Some(segment) = &rules.tested else { return true };
+    holds(prepared, attempt, segment).unwrap_or(false)
+}
+
+fn holds(prepared: &Prepared, attempt: &Attempt, condition: &Value) -> Result<bool, String> {
+    let each = |list: &Value| -> Result<Vec<bool>, String> {
+        list.as_array().into_iter().flatten().map(|c| holds(prepared, attempt, c)).collect()
+    };
+    if condition.is_array() {
+        return Ok(each(condition)?.into_iter().all(|b| b));
+    }
+    if let Some(list) = condition.get("all") {
+        return Ok(each(list)?.into_iter().all(|b| b));
+    }
+    if let Some(list) = condition.get("any") {
+        return Ok(each(list)?.into_iter().any(|b| b));
+    }
+    if let Some(inner) = condition.get("not") {
+        return Ok(!holds(prepared, attempt, inner)?);
+    }
+    if !condition["cohort"].is_null() {
+        return prepared.passes(&prepared.events[attempt.entry], condition);
+    }
+    let scope = condition["scope"].as_str().unwrap_or("event");
+    let path = condition["property"].as_str().ok_or("not a condition")?;
+    for event in attempt.steps.iter().flatten() {
+        let seen = &prepared.events[*event];
+        if !prepared.is_none(prepared.value(seen, scope, path)?.as_ref()) {
+            return prepared.passes(seen, condition);
+        }
+    }
+    // None of them has a value, so any of them tells what none is.
+    prepared.passes(&prepared.events[attempt.entry], condition)
 }
 
 /// What counts for one actor, over its held values.

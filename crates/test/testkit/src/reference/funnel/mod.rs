@@ -51,6 +51,7 @@ const KEYS: &[&str] = &[
     "percentiles",
     "histogram",
     "between",
+    "div_zero",
     "count_by",
     "as_of",
 ];
@@ -91,6 +92,35 @@ pub fn run(prepared: &Prepared, query: &Value) -> Result<Value, String> {
     }
     answer["as_of"] = json!(prepared.as_of);
     Ok(answer)
+}
+
+/// `through` of paths: "actors between two matched events": actor, and the first and last event of the stream that are
+/// in it. Who `dropped` is followed to the end of its window.
+pub fn stretches(prepared: &Prepared, query: &Value) -> Result<Vec<(String, usize, usize)>, String> {
+    let through = &query["through"];
+    let mut funnel = through["funnel"].clone();
+    for key in ["segment", "range", "count_by", "as_of"] {
+        funnel[key] = query[key].clone();
+    }
+    let rules = Rules::new(prepared, &funnel)?;
+    let last = rules.steps.len() as u64;
+    let from = through["from_step"].as_u64().unwrap_or(1) as usize - 1;
+    let to = through["to_step"].as_u64().unwrap_or(last) as usize - 1;
+    let mut found = Vec::new();
+    for (_, attempt) in choice::counted(prepared, &rules, &units(prepared, &funnel)?) {
+        let Some(begin) = attempt.steps[from] else { continue };
+        let actor = prepared.events[attempt.entry].actor.clone().unwrap_or_default();
+        match (attempt.steps[to], through["state"] == "dropped") {
+            (Some(end), false) => found.push((actor, begin.min(end), begin.max(end))),
+            (None, true) => {
+                let closes = prepared.events[attempt.entry].event.time + rules.window;
+                let after = prepared.events.iter().filter(|e| e.event.time <= closes).count();
+                found.push((actor, begin, after.max(1) - 1));
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
 }
 
 /// "Only events that carry the property take part; a list value belongs to each of its elements."

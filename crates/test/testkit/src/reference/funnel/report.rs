@@ -23,8 +23,10 @@ pub fn report(prepared: &Prepared, query: &Value, rules: &Rules, counted: &Count
         let buckets = 0..over_time.buckets.len();
         let entered: Vec<usize> = buckets.clone().map(|b| count(b, over_time.from_step)).collect();
         let converted: Vec<usize> = buckets.map(|b| count(b, over_time.to_step)).collect();
+        // "x/0 → null (P shows 0: option `div_zero:0`)"
+        let nothing = if query["div_zero"] == 0 { json!(0) } else { Value::Null };
         let rate =
-            |(e, c): (&usize, &usize)| if *e == 0 { Value::Null } else { json!(*c as f64 / *e as f64) };
+            |(e, c): (&usize, &usize)| if *e == 0 { nothing.clone() } else { json!(*c as f64 / *e as f64) };
         let rate: Vec<Value> = entered.iter().zip(&converted).map(rate).collect();
         return Ok(json!({"entered": entered, "converted": converted, "rate": rate}));
     }

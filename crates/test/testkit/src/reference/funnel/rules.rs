@@ -51,6 +51,8 @@ pub struct Rules {
     pub totals: bool,
     pub over_time: Option<OverTime>,
     pub between: Option<Vec<bool>>,
+    /// What chosen attempts must pass.
+    pub tested: Option<Value>,
 }
 
 impl Rules {
@@ -84,6 +86,8 @@ impl Rules {
             totals: query["count"] == "totals",
             over_time: None,
             between: None,
+            tested: Some(query["segment"].clone())
+                .filter(|s| query["segment_scope"] == "attribution" && !s.is_null()),
         };
         const STEP: &[&str] = &["event", "where", "nth", "nth_of", "within", "optional", "anchor"];
         for (i, step) in list.iter().enumerate() {
@@ -91,7 +95,8 @@ impl Rules {
             let mut matches = matching(prepared, step)?;
             for (event, matches) in matches.iter_mut().enumerate() {
                 let seen = &prepared.events[event];
-                if i == 0 || query["segment_scope"] == "all" {
+                let scope = &query["segment_scope"];
+                if scope != "attribution" && (i == 0 || scope == "all") {
                     *matches = *matches && prepared.passes(seen, &query["segment"])?;
                 }
                 if query["confine_to_range"] == true {

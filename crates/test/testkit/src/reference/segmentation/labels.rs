@@ -3,7 +3,6 @@
 use super::matching;
 use crate::reference::calendar::duration_ms;
 use crate::reference::events::{Prepared, Seen};
-use crate::reference::values::is_none;
 use serde_json::{Value, json};
 
 /// All combinations; more than once if an element is there more than once and every element counts.
@@ -47,7 +46,7 @@ fn touch<'p, 'w>(
         let before = (touch.event.time, touch.event.seq) <= (seen.event.time, seen.event.seq);
         if matches && mine && before && touch.event.time >= earliest {
             let value = prepared.value(touch, scope, path)?;
-            touches.extend(Some(touch).filter(|_| !is_none(value.as_ref())));
+            touches.extend(Some(touch).filter(|_| !prepared.is_none(value.as_ref())));
         }
     }
     match by["model"].as_str() {

@@ -104,7 +104,7 @@ pub fn measure(
             for event in events {
                 let Some(value) = property_value(prepared, series, event)? else { continue };
                 let elements = value.as_array().cloned().unwrap_or_else(|| vec![value]);
-                seen.extend(elements.iter().map(text).filter(|t| !t.is_empty()));
+                seen.extend(elements.iter().filter(|v| !prepared.is_none(Some(v))).map(text));
             }
             json!(seen.len())
         }

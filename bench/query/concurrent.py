@@ -108,7 +108,7 @@ class Server:
             except (OSError, ValueError):
                 continue
             if int(fields.get("PPid", "0").strip()) == self.process.pid or status.parent.name == str(self.process.pid):
-                role = words[1].decode() if len(words) > 1 else "?"
+                role = words[2 if words[1] == b"role" else 1].decode() if len(words) > 2 else "?"
                 found[role] = (int(status.parent.name), int(fields["VmHWM"].split()[0]) // 1024)
         return found
 

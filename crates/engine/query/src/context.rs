@@ -153,6 +153,13 @@ impl Budget {
         reservation.grow(bytes)?;
         Ok(reservation)
     }
+    fn give_back(&self, bytes: u64) {
+        let mut budget = Some(self);
+        while let Some(part) = budget {
+            part.0.used.fetch_sub(bytes, Ordering::Relaxed);
+            budget = part.0.of.as_ref();
+        }
+    }
     fn take(&self, bytes: u64) -> Result<(), QueryError> {
         let used = self.0.used.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         if used > self.0.limit {
@@ -197,7 +204,7 @@ impl Reservation {
     /// Gives back so much, at most what it holds.
     pub fn shrink(&mut self, bytes: u64) {
         let bytes = bytes.min(self.bytes);
-        self.budget.0.used.fetch_sub(bytes, Ordering::Relaxed);
+        self.budget.give_back(bytes);
         self.bytes -= bytes;
     }
     /// Takes what is missing to hold `bytes`; never gives back.
@@ -208,11 +215,7 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let mut budget = Some(&self.budget);
-        while let Some(part) = budget {
-            part.0.used.fetch_sub(self.bytes, Ordering::Relaxed);
-            budget = part.0.of.as_ref();
-        }
+        self.budget.give_back(self.bytes);
     }
 }
 
@@ -243,6 +246,9 @@ mod tests {
         assert!(one.reserve(20).is_err(), "it has a limit of its own");
         assert!(matches!(other.reserve(55), Err(QueryError::OutOfMemory { limit_bytes: 100 })));
         assert_eq!((whole.used(), other.used()), (50, 0));
+        let mut held = held;
+        held.shrink(20);
+        assert_eq!((whole.used(), one.used()), (30, 30));
         drop(held);
         assert_eq!((whole.used(), one.used()), (0, 0));
     }

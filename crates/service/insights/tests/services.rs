@@ -259,3 +259,27 @@ fn an_erased_person_is_nowhere_and_back_everywhere_when_that_is_undone() {
         }
     }
 }
+
+#[test]
+fn lists_show_events_by_the_names_that_the_project_gives_them() {
+    let mut world = world();
+    world.definitions.renames.push(("seen".into(), vec!["view".into(), "cart".into()]));
+    let engine = engine(&world);
+    let all = all_pages(&engine, EventsRequest { limit: 50, ..EventsRequest::default() });
+    for event in &all {
+        match event["sent_as"].as_str() {
+            Some(sent) => assert!(event["event"] == "seen" && ["view", "cart"].contains(&sent), "{event}"),
+            None => assert!(!["view", "cart"].contains(&event["event"].as_str().unwrap()), "{event}"),
+        }
+    }
+    let sent = |name: &str| world.events.iter().filter(|e| e.event == name).count();
+    let listed = |name: &str| {
+        let request = EventsRequest { limit: 50, events: vec![name.to_owned()], ..EventsRequest::default() };
+        all_pages(&engine, request).len()
+    };
+    assert_eq!(listed("seen"), sent("view") + sent("cart"));
+    assert_eq!((listed("buy"), listed("view")), (sent("buy"), 0), "an old name is nobody's any more");
+    let schema = engine.schema(PROJECT, &QueryContext::default()).unwrap();
+    let view = schema["events"].as_array().unwrap().iter().find(|e| e["name"] == "view").unwrap();
+    assert_eq!(view["shown_as"], "seen");
+}

@@ -202,6 +202,9 @@ mod tests {
         };
         assert_eq!(of("retention", "amplitude")["rolling_round"], "hour");
         assert_eq!(of("retention", "posthog")["kind"], "on");
+        assert_eq!(of("segmentation", "amplitude")["user_props"], "ingest_order");
+        assert_eq!(of("segmentation", "posthog")["merge_props"], "target_wins");
+        assert_eq!(of("funnel", "mixpanel")["segment_scope"], "attribution");
         assert_eq!(of("retention", "mixpanel")["mode"], "rolling");
         assert_eq!(of("lifecycle", "posthog")["new_by"], "person");
         assert_eq!(of("paths", "posthog")["measure"], "totals");

@@ -70,11 +70,17 @@ fn compare(reader: &SegmentReader, rows: u64, sources: &[Source]) -> Result<Veri
     Ok(Verified { meta: meta.clone(), rows, fingerprint })
 }
 
-/// The bytes that no column chunk and no footer covers: the leading magic and the page indexes.
+/// The bytes that no column chunk and no footer covers: the leading magic, the index of subjects, the page indexes.
 fn check_rest(reader: &SegmentReader) -> Result<()> {
     let footer = reader.footer();
     let (range, check) = footer.indexes.clone();
     let parts = reader.store().read_ranges(&footer.key, &[0..4, range])?;
+    if let Some(occupants) = &footer.occupants {
+        for (at, block) in occupants.all() {
+            let found = reader.store().read_ranges(&footer.key, &[at..at + u64::from(block.1)])?;
+            footer.check_block(&block, &found[0])?;
+        }
+    }
     if &parts[0][..] != b"PAR1" || crc32c::crc32c(&parts[1]) != check {
         return Err(reader.corrupt("the checksum of its page index does not match"));
     }

@@ -280,3 +280,22 @@ fn single_rows_read_like_the_rows_of_the_whole() {
         assert!(reader.read_rows(0, &narrow, wrong).is_err(), "{wrong:?}");
     }
 }
+
+#[test]
+fn a_file_says_in_which_row_groups_a_subject_is() {
+    let store = open("memory:").unwrap();
+    let names = ["a", "b", "c"];
+    let mut rows: Vec<EventRow> =
+        (0..9_000).map(|i| row(i, names[i as usize / 3_000], Value::Null)).collect();
+    for (i, row) in rows.iter_mut().enumerate() {
+        row.subject = SubjectId(if i < 6_000 { i as u32 % 1_500 } else { 1_400 + i as u32 % 200 });
+    }
+    let reader = stored(&store, &rows, &spec(2));
+    assert_eq!(reader.row_groups().len(), 3, "names of some thousand rows stand alone");
+    let groups = |subjects: &[u32]| reader.groups_of(subjects).unwrap().unwrap();
+    assert_eq!(groups(&[7]), [0, 1]);
+    assert_eq!(groups(&[1_450]), [0, 1, 2]);
+    assert_eq!(groups(&[1_550]), [2]);
+    assert_eq!(groups(&[7, 1_550]), [0, 1, 2]);
+    assert!(groups(&[1_600, 4_000_000_000]).is_empty());
+}

@@ -6,7 +6,8 @@
 use super::chunks::Chunks;
 use crate::columns::{Column, PropertyType};
 use crate::object::ObjectStore;
-use crate::write::index::{INDEX_KEY, INDEX_VERSION, Index, RowGroup, SEGMENT_KEY};
+use crate::write::index::{Block, INDEX_KEY, INDEX_VERSION, Index, Occupants, RowGroup, SEGMENT_KEY};
+use crate::write::occupants::groups_in;
 use crate::write::segment::{CHECK_LEN, CHECK_MAGIC, TAIL_LEN};
 use crate::{Result, StoreError};
 use bytes::Bytes;
@@ -37,6 +38,8 @@ pub(crate) struct Footer {
     /// Properties that occur in `_overflow`; `None` = unknown.
     pub overflow: Option<BTreeSet<String>>,
     pub arrow: ArrowReaderMetadata,
+    /// Where to look for the row groups of a subject.
+    pub occupants: Option<Occupants>,
     /// Checksums of chunks, group by group.
     checks: Vec<u32>,
     /// Page indexes: where they are and their checksum.
@@ -104,6 +107,39 @@ impl Footer {
         Ok(self.pages.get_or_init(|| arrow).clone())
     }
 
+    /// The row groups in which any of these subjects (ascending) occurs; `None` if the file does not say.
+    pub fn groups_of(&self, store: &ObjectStore, subjects: &[u32]) -> Result<Option<Vec<usize>>> {
+        let Some(occupants) = &self.occupants else { return Ok(None) };
+        let blocks = occupants.blocks_of(subjects);
+        let ranges: Vec<Range<u64>> =
+            blocks.iter().map(|(at, block, _)| *at..at + u64::from(block.1)).collect();
+        let mut found = Vec::new();
+        let parts = if ranges.is_empty() { Vec::new() } else { store.read_ranges(&self.key, &ranges)? };
+        for ((_, block, wanted), bytes) in blocks.iter().zip(parts) {
+            self.check_block(block, &bytes)?;
+            for subject in wanted {
+                groups_in(&bytes, block.0, *subject, &mut found)
+                    .ok_or_else(|| StoreError::corrupt(&self.key, "its index of subjects is malformed"))?;
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        if found.last().is_some_and(|last| *last >= self.groups.len()) {
+            return Err(StoreError::corrupt(&self.key, "its index of subjects names row groups it lacks"));
+        }
+        Ok(Some(found))
+    }
+
+    /// Compares a block of the index of subjects with its checksum.
+    pub fn check_block(&self, block: &Block, bytes: &[u8]) -> Result<()> {
+        match crc32c::crc32c(bytes) == block.2 {
+            true => Ok(()),
+            false => {
+                Err(StoreError::corrupt(&self.key, "the checksum of its index of subjects does not match"))
+            }
+        }
+    }
+
     pub fn parquet(&self) -> &ParquetMetaData {
         self.arrow.metadata()
     }
@@ -113,9 +149,11 @@ impl Footer {
         let names: usize =
             self.groups.iter().flat_map(|g| g.names.iter().flatten()).map(|n| n.len() + 24).sum();
         let overflow: usize = self.overflow.iter().flatten().map(|n| n.len() + 32).sum();
+        let occupants = self.occupants.as_ref().map_or(0, |o| 12 * o.blocks.len());
         self.parquet().memory_size()
             + names
             + overflow
+            + occupants
             + 4 * self.checks.len()
             + 200 * self.columns.len()
             + 1024
@@ -186,6 +224,7 @@ fn parse(key: &str, size: u64, block: &Bytes) -> Result<Footer> {
         properties,
         overflow: index.overflow,
         arrow,
+        occupants: index.occupants,
         checks,
         indexes: (indexes..before, word(4)),
         pages: OnceLock::new(),

@@ -11,6 +11,7 @@ pub(crate) mod rows;
 use crate::columns::{Column, PropertyType};
 use crate::object::ObjectStore;
 use crate::write::RowGroup;
+use crate::write::layout::PAGE_ROWS;
 use crate::{EventRow, PropertyRow, Result, StoreError};
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_empty_array, new_null_array};
 use arrow::datatypes::Schema;
@@ -103,6 +104,17 @@ impl SegmentReader {
             }
             _ => None,
         })
+    }
+
+    /// The row groups in which any of these subjects (ascending) has rows; `None` if the file is of a version that
+    /// did not note them.
+    pub fn groups_of(&self, subjects: &[u32]) -> Result<Option<Vec<usize>>> {
+        self.footer.groups_of(&self.store, subjects)
+    }
+
+    /// True if a segment's footer is in memory, so that opening it costs nothing.
+    pub fn known(store: &ObjectStore, meta: &SegmentMeta) -> bool {
+        store.footers().get(&meta.key).is_some()
     }
 
     /// Bytes on disk of these columns in a row group: the cost of reading them.
@@ -231,8 +243,9 @@ impl SegmentReader {
         let chunks = Chunks::read(&self.store, &self.footer, group, places)?;
         let mask = ProjectionMask::roots(self.footer.arrow.parquet_schema(), places.iter().copied());
         let metadata = match selection {
-            Some(_) => self.footer.with_pages(&self.store)?,
-            None => self.footer.arrow.clone(),
+            // A row group of one page has no pages to leave out.
+            Some(_) if self.group_rows(group)? > PAGE_ROWS => self.footer.with_pages(&self.store)?,
+            _ => self.footer.arrow.clone(),
         };
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, metadata)
             .with_row_groups(vec![group])

@@ -28,7 +28,22 @@ pub(crate) struct Index {
     pub checks: Vec<String>,
     /// Properties that occur in `_overflow`; none = unknown.
     pub overflow: Option<BTreeSet<String>>,
+    /// In which row groups a subject occurs; files of older versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occupants: Option<Occupants>,
 }
+
+/// Where to look for the row groups of a subject; see [`super::occupants`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Occupants {
+    /// Offset of the first block; the others follow.
+    pub at: u64,
+    pub blocks: Vec<Block>,
+}
+
+/// First subject, length, CRC-32C.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Block(pub u32, pub u32, pub u32);
 
 /// What is known of a row group without reading it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,13 +14,18 @@ use std::ops::Range;
 
 /// Most rows of one row group.
 pub const MAX_GROUP_ROWS: usize = 1_000_000;
-/// A name with at least this many rows gets row groups of its own; equals the rows of one data page.
-pub const OWN_GROUP_ROWS: usize = 20_000;
-/// Rows after which a group shared by small names is closed.
-const SHARED_GROUP_ROWS: usize = 200_000;
+/// A name with at least this many rows gets row groups of its own, if the file does not have too many columns for it.
+pub const OWN_GROUP_ROWS: usize = 2_000;
+/// Rows after which a group shared by small names is closed: what the rarest name costs to read.
+const SHARED_GROUP_ROWS: usize = 20_000;
 /// Most column chunks of one file: bounds the footer when there are many names and many properties.
 const MAX_CHUNKS: usize = 60_000;
-const PAGE_ROWS: usize = 20_000;
+/// A column chunk costs about 250 bytes whatever it holds, so there is at most one for this many rows.
+const ROWS_PER_CHUNK: usize = 40;
+/// ... but a file may have this many in any case.
+const MIN_CHUNKS: usize = 1_000;
+/// Rows of one data page: more are read for a single row only if they are in its page.
+pub(crate) const PAGE_ROWS: usize = 20_000;
 const DICTIONARY_BYTES: usize = 8 << 20;
 
 /// Writer properties of a file with these columns.
@@ -66,10 +71,12 @@ pub(crate) fn properties(schema: &Schema, columns: &[Column]) -> WriterPropertie
 ///
 /// A large run gets groups of its own, so that choosing a name is choosing row groups; small runs share.
 pub fn groups_by_name(runs: &[usize], columns: usize) -> Vec<Range<usize>> {
+    let rows: usize = runs.iter().sum();
+    let most = (rows / ROWS_PER_CHUNK).clamp(MIN_CHUNKS, MAX_CHUNKS);
     let mut own = OWN_GROUP_ROWS;
     loop {
         let groups = cut(runs, own);
-        if groups.len() * columns.max(1) <= MAX_CHUNKS || own >= MAX_GROUP_ROWS {
+        if groups.len() * columns.max(1) <= most || own >= MAX_GROUP_ROWS {
             return groups;
         }
         own *= 2;
@@ -129,7 +136,8 @@ mod tests {
         assert_eq!(groups[2], 50_015..50_022);
         assert_eq!(groups[3].len(), MAX_GROUP_ROWS);
         assert_eq!(groups.len(), 7);
-        check(&[19_999; 40], &groups_by_name(&[19_999; 40], 20));
+        check(&[1_999; 400], &groups_by_name(&[1_999; 400], 20));
+        assert!(groups_by_name(&[1_999; 400], 20).iter().all(|g| g.len() <= SHARED_GROUP_ROWS));
     }
 
     #[test]
@@ -139,5 +147,10 @@ mod tests {
         check(&runs, &groups);
         assert!(groups.len() * 2_010 <= MAX_CHUNKS, "{} groups", groups.len());
         assert!(groups_by_name(&[], 5).is_empty());
+        // Few rows and many columns: names share, because chunks cost more than what is in them.
+        let groups = groups_by_name(&[4_000; 30], 500);
+        check(&[4_000; 30], &groups);
+        assert!(groups.len() * 500 <= 4_000 * 30 / ROWS_PER_CHUNK, "{} groups", groups.len());
+        assert_eq!(groups_by_name(&[4_000; 30], 22).len(), 30);
     }
 }

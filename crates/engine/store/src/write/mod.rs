@@ -3,10 +3,10 @@
 //! A segment is a Parquet file with two additions, which other readers ignore:
 //!
 //! ```text
-//!  "PAR1" | column chunks of all row groups | page indexes | check (16 bytes) | footer | length | "PAR1"
+//!  "PAR1" | column chunks of all row groups | occupants | page indexes | check (16 bytes) | footer | length | "PAR1"
 //!  check  = "TMK1" | crc32c(page indexes) | crc32c(footer) | length of the page indexes, all little-endian u32
 //!  footer : key `tallymark.segment` = SegmentMeta as JSON (bytes = 0)
-//!           key `tallymark.index`   = version, log, columns, row groups, one crc32c per column chunk
+//!           key `tallymark.index`   = version, log, columns, row groups, one crc32c per column chunk, blocks of occupants
 //! ```
 //!
 //! Guarantees: every byte of the file is covered by a checksum; the file alone says which rows of which intervals
@@ -14,6 +14,7 @@
 
 pub(crate) mod index;
 pub mod layout;
+pub(crate) mod occupants;
 pub(crate) mod segment;
 
 use crate::columns::event::EventColumns;
@@ -102,7 +103,8 @@ pub fn encode_events(rows: &[EventRow], spec: &SegmentSpec) -> Result<Encoded> {
             })
         })
         .collect();
-    assemble(meta, spec.log, groups, encoded?, Some(overflow))
+    let subjects: Vec<Vec<u32>> = cuts.iter().map(|c| columns.subjects[c.clone()].to_vec()).collect();
+    assemble(meta, spec.log, groups, encoded?, Some(overflow), Some(&subjects))
 }
 
 /// Encodes a properties segment.
@@ -148,7 +150,7 @@ pub fn encode_properties(rows: &[PropertyRow], spec: &SegmentSpec) -> Result<Enc
             })
         })
         .collect();
-    assemble(meta, spec.log, groups, encoded?, Some(Default::default()))
+    assemble(meta, spec.log, groups, encoded?, Some(Default::default()), None)
 }
 
 fn tally(

@@ -5,7 +5,7 @@
 //! threads.
 
 use super::index::{INDEX_KEY, INDEX_VERSION, Index, MAX_OVERFLOW_NAMES, RowGroup, SEGMENT_KEY};
-use super::{Encoded, layout};
+use super::{Encoded, layout, occupants};
 use crate::columns::Column;
 use crate::{Result, StoreError};
 use arrow::array::{Array, ArrayRef};
@@ -76,13 +76,14 @@ impl EncodedColumn {
 }
 
 /// Puts a segment file together. `meta.bytes` is filled in; `overflow` = names of the properties that occur in
-/// `_overflow`, `None` = unknown.
+/// `_overflow`, `None` = unknown; `subjects` = those of the rows of each row group, `None` = not to be looked up.
 pub fn assemble(
     mut meta: SegmentMeta,
     log: LogId,
     groups: Vec<RowGroup>,
     encoded: Vec<EncodedColumn>,
     overflow: Option<BTreeSet<String>>,
+    subjects: Option<&[Vec<u32>]>,
 ) -> Result<Encoded> {
     let rows: u64 = groups.iter().map(|g| g.rows).sum();
     if rows == 0 {
@@ -97,6 +98,14 @@ pub fn assemble(
     let fail = |e: ParquetError| StoreError::encode(&meta.key, e);
     let (mut writer, _) = new_file(&columns).map_err(fail)?;
     append(&mut writer, &groups, chunks).map_err(fail)?;
+    let occupants = match subjects {
+        None => None,
+        Some(subjects) => {
+            let (occupants, bytes) = occupants::encode(subjects, writer.bytes_written() as u64);
+            writer.write_all(&bytes).map_err(|e| StoreError::encode(&meta.key, e))?;
+            Some(occupants)
+        }
+    };
     writer.flush().map_err(|e| StoreError::encode(&meta.key, e))?;
     let data_end = writer.bytes_written();
     let index = Index {
@@ -106,6 +115,7 @@ pub fn assemble(
         checks: checks(&writer),
         groups,
         overflow: overflow.filter(|names| names.len() <= MAX_OVERFLOW_NAMES),
+        occupants,
     };
     for (key, text) in [(SEGMENT_KEY, json(&meta.key, &meta)?), (INDEX_KEY, json(&meta.key, &index)?)] {
         writer.append_key_value_metadata(KeyValue::new(key.to_owned(), text));

@@ -21,6 +21,7 @@ use order::{Output, outputs};
 use rows::Rows;
 pub(crate) use rows::subjects_of;
 use std::collections::BTreeSet;
+use std::ops::Range;
 use surplus::{Displaced, surplus};
 use tallymark_catalog::LeftOut;
 use tallymark_ledger as ledger;
@@ -247,7 +248,12 @@ impl File {
             Some(names) => Some(names.into_iter().chain(displaced.names).collect()),
             None => None,
         };
-        Ok(assemble(meta, log, groups, columns, overflow)?)
+        let subjects: Option<Vec<Vec<u32>>> = (like.kind == SegmentKind::Events).then(|| {
+            let of = |range: &Range<usize>| &output.rows[range.clone()];
+            let subjects = |row: &u32| rows.subjects[*row as usize];
+            output.groups.iter().map(|range| of(range).iter().map(subjects).collect()).collect()
+        });
+        Ok(assemble(meta, log, groups, columns, overflow, subjects.as_deref())?)
     }
 }
 

@@ -45,9 +45,12 @@ test-e2e: web ## The real binary with real SDKs and a real browser
 	@. scripts/env.sh && TALLYMARK_BIN="$(abspath $(TARGET))/debug/tallymark" python -m pytest -q tests/e2e
 	@. scripts/env.sh && cd tests/browser && TALLYMARK_BIN="$(abspath $(TARGET))/debug/tallymark" npm test
 
-bench: build ## Measure, side by side with DuckDB; see docs/performance.md
+bench: build ## Measure, side by side with DuckDB and ClickHouse's engine; see docs/performance.md
 	$(call STEP,benchmarks)
-	@. scripts/env.sh && cargo run --release --locked -p tallymark-bench-ingest -- "$(TARGET)/release/tallymark" && python bench/query/run.py --binary "$(TARGET)/release/tallymark"
+	@. scripts/env.sh && python -m pip install --quiet -r bench/query/requirements.txt
+	@. scripts/env.sh && cargo build --release --locked --example floor
+	@. scripts/env.sh && cargo run --release --locked -p tallymark-bench-ingest -- "$(TARGET)/release/tallymark"
+	@. scripts/env.sh && python bench/query/compare.py --binary "$(TARGET)/release/tallymark" --tool "$(TARGET)/release/examples/floor"
 
 drill: build ## Re-enact the published incidents on scratch instances; see docs/drills.md
 	$(call STEP,drills)

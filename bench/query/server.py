@@ -18,6 +18,7 @@ SECRET = "sk_bench_0123456789abcdef"
 BATCH = 2_000
 SENDERS = 3
 QUIET_S = 25
+SETTLED_S = 5
 
 
 class Server:
@@ -48,6 +49,13 @@ class Server:
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(60)
+
+    def restart(self):
+        """As after a deployment: nothing in memory."""
+        self.__exit__()
+        self.http = None
+        self.__enter__()
+        time.sleep(SETTLED_S)  # its other processes look through what they find at their start
 
     def call(self, method, path, body=None, connection=None):
         """One request on a kept connection; its answer."""

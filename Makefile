@@ -41,7 +41,7 @@ test-rust: web
 
 test-e2e: web ## The real binary with real SDKs and a real browser
 	$(call STEP,end to end)
-	@. scripts/env.sh && cargo build --locked -p tallymark
+	@. scripts/env.sh && cargo build --locked --workspace --bin tallymark
 	@. scripts/env.sh && TALLYMARK_BIN="$(abspath $(TARGET))/debug/tallymark" python -m pytest -q tests/e2e
 	@. scripts/env.sh && cd tests/browser && TALLYMARK_BIN="$(abspath $(TARGET))/debug/tallymark" npm test
 

@@ -50,13 +50,12 @@ impl Instance for SqliteCatalog {
             return Err(CatalogError::Invalid { field: "settings", reason: "must be an object".to_owned() });
         }
         let mut tx = self.begin().await?;
-        let changed =
-            sqlx::query("UPDATE projects SET settings = ? WHERE id = ? AND deleted_at IS NULL")
-                .bind(options.to_string())
-                .bind(i64::from(project.0))
-                .execute(&mut *tx)
-                .await?
-                .rows_affected();
+        let changed = sqlx::query("UPDATE projects SET settings = ? WHERE id = ? AND deleted_at IS NULL")
+            .bind(options.to_string())
+            .bind(i64::from(project.0))
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
         tx.commit().await?;
         Ok(changed == 1)
     }

@@ -90,15 +90,21 @@ fn looked_up(scan: &Scan, timelines: &mut BTreeSet<String>, cohorts: &mut BTreeS
     let filters: Vec<&Expr> =
         scan.selectors.iter().filter_map(|s| s.filter.as_ref()).chain(&scan.filter).collect();
     let mut note = |property: &PropertyRef| match &property.scope {
-        Scope::User | Scope::Person => drop(timelines.insert(property.path.clone())),
+        Scope::User | Scope::Person => {
+            timelines.insert(property.path.clone());
+        }
         Scope::Group(kind) | Scope::GroupLatest(kind) => {
-            drop(timelines.insert(format!("group:{kind}.{}", property.path)));
+            timelines.insert(format!("group:{kind}.{}", property.path));
         }
         _ => {}
     };
     filters.iter().flat_map(|f| f.properties()).for_each(|p| note(&p));
     scan.columns.iter().for_each(&mut note);
-    filters.iter().for_each(|f| f.cohorts(&mut |leaf| drop(cohorts.insert(leaf.key.clone()))));
+    filters.iter().for_each(|f| {
+        f.cohorts(&mut |leaf| {
+            cohorts.insert(leaf.key.clone());
+        });
+    });
 }
 
 /// The same to be read.

@@ -5,7 +5,7 @@
 
 use super::check_keys;
 use super::events::Prepared;
-use super::values::{is_none, number, text};
+use super::values::{number, text};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

@@ -10,7 +10,7 @@ use super::calendar::duration_ms;
 use super::check_keys;
 use super::events::{Prepared, Seen};
 use super::sessions::form;
-use super::values::{is_none, text};
+use super::values::text;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use tallymark_model::Millis;

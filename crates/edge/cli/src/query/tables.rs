@@ -212,18 +212,16 @@ mod tests {
             ["bucket", "new", "returning", "resurrecting", "dormant"]
         );
         assert_eq!(rows, [["2026-01-01", "3", "0", "1", "–"]]);
-        let (_, rows) =
-            tabulate("composition", &json!({"rows": [{"breakdown": "pro", "actors": 2, "share": 0.5}]}));
+        let rows = shown("composition", &json!({"rows": [{"breakdown": "pro", "actors": 2, "share": 0.5}]}));
         assert_eq!(rows, [["pro", "2", "0.500"]]);
         let answer = json!({"buckets": ["b1"], "groups": [{"breakdown": "DE", "sessions": [4]}]});
-        let (header, rows) = tabulate("sessions", &answer);
-        assert_eq!(
-            (header, rows),
-            (
-                vec!["group".into(), "bucket".into(), "sessions".into()],
-                vec![vec!["DE".into(), "b1".into(), "4".into()]]
-            )
-        );
+        assert_eq!(tabulate("sessions", &answer).0, ["group", "bucket", "sessions"]);
+        assert_eq!(shown("sessions", &answer), [["DE", "b1", "4"]]);
+        let groups = json!([{"breakdown": "DE", "entered": [4], "converted": [1], "rate": [0.25]}]);
+        let answer = json!({"buckets": ["b1"], "groups": groups});
+        assert_eq!(shown("funnel", &answer), [["DE", "b1", "4", "1", "0.250"]]);
+        let answer = json!({"buckets": ["b1"], "series": [{"key": "A", "breakdown": "DE", "values": [4], "total": 4}]});
+        assert_eq!(tabulate("segmentation", &answer).0, ["bucket", "A: DE"]);
         let (header, rows) =
             tabulate("sql", &json!({"columns": [{"name": "n", "type": "number"}], "rows": [[1], [null]]}));
         assert_eq!((header, rows), (vec!["n".to_owned()], vec![vec![json!(1)], vec![Value::Null]]));
@@ -234,8 +232,7 @@ mod tests {
     #[test]
     fn a_cluster_is_named_by_what_sets_it_apart() {
         let events = json!([{"event": "view", "z": -1.0}, {"event": "buy", "z": 2.5}]);
-        let (_, rows) =
-            tabulate("personas", &json!({"clusters": [{"size": 4, "share": 1.0, "events": events}]}));
+        let rows = shown("personas", &json!({"clusters": [{"size": 4, "share": 1.0, "events": events}]}));
         assert_eq!(rows[0][3], "buy, view");
     }
 }

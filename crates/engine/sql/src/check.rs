@@ -249,7 +249,7 @@ mod tests {
             });
             assert!(refused, "{sql}: {found:?}");
         }
-        let (kind, message) = problem("SELECT FROM WHERE").unwrap();
+        let (kind, message) = problem("SELECT 1 ) FROM events").unwrap();
         assert_eq!(kind, SqlProblem::Unclear);
         assert!(message.contains("Line: 1"), "{message}");
         assert_eq!(problem("").unwrap().0, SqlProblem::Unclear);

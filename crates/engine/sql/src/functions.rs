@@ -179,7 +179,6 @@ const AGGREGATES: &[&str] = &[
     "regr_syy",
     "regr_sxy",
     "var",
-    "var_samp",
     "var_pop",
     "stddev",
     "stddev_pop",

@@ -90,7 +90,11 @@ impl Inner {
             }
             ("PUT", Some(upload)) => {
                 let number = query["partNumber"].parse().unwrap();
-                self.uploads.get_mut(&upload).unwrap().insert(number, body);
+                // A part that was on its way when the upload was given up.
+                let Some(parts) = self.uploads.get_mut(&upload) else {
+                    return refuse(StatusCode::NOT_FOUND, "NoSuchUpload");
+                };
+                parts.insert(number, body);
                 ([("etag", format!("\"{number}\""))], "").into_response()
             }
             ("POST", Some(upload)) => {

@@ -36,10 +36,9 @@ def test_hostile_filters_are_refused_and_the_server_lives_on(shop):
     deep = start + '{"not": ' * 10_000 + leaf + "}" * 10_000 + "}"
     lists = start + "[" * 5_000 + leaf + "]" * 5_000 + "}"
     wide = start + json.dumps([{"any": [json.loads(leaf)] * 12_000}]) + "}"
-    values = start + json.dumps([{"property": "colour", "op": "is", "value": ["x"] * 1_000_000}]) + "}"
+    values = start + json.dumps([{"property": "colour", "op": "is", "value": ["x"] * 150_000}]) + "}"
     for body in [deep, lists, wide, values]:
-        # A server that refuses a body without reading it closes the connection: the next question takes another one.
-        answer = post(shop, "query", body, connection="close")
+        answer = post(shop, "query", body)
         assert answer.status_code in (400, 413), answer.text[:300]
         error = answer.json()["error"]
         assert error["code"].startswith("TM0") and error["message"] and len(answer.text) < 3000

@@ -62,14 +62,23 @@ async fn opening_needs_the_file_unless_it_may_create_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("catalog.db");
     assert!(SqliteCatalog::open_as(&path, OpenMode::Existing, "h").await.is_err());
-    // Several processes starting at once all succeed.
-    let opened = futures_of(&path).await;
-    assert!(opened.into_iter().all(|r| r.is_ok()));
+    assert!(!path.exists());
+}
+
+/// Every process of an instance opens the catalog when it starts, and none waits for another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn processes_that_start_at_once_all_open_a_new_file() {
+    for _ in 0..12 {
+        let dir = tempfile::tempdir().unwrap();
+        for opened in futures_of(&dir.path().join("catalog.db")).await {
+            opened.unwrap();
+        }
+    }
 }
 
 async fn futures_of(path: &std::path::Path) -> Vec<Result<SqliteCatalog, CatalogError>> {
     let mut tasks = Vec::new();
-    for _ in 0..4 {
+    for _ in 0..8 {
         let path = path.to_owned();
         tasks.push(tokio::spawn(async move { SqliteCatalog::open_as(&path, OpenMode::Create, "h").await }));
     }

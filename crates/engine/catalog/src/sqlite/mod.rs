@@ -32,10 +32,11 @@ use sqlx::sqlite::{
 };
 use sqlx::{Row, Sqlite, Transaction};
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tallymark_model::{Lane, LogId, Millis, Shard};
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 const READERS_MAX: u32 = 6;
 const MIGRATION_TRIES: u32 = 50;
 const MIGRATION_PAUSE: Duration = Duration::from_millis(100);
@@ -71,11 +72,11 @@ impl SqliteCatalog {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
-        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let write = connect(1, options.clone()).await?;
         if mode == OpenMode::Create {
             migrate(&write).await?;
         }
-        let read = SqlitePoolOptions::new().max_connections(READERS_MAX).connect_with(options).await?;
+        let read = connect(READERS_MAX, options).await?;
         let catalog = SqliteCatalog { write, read };
         catalog.claim_host(host).await?;
         Ok(catalog)
@@ -133,6 +134,25 @@ impl SqliteCatalog {
         }
         Ok(tx.commit().await?)
     }
+}
+
+/// Opens the connections. Who turns a new file to write-ahead logging needs it alone for a moment, and for
+/// that step SQLite does not wait as `busy_timeout` says: it refuses at once. So this waits.
+async fn connect(connections: u32, options: SqliteConnectOptions) -> Result<SqlitePool, CatalogError> {
+    let pool = || SqlitePoolOptions::new().max_connections(connections).connect_with(options.clone());
+    let until = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match pool().await {
+            Err(error) if is_busy(&error) && Instant::now() < until => tokio::time::sleep(BUSY_PAUSE).await,
+            opened => return Ok(opened?),
+        }
+    }
+}
+
+/// SQLITE_BUSY and SQLITE_LOCKED, in the low byte of their extended codes.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|e| e.code()).and_then(|code| code.parse::<u32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
 }
 
 /// Processes of one host may start together and all try; who comes second finds the work done.

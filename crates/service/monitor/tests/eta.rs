@@ -17,6 +17,7 @@ const SHOW_EVERY: Millis = 60;
 
 struct Partition {
     arrival_per_s: f64,
+    /// What it adds to the capacity of the processor, which works off all of them in turn.
     capacity_per_s: f64,
     /// Records in the log, records worked off, records committed.
     end: f64,
@@ -58,14 +59,32 @@ impl Simulation {
             p.history.push((p.end as u64, self.second));
             // Slow and fast phases of about ten seconds, not just jitter.
             p.noise = 0.9 * p.noise + 0.1 * self.rng.random_range(-1.0..1.0) * 4.0;
-            if running {
-                let rate = p.capacity_per_s * (1.0 + self.noise * p.noise.clamp(-1.0, 1.0));
-                p.done = (p.done + rate).min(p.end);
-                if self.second % self.commit_every == 0 {
-                    p.cursor = p.done as u64;
-                }
+        }
+        if !running {
+            return;
+        }
+        let capacity =
+            self.partitions.iter().map(|p| p.capacity_per_s * (1.0 + self.noise * p.noise.clamp(-1.0, 1.0)));
+        let rates = self.shares(capacity.sum());
+        for (p, rate) in self.partitions.iter_mut().zip(rates) {
+            p.done = (p.done + rate).min(p.end);
+            if self.second % self.commit_every == 0 {
+                p.cursor = p.done as u64;
             }
         }
+    }
+
+    /// The same for everyone who has work; whoever needs less than that leaves the rest to the others.
+    fn shares(&self, mut capacity: f64) -> Vec<f64> {
+        let needs: Vec<f64> = self.partitions.iter().map(|p| p.end - p.done).collect();
+        let mut order: Vec<usize> = (0..needs.len()).collect();
+        order.sort_by(|a, b| needs[*a].total_cmp(&needs[*b]));
+        let mut shares = vec![0.0; needs.len()];
+        for (i, partition) in order.iter().enumerate() {
+            shares[*partition] = needs[*partition].min(capacity / (needs.len() - i) as f64);
+            capacity -= shares[*partition];
+        }
+        shares
     }
 
     fn facts(&self) -> Facts {
@@ -161,10 +180,10 @@ fn the_end_is_known_from_minute_five_on() {
 
 #[test]
 fn the_hot_partition_decides() {
-    // Partition 2 gets 90 % of the events, and can do no more than the others.
-    let rates = [(40.0, 2_000.0), (40.0, 2_000.0), (1_080.0, 2_000.0), (40.0, 2_000.0)];
+    // Partition 2 gets 90 % of the events, and the whole processor once the others are drained.
+    let rates = [(40.0, 600.0), (40.0, 600.0), (1_080.0, 600.0), (40.0, 600.0)];
     let drained = drain(Simulation::new(2, &rates, 0.3), 3_600);
-    assert!(drained.minutes > 60, "{} minutes", drained.minutes);
+    assert!((55..=65).contains(&drained.minutes), "{} minutes", drained.minutes);
     for point in drained.points.iter().skip(1) {
         assert_eq!(point.worst.partition, 2);
     }
@@ -189,13 +208,13 @@ fn no_end_is_told_when_more_arrives_than_is_worked_off() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
     /// O6, for many instances: constant capacity from 4 to 12 times the load, with slow and fast phases of some ten
-    /// seconds in which it is a quarter less or more, 1 to 6 partitions.
+    /// seconds in which it is a fifth less or more, 1 to 6 partitions.
     #[test]
     fn errors_stay_within_a_fifth(
         seed in any::<u64>(),
         loads in proptest::collection::vec(100.0f64..1_000.0, 1..6),
         factor in 4.0f64..12.0,
-        noise in 0.0f64..0.25,
+        noise in 0.0f64..0.2,
         stopped_s in 3_600i64..10_800,
     ) {
         let rates: Vec<(f64, f64)> = loads.iter().map(|l| (*l, l * factor)).collect();

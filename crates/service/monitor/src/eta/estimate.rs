@@ -102,18 +102,33 @@ pub struct EtaNow {
     pub started_at: Millis,
     /// Records that wait, over all partitions.
     pub backlog: u64,
-    /// The partition that ends last; its answer is the lane's answer.
+    /// The partition that ends last, with the rates that it has now. Its answer is the lane's: it will get what
+    /// the others do not need any more.
     pub worst: ShardEta,
     /// Every partition with a backlog.
     pub shards: Vec<ShardEta>,
 }
 
 impl EtaNow {
-    /// Out of the estimates of its partitions; `None` if nothing waits.
-    pub fn of(at: Millis, lane: Lane, started_at: Millis, shards: Vec<ShardEta>) -> Option<EtaNow> {
+    /// Out of the estimates of its partitions and the rates of all of them together; `None` if nothing waits.
+    ///
+    /// One processor works off the partitions of a lane in turn, so its speed is the lane's: when one partition is
+    /// drained, the others go on faster. The end is therefore all that waits over all that is worked off; the
+    /// slowest partition with the rate of now would be announced too late. A partition that does not shrink while
+    /// others do will not end with them: then there is no end.
+    pub fn of(
+        at: Millis,
+        lane: Lane,
+        started_at: Millis,
+        shards: Vec<ShardEta>,
+        together: Option<Rates>,
+    ) -> Option<EtaNow> {
         let shards: Vec<ShardEta> = shards.into_iter().filter(|s| s.backlog > 0).collect();
         let backlog = shards.iter().map(|s| s.backlog).sum();
-        let worst = *shards.iter().max_by_key(|s| s.lateness())?;
+        let mut worst = *shards.iter().max_by_key(|s| s.lateness())?;
+        if let (EtaAnswer::Ends { .. }, Some(rates)) = (worst.answer, together) {
+            worst.answer = ends(backlog, rates);
+        }
         Some(EtaNow { at, lane, started_at, backlog, worst, shards })
     }
 
@@ -156,17 +171,18 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_ends_with_its_slowest_partition() {
+    fn a_lane_ends_with_its_slowest_partition_which_gets_what_others_leave() {
         let slow = ShardEta::of(SHARD, 9_000, rates(20.0, 0.0, 0.0));
-        let fast = ShardEta::of(Shard { partition: 1, ..SHARD }, 90_000, rates(2_000.0, 0.0, 0.0));
-        let now = EtaNow::of(1_000, Lane::Live, 0, vec![fast, slow]).unwrap();
-        assert_eq!(now.worst.shard, SHARD);
-        assert_eq!(now.backlog, 99_000);
-        assert_eq!(now.ends_at().unwrap().1, 1_000 + 450_000);
+        let fast = ShardEta::of(Shard { partition: 1, ..SHARD }, 92_000, rates(2_000.0, 0.0, 0.0));
+        let together = rates(2_020.0, 0.0, 0.0);
+        let now = EtaNow::of(1_000, Lane::Live, 0, vec![fast, slow], together).unwrap();
+        assert_eq!((now.worst.shard, now.worst.drain_per_s), (SHARD, 20.0));
+        assert_eq!(now.backlog, 101_000);
+        assert_eq!(now.ends_at().unwrap().1, 1_000 + 50_000);
         let stuck = ShardEta::of(Shard { partition: 2, ..SHARD }, 1, rates(0.0, 0.0, 0.0));
-        let now = EtaNow::of(1_000, Lane::Live, 0, vec![fast, slow, stuck]).unwrap();
+        let now = EtaNow::of(1_000, Lane::Live, 0, vec![fast, slow, stuck], together).unwrap();
         assert_eq!((now.worst.shard.partition, now.ends_at()), (2, None));
-        assert_eq!(EtaNow::of(1_000, Lane::Live, 0, vec![]), None);
+        assert_eq!(EtaNow::of(1_000, Lane::Live, 0, vec![], together), None);
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! When a backlog will be worked off: from what was measured, with a range, and with its own errors on record.
 //!
-//! Guarantees: an estimate uses the drain rate of each partition over a sliding window minus its arrival rate;
-//! what is shown is the slowest partition's, never a mean; no rate is assumed.
+//! Guarantees: an estimate uses drain rates minus arrival rates over a sliding window, of each partition and of the
+//! lane; what is shown is the partition that ends last and when all have ended, never a mean; no rate is assumed.
 //! Deliberately not here: storing (`store`).
 
 mod estimate;

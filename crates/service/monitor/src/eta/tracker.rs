@@ -41,6 +41,7 @@ pub enum EtaStep {
 #[derive(Debug, Clone, Default)]
 pub struct EtaTracker {
     windows: BTreeMap<Shard, Window>,
+    lanes: BTreeMap<Lane, Window>,
     runs: BTreeMap<Lane, Run>,
 }
 
@@ -60,6 +61,11 @@ impl EtaTracker {
                 shard.drain_per_s.get_or_insert(rates.drain_per_s);
                 shard.arrival_per_s.get_or_insert(rates.arrival_per_s);
             }
+        }
+        for lane in Lane::ALL {
+            let shards = facts.shards.iter().filter(|s| s.shard.lane == lane);
+            let (cursors, ends) = shards.fold((0, 0), |sum, s| (sum.0 + s.cursor, sum.1 + s.log_end));
+            self.lanes.entry(lane).or_default().observe(now, cursors, ends);
         }
         Lane::ALL.into_iter().filter_map(|lane| self.lane(lane, now, &facts.shards)).collect()
     }
@@ -85,7 +91,8 @@ impl EtaTracker {
         let estimates = shards
             .iter()
             .map(|s| ShardEta::of(s.shard, s.pending(), windows.get(&s.shard).and_then(Window::rates)));
-        let estimate = EtaNow::of(now, lane, run.started_at, estimates.collect())?;
+        let together = self.lanes.get(&lane).and_then(Window::rates);
+        let estimate = EtaNow::of(now, lane, run.started_at, estimates.collect(), together)?;
         let shrinking = matches!(estimate.worst.answer, EtaAnswer::Ends { .. });
         if shrinking && run.shrinking_since.is_none() {
             let moving = windows.get(&estimate.worst.shard).and_then(Window::moving_since);

@@ -11,6 +11,7 @@ use crate::vocabulary;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use tallymark_model::Millis;
 use tallymark_predicate::{Expr, PropertyRef, Scope};
 use tallymark_query::{Names, Scan, Selector, Served};
 
@@ -26,8 +27,8 @@ pub(crate) fn explain(
     for scan in scans {
         let plan = scan.plan(snapshot, bound.context)?;
         listed.push(json!({
-            "from": iso(scan.from),
-            "to": iso(scan.to),
+            "from": bounded(scan.from),
+            "to": bounded(scan.to),
             "selectors": scan.selectors.iter().map(selector).collect::<Vec<_>>(),
             "scan": plan,
         }));
@@ -83,6 +84,11 @@ fn selector(selector: &Selector) -> Value {
         described["nth"] = json!(nth.k);
     }
     described
+}
+
+/// An end of time that a scan sets; null where it sets none.
+fn bounded(at: Millis) -> Option<String> {
+    (at != Millis::MIN && at != Millis::MAX).then(|| iso(at))
 }
 
 /// Histories of properties and cohorts that a scan needs.
@@ -156,7 +162,8 @@ fn text(explained: &Value) -> String {
             scan["selectors"].as_array().into_iter().flatten().map(selector_text).collect();
         say(&mut out, format!("scan {} of {} reads {}", i + 1, scans.len(), what.join("; ")));
         let n = |key: &str| scan["scan"][key].as_u64().unwrap_or(0);
-        say(&mut out, format!("  time        {} to {}", plain(&scan["from"]), plain(&scan["to"])));
+        let from = scan["from"].as_str().unwrap_or("the beginning");
+        say(&mut out, format!("  time        {from} to {}", scan["to"].as_str().unwrap_or("the end")));
         say(
             &mut out,
             format!(

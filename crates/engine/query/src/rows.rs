@@ -3,7 +3,7 @@
 //! Guarantees: rows come in descending (time, log order), each once; only narrow columns are read to find them,
 //! all columns only where they are. Deliberately not here: JSON shapes (`insights`).
 
-use crate::scan::{Persons, mistyped, storage};
+use crate::scan::{Persons, fold_parallel, mistyped, storage};
 use crate::{Context, Names, QueryError, Snapshot};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type, UInt32Type, UInt64Type};
@@ -12,6 +12,11 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use tallymark_ledger::{SegmentKind, SegmentMeta};
 use tallymark_model::Millis;
 use tallymark_store::{Column, EventRow, RowGroup, SegmentReader, StoreError};
+
+/// Files that are searched together for one person.
+const WAVE: usize = 8;
+/// Threads of a list. Lists are short; what they wait for is decoding many small pieces.
+const THREADS: usize = 2;
 
 /// (time, receive time, packed position): the order of a stream.
 pub type Place = (Millis, Millis, u64);
@@ -52,11 +57,12 @@ pub fn newest(snapshot: &Snapshot, query: &RowQuery, context: &Context) -> Resul
         .filter(|s| s.time_max >= query.from && s.time_min < query.to)
         .collect();
     segments.sort_by_key(|s| Reverse(s.time_max));
-    for segment in segments {
-        if finder.enough(segment.time_max) {
+    // One person has little in each file, so several are looked at together.
+    for wave in segments.chunks(if query.person.is_some() { WAVE } else { 1 }) {
+        if finder.best.enough(wave[0].time_max) {
             break;
         }
-        finder.search(segment)?;
+        finder.search(wave)?;
     }
     finder.fetch()
 }
@@ -115,7 +121,9 @@ pub fn count_events(
     let resolve = Persons::of(snapshot);
     for segment in snapshot.segments_of(SegmentKind::Events) {
         let reader = SegmentReader::open(&snapshot.store, segment).map_err(storage)?;
-        for (group, info) in reader.row_groups().iter().enumerate() {
+        let groups = reader.groups_of(&members).map_err(storage)?;
+        for group in groups.unwrap_or_else(|| (0..reader.row_groups().len()).collect()) {
+            let info = &reader.row_groups()[group];
             context.cancel.check()?;
             let only_operations = info.names.as_ref().is_some_and(|n| n.iter().all(|n| !Names::Any.mean(n)));
             if only_operations || !touches(&members, info.subject_min, info.subject_max) {
@@ -141,10 +149,41 @@ pub fn count_events(
     Ok(counts)
 }
 
+#[derive(Clone, Copy)]
 struct Candidate {
     segment: usize,
     group: usize,
     row: usize,
+}
+
+/// The newest rows so far.
+struct Best {
+    limit: usize,
+    /// The oldest on top.
+    places: BinaryHeap<Reverse<(Place, usize)>>,
+    candidates: Vec<Candidate>,
+}
+
+impl Best {
+    fn none() -> Best {
+        Best { limit: 0, places: BinaryHeap::new(), candidates: Vec::new() }
+    }
+
+    /// True if nothing at or before this time can be among them.
+    fn enough(&self, time: Millis) -> bool {
+        self.places.len() >= self.limit && self.places.peek().is_none_or(|Reverse((place, _))| time < place.0)
+    }
+
+    fn offer(&mut self, place: Place, candidate: Candidate) {
+        if self.places.len() >= self.limit {
+            match self.places.peek() {
+                Some(Reverse((oldest, _))) if *oldest < place => drop(self.places.pop()),
+                _ => return,
+            }
+        }
+        self.places.push(Reverse((place, self.candidates.len())));
+        self.candidates.push(candidate);
+    }
 }
 
 struct Finder<'a> {
@@ -154,64 +193,81 @@ struct Finder<'a> {
     /// Subjects of the person, ascending; empty without a person.
     members: Vec<u32>,
     readers: Vec<SegmentReader>,
-    /// The best rows so far, the oldest on top.
-    best: BinaryHeap<Reverse<(Place, usize)>>,
-    candidates: Vec<Candidate>,
+    best: Best,
 }
 
 impl<'a> Finder<'a> {
     fn new(snapshot: &'a Snapshot, query: &'a RowQuery, context: &'a Context) -> Finder<'a> {
         let members = query.person.map(|p| members_of(snapshot, &[p])).unwrap_or_default();
-        Finder {
-            snapshot,
-            query,
-            context,
-            members,
-            readers: Vec::new(),
-            best: BinaryHeap::new(),
-            candidates: Vec::new(),
-        }
+        let best = Best { limit: query.limit, places: BinaryHeap::new(), candidates: Vec::new() };
+        Finder { snapshot, query, context, members, readers: Vec::new(), best }
     }
 
-    /// True if nothing at or before this time can be among the newest.
-    fn enough(&self, time: Millis) -> bool {
-        self.best.len() >= self.query.limit
-            && self.best.peek().is_none_or(|Reverse((place, _))| time < place.0)
-    }
-
-    fn search(&mut self, segment: &SegmentMeta) -> Result<(), QueryError> {
-        let reader = SegmentReader::open(&self.snapshot.store, segment).map_err(storage)?;
-        let mut groups: Vec<usize> = (0..reader.row_groups().len()).collect();
-        groups.sort_by_key(|g| Reverse(reader.row_groups()[*g].time_max));
-        let at = self.readers.len();
-        self.readers.push(reader.clone());
-        for group in groups {
-            let info = &reader.row_groups()[group];
-            if self.enough(info.time_max) {
-                break;
-            }
-            let meant = self.query.names.as_ref().is_none_or(|names| may_occur(names, info));
-            let of_person =
-                self.query.person.is_none() || touches(&self.members, info.subject_min, info.subject_max);
-            if meant && of_person && info.time_max >= self.query.from && info.time_min < self.query.to {
-                self.context.cancel.check()?;
-                self.search_group(at, group)?;
-            }
+    fn search(&mut self, segments: &[&SegmentMeta]) -> Result<(), QueryError> {
+        let mut tasks: Vec<(usize, usize)> = Vec::new();
+        for segment in segments {
+            let reader = SegmentReader::open(&self.snapshot.store, segment).map_err(storage)?;
+            let groups = self.groups(&reader)?;
+            tasks.extend(groups.into_iter().map(|group| (self.readers.len(), group)));
+            self.readers.push(reader);
         }
+        let newest = |(segment, group): &(usize, usize)| self.readers[*segment].row_groups()[*group].time_max;
+        tasks.sort_by_key(|task| Reverse(newest(task)));
+        if self.query.person.is_none() {
+            for (segment, group) in tasks {
+                if self.best.enough(self.readers[segment].row_groups()[group].time_max) {
+                    break;
+                }
+                // Taken out for the moment, because the rows are looked at through the finder.
+                let mut best = std::mem::replace(&mut self.best, Best::none());
+                let done = self.search_group(segment, group, &mut |place, row| best.offer(place, row));
+                self.best = best;
+                done?;
+            }
+            return Ok(());
+        }
+        let found = fold_parallel(THREADS, tasks, Vec::new, |found, (segment, group)| {
+            self.search_group(segment, group, &mut |place, row| found.push((place, row)))
+        })?;
+        found.into_iter().flatten().for_each(|(place, row)| self.best.offer(place, row));
         Ok(())
     }
 
-    fn search_group(&mut self, segment: usize, group: usize) -> Result<(), QueryError> {
-        let reader = self.readers[segment].clone();
+    /// Row groups that may hold wanted rows.
+    fn groups(&self, reader: &SegmentReader) -> Result<Vec<usize>, QueryError> {
+        let infos = reader.row_groups();
+        let of_person = match self.query.person {
+            None => None,
+            Some(_) => reader.groups_of(&self.members).map_err(storage)?,
+        };
+        let mut groups = of_person.unwrap_or_else(|| (0..infos.len()).collect());
+        groups.retain(|group| {
+            let info = &infos[*group];
+            let meant = self.query.names.as_ref().is_none_or(|names| may_occur(names, info));
+            let of_person =
+                self.query.person.is_none() || touches(&self.members, info.subject_min, info.subject_max);
+            meant && of_person && info.time_max >= self.query.from && info.time_min < self.query.to
+        });
+        Ok(groups)
+    }
+
+    fn search_group(
+        &self,
+        segment: usize,
+        group: usize,
+        offer: &mut dyn FnMut(Place, Candidate),
+    ) -> Result<(), QueryError> {
+        self.context.cancel.check()?;
+        let reader = &self.readers[segment];
         let rows = match self.query.person {
             None => None,
-            Some(_) => match rows_of(&reader, group, &self.members)? {
+            Some(_) => match rows_of(reader, group, &self.members)? {
                 Some(rows) => Some(rows),
                 None => return Ok(()),
             },
         };
         let batch = match &rows {
-            None => read(&reader, group, &NARROW)?,
+            None => read(reader, group, &NARROW)?,
             Some(rows) => reader.read_rows(group, &NARROW, rows).map_err(storage)?,
         };
         let narrow = Narrow::of(&batch)?;
@@ -235,36 +291,27 @@ impl<'a> Finder<'a> {
                 continue;
             }
             let row = rows.as_ref().map_or(row, |rows| rows[row] as usize);
-            self.offer(place, Candidate { segment, group, row });
+            offer(place, Candidate { segment, group, row });
         }
         Ok(())
     }
 
-    fn offer(&mut self, place: Place, candidate: Candidate) {
-        if self.best.len() >= self.query.limit {
-            match self.best.peek() {
-                Some(Reverse((oldest, _))) if *oldest < place => drop(self.best.pop()),
-                _ => return,
-            }
-        }
-        self.best.push(Reverse((place, self.candidates.len())));
-        self.candidates.push(candidate);
-    }
-
     fn fetch(self) -> Result<Vec<FoundRow>, QueryError> {
         let mut by_group: BTreeMap<(usize, usize), Vec<u32>> = BTreeMap::new();
-        for Reverse((_, index)) in &self.best {
-            let c = &self.candidates[*index];
+        for Reverse((_, index)) in &self.best.places {
+            let c = &self.best.candidates[*index];
             by_group.entry((c.segment, c.group)).or_default().push(c.row as u32);
         }
         let persons = Persons::of(self.snapshot);
-        let mut rows = Vec::new();
-        for ((segment, group), mut wanted) in by_group {
+        let parts: Vec<_> = by_group.into_iter().collect();
+        let found_rows = fold_parallel(THREADS, parts, Vec::new, |rows, ((segment, group), mut wanted)| {
             self.context.cancel.check()?;
             wanted.sort_unstable();
             let reader = &self.readers[segment];
             rows.extend(pick(reader, group, &wanted)?.into_iter().map(|row| found(&persons, row)));
-        }
+            Ok(())
+        })?;
+        let mut rows: Vec<FoundRow> = found_rows.into_iter().flatten().collect();
         rows.sort_by_key(|r| Reverse(r.place));
         Ok(rows)
     }

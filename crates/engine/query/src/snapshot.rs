@@ -84,12 +84,12 @@ impl Snapshot {
     pub fn new(
         project: ProjectInfo,
         seq: CommitSeq,
-        segments: Vec<SegmentMeta>,
+        segments: impl Into<Arc<Vec<SegmentMeta>>>,
         identity: Arc<View>,
         names: SubjectNames,
         store: ObjectStore,
     ) -> Snapshot {
-        let segments = Arc::new(segments);
+        let segments = segments.into();
         Snapshot {
             project,
             seq,

@@ -4,13 +4,13 @@ use crate::{
     Completeness, Gap, Hidden, ProjectInfo, QueryError, SESSION_TIMEOUT, Snapshot, Source, StateFollower,
     Vocabulary, WeekStart,
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use tallymark_catalog::Cohorts as KeptCohorts;
 use tallymark_catalog::{CatalogError, Definitions, Settings, Snapshots};
 use tallymark_identity::{IdentityConfig, SharedDevice};
-use tallymark_ledger::{SegmentKind, SegmentMeta};
-use tallymark_model::{CommitSeq, Millis, ProjectId, SubjectId, SubjectKind};
+use tallymark_ledger::{Interval, SegmentKind, SegmentMeta};
+use tallymark_model::{CommitSeq, Millis, ProjectId, SegmentId, SubjectId, SubjectKind};
 use tallymark_state::{Activity, ProjectStats};
 use tallymark_store::ObjectStore;
 use tokio::runtime::Handle;
@@ -40,6 +40,17 @@ pub struct CatalogSource {
     cohorts: Option<Arc<dyn KeptCohorts>>,
     /// By project: the mark of the definitions they were made of.
     vocabularies: Mutex<HashMap<ProjectId, (i64, Arc<Vocabulary>)>>,
+    /// By project: the newest list of live segments that was asked for. Charts of one page ask at one commit.
+    lists: Mutex<HashMap<ProjectId, Live>>,
+}
+
+/// What the catalog says of a project as of one commit; it never says anything else of that commit.
+#[derive(Clone)]
+struct Live {
+    seq: CommitSeq,
+    created_at: Millis,
+    segments: Arc<Vec<SegmentMeta>>,
+    masked: Arc<BTreeMap<SegmentId, Vec<Interval>>>,
 }
 
 impl CatalogSource {
@@ -63,6 +74,7 @@ impl CatalogSource {
             definitions: None,
             cohorts: None,
             vocabularies: Mutex::default(),
+            lists: Mutex::default(),
         }
     }
 
@@ -100,6 +112,23 @@ impl CatalogSource {
         let made = Arc::new(Vocabulary::of(&definitions.definitions(project).await.map_err(catalog)?));
         kept().insert(project, (mark, Arc::clone(&made)));
         Ok(made)
+    }
+
+    /// The live segments as of a commit.
+    async fn live(&self, project: ProjectId, seq: CommitSeq) -> Result<Live, QueryError> {
+        let kept = || self.lists.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(known) = kept().get(&project).filter(|live| live.seq == seq) {
+            return Ok(known.clone());
+        }
+        let found = self.snapshots.snapshot(project, Some(seq)).await.map_err(catalog)?;
+        let live = Live {
+            seq,
+            created_at: found.created_at,
+            segments: Arc::new(found.segments),
+            masked: Arc::new(found.masked),
+        };
+        kept().insert(project, live.clone());
+        Ok(live)
     }
 
     async fn info(&self, id: ProjectId) -> Result<(ProjectInfo, IdentityConfig), QueryError> {
@@ -150,7 +179,7 @@ impl Source for CatalogSource {
             self.follower.catch_up().await?;
             self.follower.state().decide_identity_by(project, identity);
             let state = self.follower.state().snapshot(project);
-            let live = self.snapshots.snapshot(project, Some(state.seq)).await.map_err(catalog)?;
+            let live = self.live(project, state.seq).await?;
             let mut snapshot = Snapshot::new(
                 info,
                 state.seq,

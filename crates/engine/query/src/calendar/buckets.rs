@@ -7,7 +7,9 @@ use tallymark_model::Millis;
 /// Most buckets one query may have.
 pub const BUCKETS_MAX: usize = 20_000;
 
-const SLOTS_MAX: i64 = 1 << 16;
+/// Slots of the lookup table: at least so many, and some per bucket, so that a search is a step or two.
+const SLOTS_MIN: usize = 1 << 12;
+const SLOTS_PER_BUCKET: usize = 4;
 
 /// Consecutive buckets covering a half-open span of time.
 #[derive(Debug, Clone)]
@@ -57,8 +59,9 @@ impl Buckets {
             return Buckets { bounds, shift: 0, slots: Vec::new() };
         };
         let span = last - first;
+        let most = (SLOTS_PER_BUCKET * bounds.len()).max(SLOTS_MIN) as i64;
         let mut shift = 0;
-        while span >> shift >= SLOTS_MAX {
+        while span >> shift >= most {
             shift += 1;
         }
         let mut slots = Vec::with_capacity((span >> shift) as usize + 1);

@@ -17,7 +17,9 @@ impl Scan {
         context: &Context,
         closing: &dyn Fn(Millis) -> Option<Millis>,
     ) -> Result<bool, QueryError> {
-        let prepared = self.choose(snapshot, context)?;
+        // Whether a row is late does not depend on the layout, so spans, which only skip whole row groups, do not count.
+        let everything = Scan { spans: Vec::new(), ..self.clone() };
+        let prepared = everything.choose(snapshot, context)?;
         prepared.note(&prepared.tasks.iter().collect::<Vec<_>>(), (Millis::MIN, Millis::MAX));
         for task in &prepared.tasks {
             context.cancel.check()?;

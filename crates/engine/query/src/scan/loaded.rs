@@ -14,7 +14,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::{Int32Type, Int64Type, UInt32Type, UInt64Type};
 use std::sync::Arc;
-use tallymark_model::{Seq, SubjectId};
+use tallymark_model::{Millis, Seq, SubjectId};
 use tallymark_predicate::{CohortLeaf, Expr, PropertyRef, Scope, path_columns};
 use tallymark_store::Column;
 use tallymark_store::properties::PropertyArrays;
@@ -288,8 +288,8 @@ impl<'a> Loaded<'a> {
         Ok(())
     }
 
-    /// The batch; none if no row is left.
-    pub fn finish(mut self) -> Result<Option<Batch>, QueryError> {
+    /// The batch; none if no row is left. `instant` stands for all times.
+    pub fn finish(mut self, instant: Option<Millis>) -> Result<Option<Batch>, QueryError> {
         let scan = self.prepared.scan;
         let keep: Option<Vec<u32>> = self
             .masks
@@ -338,7 +338,18 @@ impl<'a> Loaded<'a> {
         let located =
             scan.located.then(|| Located::new(self.task.reader.clone(), self.task.group, self.rows.clone()));
         let masks = self.masks;
-        Ok(Some(Batch { masks, times, actors, received, positions, names, sessions, columns, located }))
+        Ok(Some(Batch {
+            masks,
+            instant,
+            times,
+            actors,
+            received,
+            positions,
+            names,
+            sessions,
+            columns,
+            located,
+        }))
     }
 
     fn pick<T: arrow::datatypes::ArrowNativeType>(&self, all: ScalarBuffer<T>) -> ScalarBuffer<T> {

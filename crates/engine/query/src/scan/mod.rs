@@ -9,6 +9,7 @@ mod late;
 mod loaded;
 mod located;
 mod nth;
+mod open;
 mod persons;
 mod threads;
 
@@ -21,21 +22,22 @@ use crate::reads::{FileRead, Rule};
 use crate::timeline::GroupTimeline;
 use crate::values::Rows;
 use crate::{
-    Actor, Context, Folding, Membership, PropertyTimeline, QueryError, Selector, Snapshot, ValueColumn,
-    Vocabulary,
+    Actor, Buckets, Context, Folding, Membership, PropertyTimeline, QueryError, Selector, Snapshot,
+    ValueColumn, Vocabulary,
 };
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, AsArray, Int64Array, RecordBatch};
 use arrow::buffer::ScalarBuffer;
-use arrow::datatypes::{Int32Type, Int64Type, UInt32Type, UInt64Type};
+use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, UInt32Type, UInt64Type};
 use codes::Codes;
 use loaded::Loaded;
+use open::open_all;
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use tallymark_ledger::SegmentKind;
 use tallymark_model::Millis;
 use tallymark_predicate::{Expr, PropertyRef, Scope, path_columns};
-use tallymark_store::{Column, SegmentReader, StoreError};
+use tallymark_store::{Column, RowGroup, SegmentReader, StoreError};
 use threads::run_on;
 
 /// Most selectors of one scan: they are bits of a word.
@@ -75,6 +77,12 @@ pub struct Scan {
     pub folding: Folding,
     /// What "latest" means for `person` properties, and the end of time for `user` properties.
     pub as_of: Millis,
+    /// If only the stretch of time in which a row lies matters: the stretches. Rows of a row group that lies inside
+    /// one of them may then come with any instant of it as their time, which saves reading times.
+    pub stretches: Option<Buckets>,
+    /// Per selector `[from, to)` outside of which its rows do not matter, though they may come along; may be
+    /// shorter than the selectors, whose other rows all matter.
+    pub spans: Vec<(Millis, Millis)>,
 }
 
 /// Rows of one row group that match at least one selector.
@@ -82,6 +90,8 @@ pub struct Scan {
 pub struct Batch {
     /// Bit `i`: matches selector `i`; never 0.
     pub masks: Vec<u32>,
+    /// An instant that stands for the times of all rows; only with [`Scan::stretches`].
+    pub instant: Option<Millis>,
     /// Event times.
     pub times: ScalarBuffer<i64>,
     /// Actors; 0 = nobody.
@@ -94,7 +104,7 @@ pub struct Batch {
     pub names: Vec<u32>,
     /// Codes of session ids from 1, if they were asked for, else empty; 0 = no id was sent,
     /// [`Batch::OUT_OF_SESSION`] = the SDK says that it belongs to none.
-    pub sessions: Vec<u32>,
+    pub sessions: Vec<u64>,
     /// The values asked for, in that order.
     pub columns: Vec<ValueColumn>,
     /// Where the rows are, if that was asked for.
@@ -103,7 +113,7 @@ pub struct Batch {
 
 impl Batch {
     /// The code of the session id `-1`: an event outside of any session.
-    pub const OUT_OF_SESSION: u32 = u32::MAX;
+    pub const OUT_OF_SESSION: u64 = u64::MAX;
 
     /// Number of rows.
     pub fn len(&self) -> usize {
@@ -241,7 +251,8 @@ impl Scan {
     pub fn plan(&self, snapshot: &Snapshot, context: &Context) -> Result<ScanPlan, QueryError> {
         let mut prepared = self.choose(snapshot, context)?;
         for task in &prepared.tasks {
-            let mut columns = vec![Column::Event, Column::Subject, Column::Time];
+            let mut columns = vec![Column::Event, Column::Subject];
+            columns.extend(prepared.instant(task).is_none().then_some(Column::Time));
             if self.order {
                 columns.extend([Column::ReceivedAt, Column::Position]);
             }
@@ -283,26 +294,27 @@ impl Scan {
             bytes: 0,
             columns: Vec::new(),
         };
+        let mut chosen = Vec::new();
         for segment in snapshot.segments_of(SegmentKind::Events) {
-            context.cancel.check()?;
             plan.segments += 1;
             let too_old = self.received_from.is_some_and(|from| segment.received_max < from);
             if segment.time_max < self.from || segment.time_min >= self.to {
                 plan.segments_out_of_time += 1;
-                continue;
-            }
-            if too_old {
+            } else if too_old {
                 plan.segments_received_before += 1;
-                continue;
+            } else {
+                chosen.push(segment);
             }
-            let reader = SegmentReader::open(&snapshot.store, segment).map_err(storage)?;
+        }
+        for reader in open_all(snapshot, &chosen, context)? {
+            context.cancel.check()?;
             let before = tasks.len();
             for (group, info) in reader.row_groups().iter().enumerate() {
                 plan.row_groups += 1;
                 let in_time = info.time_max >= self.from && info.time_min < self.to;
                 if !in_time {
                     plan.row_groups_out_of_time += 1;
-                } else if self.selectors.iter().any(|s| s.names.may_occur(info)) {
+                } else if self.selectors.iter().enumerate().any(|(i, s)| self.wants(i, s, info)) {
                     plan.rows += info.rows;
                     tasks.push(Task { reader: reader.clone(), group });
                 } else {
@@ -331,6 +343,12 @@ impl Scan {
             codes,
             nth,
         })
+    }
+
+    /// True if rows of the group may match a selector and matter.
+    fn wants(&self, nth: usize, selector: &Selector, group: &RowGroup) -> bool {
+        let matters = self.spans.get(nth).is_none_or(|(from, to)| group.overlaps(*from, *to));
+        matters && selector.names.may_occur(group)
     }
 
     /// Properties to read, those that others are computed from before them.
@@ -467,12 +485,18 @@ impl Prepared<'_> {
             _ => None,
         };
         let screen = self.snapshot.hidden.in_group(task.reader.meta(), info);
-        let mut first = vec![Column::Subject, Column::Time];
+        let instant = self.instant(task);
+        let mut first = vec![Column::Subject];
+        first.extend(instant.is_none().then_some(Column::Time));
         first.extend(one_name.is_none().then_some(Column::Event));
         if screen.is_some() {
             first.extend([Column::ReceivedAt, Column::Position]);
         }
         let batch = task.reader.read(task.group, &first).map_err(storage)?;
+        let batch = match instant {
+            Some(instant) => with_time(&batch, instant)?,
+            None => batch,
+        };
         let times = column::<Int64Type>(&batch, 1)?;
         let in_time = self.scan.from <= info.time_min && info.time_max < self.scan.to;
         let shown = match screen {
@@ -506,7 +530,20 @@ impl Prepared<'_> {
         if let Some(found) = self.nth.get().and_then(Option::as_ref) {
             loaded.keep_nth(&found.places)?;
         }
-        loaded.finish()
+        loaded.finish(instant)
+    }
+
+    /// An instant that may stand for the times of all rows of a row group, if there is one.
+    fn instant(&self, task: &Task) -> Option<Millis> {
+        let stretches = self.scan.stretches.as_ref()?;
+        let info = &task.reader.row_groups()[task.group];
+        let inside = self.scan.from <= info.time_min && info.time_max < self.scan.to;
+        // Values that a person or a group had at the time of the event need that time.
+        let timeless = self.timelines.is_empty()
+            && self.of_groups.is_empty()
+            && !self.members.keys().any(|(_, at_event_time)| *at_event_time);
+        let stretch = stretches.find(info.time_min)?;
+        (inside && timeless && stretches.find(info.time_max) == Some(stretch)).then_some(info.time_min)
     }
 
     fn choose_rows(
@@ -565,6 +602,15 @@ impl Prepared<'_> {
         columns.dedup();
         columns
     }
+}
+
+/// The same with a column of times in second place.
+fn with_time(batch: &RecordBatch, time: Millis) -> Result<RecordBatch, QueryError> {
+    let mut fields = batch.schema().fields().to_vec();
+    fields.insert(1, Arc::new(Field::new(Column::Time.file_name(), DataType::Int64, false)));
+    let mut columns = batch.columns().to_vec();
+    columns.insert(1, Arc::new(Int64Array::from(vec![time; batch.num_rows()])));
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(|_| mistyped())
 }
 
 fn column<T: arrow::datatypes::ArrowPrimitiveType>(

@@ -32,6 +32,16 @@ pub(crate) struct Plain {
     pub time: Millis,
 }
 
+/// An event with the groups of its breakdown, without its place in the log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Marked {
+    pub actor: u32,
+    pub mask: u32,
+    pub time: Millis,
+    /// Number of a set of groups.
+    pub set: u32,
+}
+
 /// An event with its place in the log and the groups of its breakdown.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Placed {
@@ -53,6 +63,21 @@ impl Placed {
 }
 
 impl Record for Plain {
+    fn actor(&self) -> u32 {
+        self.actor
+    }
+    fn set_actor(&mut self, actor: u32) {
+        self.actor = actor;
+    }
+    fn opens(&self) -> bool {
+        self.mask & 1 != 0
+    }
+    fn order(&self) -> impl Ord {
+        self.time
+    }
+}
+
+impl Record for Marked {
     fn actor(&self) -> u32 {
         self.actor
     }

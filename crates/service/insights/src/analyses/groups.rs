@@ -47,6 +47,10 @@ impl RowGroups {
     pub fn set_of(&self, row: usize) -> usize {
         self.of_row[row] as usize
     }
+    /// All sets; [`RowGroups::set_of`] are indexes here.
+    pub fn sets(&self) -> &[Vec<u32>] {
+        &self.sets
+    }
     /// Numbers of all sets, shared by the threads of the query.
     pub fn numbered(&self, sets: &Sets) -> Result<Vec<u32>, QueryError> {
         self.sets.iter().map(|set| sets.number(set)).collect()

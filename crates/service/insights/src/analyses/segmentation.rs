@@ -108,6 +108,9 @@ impl<'a> Segmentation<'a> {
         let by_touch = query.breakdown.iter().any(|b| b.attribution.is_some());
         let by_session = query.series.iter().any(|s| s.measure == Measure::Sessions);
         scan.order = by_place || by_touch || by_session;
+        if !scan.order && !query.new_users_only {
+            scan.stretches = Some(frame.stretches().clone());
+        }
         Ok(Segmentation {
             query,
             bound,

@@ -29,7 +29,7 @@ struct Active {
     time: Millis,
     received: Millis,
     position: u64,
-    id: u32,
+    id: u64,
     /// A series asks for its session.
     counted: bool,
 }

@@ -33,6 +33,8 @@ pub(crate) enum Of {
     Texts(PropertyRef),
 }
 
+/// Beyond every time that occurs; rows yet further out come with their own times.
+const FAR: Millis = 1 << 60;
 /// The value of an event that carries none.
 pub(crate) const NOTHING: u64 = u64::MAX;
 
@@ -112,6 +114,14 @@ fn scan(bound: &Bound<'_>, wanted: &[Wanted]) -> Result<(Vec<Evidence>, Vec<Rese
         });
     }
     scan.order = wanted.iter().any(|w| w.order);
+    if let Some(spans) = wanted.iter().map(|w| w.within).collect::<Option<Vec<_>>>() {
+        let near = |t: Millis| t.clamp(-FAR, FAR);
+        let mut bounds: Vec<Millis> = spans.iter().flat_map(|(from, to)| [near(*from), near(*to)]).collect();
+        bounds.sort_unstable();
+        bounds.dedup();
+        scan.stretches = Some(Buckets::of_bounds(bounds));
+        scan.spans = spans;
+    }
     let days = days(bound)?;
     let texts = Interner::new(bound.context.budget.reservation());
     let prepared = scan.prepare(bound.snapshot, bound.context)?;

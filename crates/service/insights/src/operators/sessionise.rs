@@ -19,7 +19,7 @@ pub(crate) const LONGEST: Millis = 86_400_000;
 pub(crate) struct Visit {
     pub time: Millis,
     /// What makes a session of all events that share it; 0 = nothing, [`OUT`] = this event is in none.
-    pub id: u32,
+    pub id: u64,
     /// Start of its local day if sessions end at midnight, else the same for all.
     pub day: Millis,
     /// Begins a session, whatever came before.
@@ -29,7 +29,7 @@ pub(crate) struct Visit {
 }
 
 /// The id of events out of any session.
-pub(crate) const OUT: u32 = u32::MAX;
+pub(crate) const OUT: u64 = u64::MAX;
 
 /// What sessions of events without an id are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(crate) struct Rules {
 /// Buffers for one actor after another.
 #[derive(Debug, Default)]
 pub(crate) struct Sessioniser {
-    by_id: FxHashMap<(u32, Millis), u32>,
+    by_id: FxHashMap<(u64, Millis), u32>,
     numbers: Vec<u32>,
 }
 

@@ -4,7 +4,7 @@ use super::tally::Tally;
 use super::{label_value, other, row};
 use crate::Error;
 use crate::analyses::actors::Actors;
-use crate::analyses::gather::{Placed, Plain as Unplaced, Record, Scattered, by_actor, scatter};
+use crate::analyses::gather::{Marked, Placed, Plain as Unplaced, Record, Scattered, by_actor, scatter};
 use crate::analyses::groups::Groups;
 use crate::analyses::sets::Sets;
 use crate::operators::attempt::{Hit, Rules, Workspace, choose};
@@ -31,6 +31,8 @@ struct Part {
     hits: Vec<Hit>,
     by_set: FxHashMap<u32, Tally>,
     held: Reservation,
+    /// Some actor's label depends on the order in the log.
+    tied: bool,
 }
 
 impl<'a> Plain<'a> {
@@ -54,15 +56,29 @@ impl<'a> Plain<'a> {
         let dimensions: &'a [BreakdownSpec] = &query.breakdown;
         let groups = Groups::new(dimensions, scan.columns.len(), bound.context);
         scan.columns.extend(dimensions.iter().map(|d| d.property.clone()));
-        scan.order = !dimensions.is_empty() || overlapping(query);
+        scan.order = overlapping(query);
         Plain { query, bound, scan, actors, groups }
     }
 
     pub fn answer(&self) -> Result<Map<String, Value>, Error> {
         let sets = Sets::new(self.bound.context.budget.reservation());
         let mut by_set: FxHashMap<u32, Tally> = FxHashMap::default();
-        let parts =
-            if self.scan.order { self.attempts::<Placed>(&sets)? } else { self.attempts::<Unplaced>(&sets)? };
+        let parts = match (self.scan.order, self.query.breakdown.is_empty()) {
+            (true, _) => self.attempts::<Placed>(&self.scan, &sets)?,
+            (false, true) => self.attempts::<Unplaced>(&self.scan, &sets)?,
+            (false, false) => {
+                let parts = self.attempts::<Marked>(&self.scan, &sets)?;
+                // Somebody entered twice in one millisecond with different labels: only then does the order in the
+                // log matter, which makes records half as large again.
+                match parts.iter().any(|part| part.tied) {
+                    true => {
+                        let ordered = Scan { order: true, ..self.scan.clone() };
+                        self.attempts::<Placed>(&ordered, &sets)?
+                    }
+                    false => parts,
+                }
+            }
+        };
         for (set, summary) in parts.into_iter().flat_map(|p| p.by_set) {
             by_set.entry(set).or_insert_with(|| self.empty()).merge(&summary);
         }
@@ -77,7 +93,7 @@ impl<'a> Plain<'a> {
         Ok(answer)
     }
 
-    fn attempts<R: FunnelRecord>(&self, sets: &Sets) -> Result<Vec<Part>, Error> {
+    fn attempts<R: FunnelRecord>(&self, scan: &Scan, sets: &Sets) -> Result<Vec<Part>, Error> {
         let rules = Rules {
             steps: self.query.steps.len(),
             window: self.query.window,
@@ -87,7 +103,7 @@ impl<'a> Plain<'a> {
         };
         let (from, to) = self.bound.range;
         let context = self.bound.context;
-        let prepared = self.scan.prepare(self.bound.snapshot, context)?;
+        let prepared = scan.prepare(self.bound.snapshot, context)?;
         let collect = |scattered: &mut Scattered<R>, batch: &tallymark_query::Batch| {
             let actors = self.actors.of(batch)?;
             let groups = match self.query.breakdown.is_empty() {
@@ -115,8 +131,10 @@ impl<'a> Plain<'a> {
             hits: Vec::new(),
             by_set: FxHashMap::default(),
             held: context.budget.reservation(),
+            tied: false,
         };
         let fold = |part: &mut Part, events: &[R]| {
+            part.tied = part.tied || R::tied(events);
             part.hits.clear();
             part.hits.extend(events.iter().map(R::hit));
             if let Some(attempt) = choose(&part.hits, &rules, &mut part.workspace, &context.cancel)? {
@@ -187,6 +205,29 @@ trait FunnelRecord: Record {
     fn of(batch: &tallymark_query::Batch, row: usize, actor: u32, mask: u32, set: u32) -> Self;
     fn hit(&self) -> Hit;
     fn set(&self) -> u32;
+    /// True if these events of an actor, sorted, are in an order that is not known but matters.
+    fn tied(_events: &[Self]) -> bool {
+        false
+    }
+}
+
+impl FunnelRecord for Marked {
+    fn of(batch: &tallymark_query::Batch, row: usize, actor: u32, mask: u32, set: u32) -> Marked {
+        Marked { actor, mask, time: batch.times[row], set }
+    }
+    fn hit(&self) -> Hit {
+        Hit { time: self.time, mask: self.mask }
+    }
+    fn set(&self) -> u32 {
+        self.set
+    }
+    fn tied(events: &[Marked]) -> bool {
+        let mut last: Option<&Marked> = None;
+        events.iter().filter(|e| e.mask & 1 != 0).any(|entry| {
+            let before = last.replace(entry);
+            before.is_some_and(|before| before.time == entry.time && before.set != entry.set)
+        })
+    }
 }
 
 impl FunnelRecord for Unplaced {

@@ -46,7 +46,7 @@ struct Event {
     position: u64,
     /// Code of its item.
     code: u32,
-    session: u32,
+    session: u64,
 }
 
 impl Happening for Event {
@@ -295,15 +295,22 @@ impl<'a> Paths<'a> {
             Cut::Sessions(rules) => {
                 let visit =
                     |e: &Owned<Event>| Visit { time: e.what.time, id: e.what.session, ..Visit::default() };
-                parts.iter_mut().for_each(Vec::clear);
                 let numbers = sessioniser
                     .number(events.iter().map(visit), &rules.operator(&self.bound.snapshot.project));
+                // Only as many as this actor has: the most of any actor is far above the usual.
+                let mut used = 0;
                 for (event, number) in events.iter().zip(numbers).filter(|(_, n)| **n != NO_SESSION) {
                     let at = *number as usize;
-                    parts.resize(parts.len().max(at + 1), Vec::new());
+                    if parts.len() <= at {
+                        parts.resize_with(at + 1, Vec::new);
+                    }
+                    while used <= at {
+                        parts[used].clear();
+                        used += 1;
+                    }
                     parts[at].push(node(event));
                 }
-                for part in parts.iter_mut().filter(|part| !part.is_empty()) {
+                for part in parts[..used].iter_mut().filter(|part| !part.is_empty()) {
                     if close(part) {
                         break;
                     }

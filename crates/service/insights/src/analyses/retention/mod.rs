@@ -1,5 +1,6 @@
 //! Retention (chapter 4). The plain kinds have a fold of their own, which knows no more than they need.
 
+mod days;
 mod general;
 mod plain;
 mod point;

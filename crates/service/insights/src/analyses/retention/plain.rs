@@ -1,5 +1,6 @@
 //! Retention on an offset, or on it and after (chapter 4): who came back.
 
+use super::days;
 use super::table::{Frame, Table, Writer};
 use crate::Error;
 use crate::analyses::actors::Actors;
@@ -27,11 +28,13 @@ pub(super) struct Plain<'a> {
     pub scan: Scan,
     actors: Actors,
     groups: Groups<'a>,
+    /// Only intervals matter, see [`super::days`].
+    by_days: bool,
 }
 
 /// Per cohort its size, then one count per offset.
 #[derive(Debug, Clone)]
-struct Counts {
+pub(super) struct Counts {
     width: usize,
     list: Vec<u64>,
 }
@@ -60,7 +63,11 @@ impl<'a> Plain<'a> {
         let actors = Actors::new(&query.common.count_by, bound.context);
         let groups = Groups::new(&query.breakdown, scan.columns.len(), bound.context);
         scan.columns.extend(query.breakdown.iter().map(|b| b.property.clone()));
-        Ok(Plain { query, bound, frame, scan, actors, groups })
+        let by_days = days::fits(query, bound, &frame);
+        if by_days {
+            days::narrow(&mut scan, bound, &frame);
+        }
+        Ok(Plain { query, bound, frame, scan, actors, groups, by_days })
     }
 
     pub fn answer(&self) -> Result<Map<String, Value>, Error> {
@@ -100,6 +107,10 @@ impl<'a> Plain<'a> {
         let context = self.bound.context;
         let (from, to) = self.bound.range;
         let prepared = self.scan.prepare(self.bound.snapshot, context)?;
+        if self.by_days {
+            let counts = days::count(&prepared, self.query, self.bound, &self.frame)?;
+            return Ok(counts.into_iter().map(|counts| (ALL, counts)).collect());
+        }
         let collect = |scattered: &mut Scattered<Placed>, batch: &Batch| {
             let actors = self.actors.of(batch)?;
             let groups = self.groups.of_batch(batch)?;
@@ -197,11 +208,23 @@ impl<'a> Plain<'a> {
     }
 
     fn empty(&self) -> Counts {
-        Counts { width: self.query.periods + 2, list: vec![0; self.frame.cohorts * (self.query.periods + 2)] }
+        Counts::new(self.frame.cohorts, self.query.periods)
     }
 }
 
 impl Counts {
+    /// Of nobody.
+    pub fn new(cohorts: usize, periods: usize) -> Counts {
+        Counts { width: periods + 2, list: vec![0; cohorts * (periods + 2)] }
+    }
+    /// Counts a member of a cohort.
+    pub fn member(&mut self, cohort: usize) {
+        self.list[cohort * self.width] += 1;
+    }
+    /// Counts a return at an offset.
+    pub fn returned(&mut self, cohort: usize, offset: usize) {
+        self.list[cohort * self.width + 1 + offset] += 1;
+    }
     fn add(&mut self, other: &Counts) {
         self.list.iter_mut().zip(&other.list).for_each(|(a, b)| *a += b);
     }

@@ -23,6 +23,39 @@ struct Rows<'b> {
     groups: &'b RowGroups,
     actors: &'b [u32],
     slots: &'b [u32],
+    /// The slot of all rows, if they are known to share one.
+    slot: Option<usize>,
+}
+
+impl Rows<'_> {
+    /// Adds the actors of a series to one cell; without any there is no cell.
+    fn all_into(&self, part: &mut Part, series: usize, key: Key) {
+        let bit = 1u32 << series;
+        let mut meant =
+            self.batch.masks.iter().zip(self.actors).filter(|(mask, _)| *mask & bit != 0).peekable();
+        if meant.peek().is_some() {
+            let cell = part.cell(key);
+            meant.for_each(|(_, actor)| cell.add_actor(*actor));
+        }
+    }
+
+    /// Counts the rows of a series by group, all in one slot.
+    fn count_into(&self, part: &mut Part, series: usize, slot: usize) {
+        let bit = 1u32 << series;
+        let sets = self.groups.sets();
+        let mut counts = vec![0u64; sets.len()];
+        for (row, _) in self.batch.masks.iter().enumerate().filter(|(_, mask)| *mask & bit != 0) {
+            counts[self.groups.set_of(row)] += 1;
+        }
+        for (set, count) in sets.iter().zip(counts).filter(|(_, count)| *count > 0) {
+            set.iter().for_each(|group| part.cell(Key::new(series, *group, slot)).events += count);
+        }
+    }
+}
+
+/// True if a cell takes in nothing but actors.
+fn counts_actors(kind: CellKind) -> bool {
+    matches!(kind, CellKind::Count | CellKind::Actors | CellKind::PerActor | CellKind::Times)
 }
 
 impl Segmentation<'_> {
@@ -51,8 +84,12 @@ impl Segmentation<'_> {
             let groups = self.groups.of_batch(&batch)?;
             *overlap |= groups.overlap();
             let actors = self.actors.of(&batch)?;
-            let slots: Vec<u32> = batch.times.iter().map(|t| self.frame.slot(*t) as u32).collect();
-            let rows = Rows { batch: &batch, groups: &groups, actors: &actors, slots: &slots };
+            let slot = batch.instant.map(|t| self.frame.slot(t));
+            let slots: Vec<u32> = match slot {
+                Some(slot) => vec![slot as u32; batch.len()],
+                None => batch.times.iter().map(|t| self.frame.slot(*t) as u32).collect(),
+            };
+            let rows = Rows { batch: &batch, groups: &groups, actors: &actors, slots: &slots, slot };
             match only {
                 None => self.fill_all(part, &rows)?,
                 Some(only) => self.fill_only(part, &rows, only)?,
@@ -66,9 +103,13 @@ impl Segmentation<'_> {
     fn fill_all(&self, part: &mut Part, rows: &Rows<'_>) -> Result<(), QueryError> {
         for series in 0..self.query.series.len() {
             let kind = kind(&self.query.series[series].measure);
-            match rows.groups.only() {
-                Some(group) => self.fill(part, rows, series, kind, |_, add| add(group))?,
-                None => self.fill(part, rows, series, kind, |row, add| {
+            match (rows.groups.only(), rows.slot) {
+                (Some(group), Some(slot)) if counts_actors(kind) => {
+                    rows.all_into(part, series, Key::new(series, group, slot));
+                }
+                (None, Some(slot)) if kind == CellKind::Count => rows.count_into(part, series, slot),
+                (Some(group), _) => self.fill(part, rows, series, kind, |_, add| add(group))?,
+                (None, _) => self.fill(part, rows, series, kind, |row, add| {
                     rows.groups.of(row).iter().for_each(|group| add(*group));
                 })?,
             }

@@ -58,6 +58,11 @@ impl Frame {
         if self.before == 0 { from } else { self.slots.start(0) }
     }
 
+    /// All slots.
+    pub fn stretches(&self) -> &Buckets {
+        &self.slots
+    }
+
     /// The slot of an instant within.
     #[inline]
     pub fn slot(&self, t: Millis) -> usize {

@@ -51,7 +51,7 @@ struct Event {
     time: Millis,
     received: Millis,
     position: u64,
-    id: u32,
+    id: u64,
     /// Number of a set of groups.
     set: u32,
     mask: u32,

@@ -21,7 +21,7 @@ const BACK: Millis = 2 * 86_400_000;
 
 /// Sessions by an id that may begin in the range.
 #[derive(Default)]
-struct Candidates(FxHashSet<(u32, u32)>);
+struct Candidates(FxHashSet<(u32, u64)>);
 
 struct Near {
     events: Scattered<Owned<Event>>,
@@ -69,7 +69,7 @@ impl Sessions<'_> {
                 }
                 part.events.push(event);
             })?;
-            part.held.grow_to(24 * part.ids.0.len() as u64)?;
+            part.held.grow_to(32 * part.ids.0.len() as u64)?;
             part.events.count()
         };
         let (mut events, mut ids, mut held) = (Vec::new(), FxHashSet::default(), Vec::new());
@@ -155,7 +155,7 @@ impl Sessions<'_> {
         };
         for row in (0..batch.len()).filter(wanted) {
             let id = match &values {
-                Some(values) => values[row],
+                Some(values) => u64::from(values[row]),
                 None => batch.sessions.get(row).copied().unwrap_or(0),
             };
             let event = Event {

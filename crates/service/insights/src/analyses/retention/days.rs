@@ -26,6 +26,7 @@ struct Bits {
 
 /// Offset 0 needs the order of events within an interval, unless it is the size; several returns need to be counted.
 pub(super) fn fits(query: &RetentionQuery, bound: &Bound<'_>, frame: &Frame) -> bool {
+    let bytes = width(frame) * 8 * persons(bound) * bound.threads;
     query.kind == RetentionKind::On
         && !query.rolling
         && query.min_returns == 1
@@ -33,7 +34,9 @@ pub(super) fn fits(query: &RetentionQuery, bound: &Bound<'_>, frame: &Frame) -> 
         && query.breakdown.is_empty()
         && query.common.count_by == CountBy::Person
         && frame.cohorts > 0
-        && width(frame) * 8 * persons(bound) * bound.threads <= BYTES_MAX
+        && bytes <= BYTES_MAX
+        // With less the general way still answers, in several passes.
+        && bound.context.budget.reserve(bytes as u64).is_ok()
 }
 
 /// Makes a scan of starts and returns as cheap as it can be.

@@ -6,7 +6,8 @@
 Generates events, sends them through the front door, waits for compaction, loads the same rows into the others in
 several table orders, checks that all give the same numbers, and asks everybody in turn. The decode floor is what it
 costs our own reader to decode the columns that a question cannot do without, and to do nothing with them. Cold means:
-the kernel's cache dropped, our server just started, the others' own caches forgotten.
+the kernel's cache dropped, our server just started, the others' own caches forgotten. No answer is taken from what is kept
+of earlier ones (`Cache-Control: no-cache`).
 """
 
 import argparse

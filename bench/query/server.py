@@ -61,7 +61,7 @@ class Server:
         """One request on a kept connection; its answer."""
         self.http = self.http or http.client.HTTPConnection(*self.address, timeout=900)
         connection = connection or self.http
-        headers = {"authorization": f"Bearer {SECRET}", "content-type": "application/json"}
+        headers = {"authorization": f"Bearer {SECRET}", "content-type": "application/json", "cache-control": "no-cache"}
         try:
             connection.request(method, f"/api/v1/{path}", body, headers)
             answer = connection.getresponse()

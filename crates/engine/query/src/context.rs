@@ -21,6 +21,8 @@ pub struct Context {
     pub rows_max: Option<u64>,
     /// What it reads.
     pub reads: Reads,
+    /// Compute it, even where an answer is kept.
+    pub fresh: bool,
 }
 
 impl Context {

@@ -93,7 +93,10 @@ impl Engine {
         let bound = Bound::new(snapshot, parsed.common(), context, self.threads)?.with_directory(&directory);
         // A statement may depend on anything.
         let keeps = parsed.common().microscope.is_none() && !matches!(parsed, Query::Sql(_));
-        if keeps && let Some((own, served)) = self.kept.get(query, &bound)? {
+        if keeps
+            && !context.fresh
+            && let Some((own, served)) = self.kept.get(query, &bound)?
+        {
             context.reads.serve(served);
             return Ok(envelope::wrap(query, &bound, own.0.clone(), own.1 || bound.decided_again()));
         }

@@ -250,6 +250,19 @@ fn a_range_that_is_over_is_read_once_and_patched_ever_after() {
 }
 
 #[test]
+fn who_wants_it_computed_gets_it_computed() {
+    let source = Arc::new(Growing::new(&days(4), Layout { commit: 3, ..Layout::FRESH }));
+    while source.commit() {}
+    let engine = Engine::new(source, 2);
+    let query = json!({"type": "segmentation", "series": [{"event": "view"}], "range": {"from": "2025-10-24", "to": "2025-10-24"}});
+    let kept = served(&engine, &query).0;
+    let context = QueryContext { fresh: true, ..QueryContext::default() };
+    assert_eq!(engine.run(PROJECT, &query, &context).unwrap(), kept);
+    assert_eq!(context.reads.served(), Served::Computed);
+    assert_eq!(served(&engine, &query).1, Served::Cached);
+}
+
+#[test]
 fn whoever_merges_or_is_erased_is_noticed() {
     let mut world = days(4);
     let mut merge = event(3, 5, "$identify", "a");

@@ -15,6 +15,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -38,7 +39,8 @@ pub(crate) struct QueryParams {
     q: String,
 }
 
-/// Runs a query. `Accept: text/event-stream` gives `progress` events, then `result` or `error`.
+/// Runs a query. `Accept: text/event-stream` gives `progress` events, then `result` or `error`;
+/// `Cache-Control: no-cache` has it computed even where an answer is kept.
 #[utoipa::path(post, path = "/api/v1/projects/{project}/query", tag = "data", request_body = Object, responses(
     (status = 200, body = Object), (status = 400, body = ErrorBody), (status = 422, body = ErrorBody)))]
 pub(crate) async fn run(
@@ -84,7 +86,8 @@ async fn answer(
     query: Value,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    let context = state.context_of(asker.limits);
+    let mut context = state.context_of(asker.limits);
+    context.fresh = wants_fresh(headers);
     if !accepts(headers, "text/event-stream") {
         let reads = context.reads.clone();
         let mut response = Json(result(&state, asker, query, context).await?).into_response();
@@ -96,6 +99,12 @@ async fn answer(
     tokio::spawn(async move { stream(&state, asker, query, context, &sender).await });
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
     Ok(Sse::new(ReceiverStream::new(receiver)).keep_alive(keep_alive).into_response())
+}
+
+/// `Cache-Control: no-cache` asks for an answer that is computed now (RFC 9111, 5.2.1.4).
+fn wants_fresh(headers: &HeaderMap) -> bool {
+    let directives = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    directives.flat_map(|value| value.split(',')).any(|d| d.trim().eq_ignore_ascii_case("no-cache"))
 }
 
 /// The answer; the last one, marked stale, if the catalog does not answer.

@@ -79,7 +79,7 @@ def test_a_closed_range_is_kept_and_says_so_beside_the_answer(shop):
     shop.send([{"event": "view", "user_id": "later"}], wait="visible")
     third = post(shop, "query", chart(range=old))
     assert third.headers["tallymark-cache"] == "patched"
-    asked_anew = shop.http.post("/api/v1/projects/shop/query", json=chart(range=old), headers={"cache-control": "no-cache"})
+    asked_anew = post(shop, "query", chart(range=old), **{"cache-control": "no-cache"})
     assert asked_anew.headers["tallymark-cache"] == "computed"
     same = lambda answer: {k: v for k, v in answer.json().items() if k not in ("as_of", "identity_version", "complete_through")}  # noqa: E731
     assert same(first) == same(second) == same(third) == same(asked_anew)

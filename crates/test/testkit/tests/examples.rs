@@ -267,6 +267,24 @@ fn user_properties_are_those_of_the_event_s_time() {
 }
 
 #[test]
+fn empty_text_that_is_a_value_is_nobody_else() {
+    let events =
+        [("2025-05-01T00:00:00Z", "a", json!({})), ("2025-05-02T00:00:00Z", "a", json!({"colour": ""}))];
+    let first = json!({"event": "e", "nth": 1});
+    // The first event of the actor "" is the second of all: the one before it is nobody's.
+    let more = json!({"count_by": "event.colour", "empty_string": "value"});
+    assert_eq!(segmentation(&with_properties(&events), first, more)["series"][0]["values"], json!([0, 1]));
+    // A cohort in the query is part of it: who has no plan has not the plan "".
+    let free = json!({"not": {"scope": "user", "property": "plan", "op": "is", "value": ""}});
+    let count = |more: Value| {
+        let mut query = json!({"segment": [{"cohort": free}]});
+        query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        segmentation(&with_properties(&events), json!({"event": "e"}), query)["series"][0]["total"].clone()
+    };
+    assert_eq!((count(json!({})), count(json!({"empty_string": "value"}))), (json!(0), json!(1)));
+}
+
+#[test]
 fn anonymous_history_becomes_the_users_and_duplicates_count_once() {
     let mut world = world(&[
         ("2025-05-01T01:00:00Z", "e", ""),

@@ -84,7 +84,7 @@ proptest! {
         let condition = json!({"property": "p", "op": name, "value": operand});
         let row: serde_json::Map<String, Value> = value.iter().map(|v| ("p".to_owned(), v.clone())).collect();
         let compiled = Condition::parse(&condition, "where").unwrap().compile().unwrap();
-        let expected = operator(name, value.as_ref(), &operand).unwrap();
+        let expected = operator(name, value.as_ref(), &operand, false).unwrap();
         prop_assert_eq!(compiled.matches(&row), expected, "{:?} {} {}", value, name, operand);
     }
 }

@@ -87,7 +87,9 @@ fn holds(
         }
         let stored = prepared.world.cohorts.get(id).ok_or(format!("no cohort {id}"))?;
         path.push(id.to_owned());
+        let outer = prepared.empty_is_value.replace(false);
         let answer = holds(prepared, stored, person, t, path);
+        prepared.empty_is_value.set(outer);
         path.pop();
         return answer;
     }
@@ -304,17 +306,18 @@ fn property(prepared: &Prepared, clause: &Value, person: usize, t: Millis) -> Re
     let (op, operand) = (clause["op"].as_str().ok_or("op is missing")?, &clause["value"]);
     let path = clause["property"].as_str().ok_or("property is missing")?;
     let scope = clause["scope"].as_str().unwrap_or("user");
+    let keep = prepared.empty_is_value.get();
     if clause["when"] != "any_time" {
         let mut current = Properties::new();
         for seen in stream(prepared, person, t) {
             seen.event.ops.iter().for_each(|op| fold(&mut current, op));
         }
-        return compare(op, at_path(&current, path), operand);
+        return compare(op, at_path(&current, path), operand, keep);
     }
     let window = window(prepared, clause, person, t)?;
     let all = matching(prepared, &json!("*"), person, t)?;
     for seen in inside(&all, window) {
-        if compare(op, prepared.value(seen, scope, path)?.as_ref(), operand)? {
+        if compare(op, prepared.value(seen, scope, path)?.as_ref(), operand, keep)? {
             return Ok(true);
         }
     }

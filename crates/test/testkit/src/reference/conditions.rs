@@ -29,16 +29,11 @@ pub fn holds(prepared: &Prepared, seen: &Seen, condition: &Value) -> Result<bool
     let property = condition["property"].as_str().ok_or(format!("not a condition: {condition}"))?;
     let op = condition["op"].as_str().ok_or("op is missing")?;
     let value = prepared.value(seen, condition["scope"].as_str().unwrap_or("event"), property)?;
-    compare_with(op, value.as_ref(), &condition["value"], prepared.empty_is_value)
+    compare(op, value.as_ref(), &condition["value"], prepared.empty_is_value.get())
 }
 
-/// One operator on one value.
-pub fn compare(op: &str, value: Option<&Value>, operand: &Value) -> Result<bool, String> {
-    compare_with(op, value, operand, false)
-}
-
-/// The same, with empty text as a value like others if `empty_is_value` says so.
-fn compare_with(
+/// One operator on one value; empty text is a value like others if `empty_is_value` says so.
+pub fn compare(
     op: &str,
     value: Option<&Value>,
     operand: &Value,
@@ -52,7 +47,7 @@ fn compare_with(
         "is_not_set" => Some("is_set"),
         _ => None,
     } {
-        return Ok(!compare_with(positive, value, operand, empty_is_value)?);
+        return Ok(!compare(positive, value, operand, empty_is_value)?);
     }
     let operands = operand.as_array().cloned().unwrap_or_else(|| vec![operand.clone()]);
     if op == "is" && is_none(value) {

@@ -8,6 +8,7 @@ use super::properties::{Properties, fold};
 use super::values::{self, at_path};
 use super::vocabulary::Definitions;
 use serde_json::Value;
+use std::cell::Cell;
 use std::collections::HashMap;
 use tallymark_model::{Event, IdentityAction, Millis, PropertyOp, Seq};
 
@@ -135,7 +136,8 @@ pub struct Prepared<'w> {
     /// Range of the query: half-open.
     pub range: (Millis, Millis),
     /// `empty_string: "value"`: "keeps `""` apart" from none.
-    pub empty_is_value: bool,
+    /// A stored cohort is not part of the query: inside of it, the option does not hold.
+    pub empty_is_value: Cell<bool>,
 }
 
 const WEEK_MS: Millis = 7 * 86_400_000;
@@ -208,12 +210,13 @@ impl<'w> Prepared<'w> {
                 _ => actor(seen, count_by, empty_is_value)?,
             };
         }
+        let empty_is_value = Cell::new(empty_is_value);
         Ok(Prepared { world, events, people, latest, latest_groups, as_of, calendar, range, empty_is_value })
     }
 
     /// Whether a value is none.
     pub fn is_none(&self, value: Option<&Value>) -> bool {
-        values::is_none(value) && !(self.empty_is_value && value.is_some_and(|v| v == ""))
+        values::is_none(value) && !(self.empty_is_value.get() && value.is_some_and(|v| v == ""))
     }
 
     /// Whether an event lies in the range of the query.

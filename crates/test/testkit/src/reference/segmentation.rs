@@ -141,13 +141,13 @@ fn chart(prepared: &Prepared, query: &Value) -> Result<Value, String> {
 pub fn matching(prepared: &Prepared, selector: &Value) -> Result<Vec<bool>, String> {
     let by_name = json!({"event": selector["event"]});
     let of_event = selector["nth_of"] == "event";
-    let mut counts: HashMap<&str, u64> = HashMap::new();
+    let mut counts: HashMap<Option<&str>, u64> = HashMap::new();
     let mut result = Vec::new();
     for seen in &prepared.events {
         let mut matches = prepared.selects(seen, selector)?;
         if let Some(nth) = selector["nth"].as_u64() {
             let counted = if of_event { prepared.selects(seen, &by_name)? } else { matches };
-            let count = counts.entry(seen.actor.as_deref().unwrap_or_default()).or_default();
+            let count = counts.entry(seen.actor.as_deref()).or_default();
             *count += u64::from(counted);
             matches = matches && seen.actor.is_some() && counted && *count == nth;
         }

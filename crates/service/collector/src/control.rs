@@ -186,6 +186,7 @@ async fn pressure(State(collector): State<Arc<Collector>>) -> Response {
         "requests_inflight": inflight, "requests_max": requests_max,
         "buffered_bytes": buffered, "buffered_bytes_max": buffered_max,
         "requests": requests, "events": events,
+        "received_through": collector.in_flight.through(&collector.clock),
         "throttle_problem": collector.throttle.problem(),
     });
     reply::json(StatusCode::OK, &body)

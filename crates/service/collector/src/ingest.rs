@@ -86,7 +86,8 @@ async fn accept(
             Err((problem, rest)) => return Err(refuse(turn_away(collector, parts, rest, problem).await)),
         }
     };
-    let received_at = collector.clock.now();
+    let stamp = collector.in_flight.stamp(&collector.clock);
+    let received_at = stamp.at;
     let heavy = raw.len() > INLINE_BYTES;
     let arrived = Arrived {
         call,
@@ -127,6 +128,7 @@ async fn accept(
     let accepted = parsed.envelopes.len();
     order::set_apart(&mut parsed.envelopes, &collector.clock);
     let receipt = append(collector, &mut parsed).await;
+    drop(stamp);
     collector.throttle.settle(settlement, receipt.is_ok(), received_at);
     let receipt = receipt?;
     collector.totals.accepted(accepted as u64);

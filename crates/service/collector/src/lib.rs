@@ -21,6 +21,7 @@ mod control;
 mod cors;
 mod forwarded;
 mod health;
+mod in_flight;
 mod ingest;
 mod names;
 mod order;

@@ -5,6 +5,7 @@ use crate::answers::Extra;
 use crate::clock::Clock;
 use crate::config::CollectorConfig;
 use crate::forwarded;
+use crate::in_flight::InFlight;
 use crate::proxy::{self, Proxy};
 use crate::refused::{self, Refused};
 use crate::throttle::Throttle;
@@ -28,6 +29,7 @@ pub struct Collector {
     pub(crate) log: Arc<dyn LogWriter>,
     pub(crate) config: CollectorConfig,
     pub(crate) clock: Clock,
+    pub(crate) in_flight: InFlight,
     pub(crate) admission: Admission,
     pub(crate) refused: Refused,
     pub(crate) throttle: Throttle,
@@ -49,6 +51,7 @@ impl Collector {
         let (rules, state) = (config.throttle_rules.as_deref(), config.throttle_state.as_deref());
         Collector {
             log,
+            in_flight: InFlight::default(),
             throttle: Throttle::open(rules, state, clock.now()),
             totals: Totals::default(),
             clock,

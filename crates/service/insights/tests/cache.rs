@@ -257,7 +257,7 @@ fn who_wants_it_computed_gets_it_computed() {
     let query = json!({"type": "segmentation", "series": [{"event": "view"}], "range": {"from": "2025-10-24", "to": "2025-10-24"}});
     let kept = served(&engine, &query).0;
     let context = QueryContext { fresh: true, ..QueryContext::default() };
-    assert_eq!(engine.run(PROJECT, &query, &context).unwrap(), kept);
+    assert_eq!(engine.run(PROJECT, &query, &context).unwrap()["series"], kept["series"]);
     assert_eq!(context.reads.served(), Served::Computed);
     assert_eq!(served(&engine, &query).1, Served::Cached);
 }

@@ -11,10 +11,11 @@ use futures::StreamExt;
 use hyper::Request;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 use tallymark_api::{ControlDoor, ControlOrder, PortError};
-use tallymark_model::{Lane, Position};
+use tallymark_model::{Lane, Millis, Position};
 use tokio::net::UnixStream;
 
 const WHAT: &str = "the collector's control socket";
@@ -28,6 +29,20 @@ pub struct ControlSocket {
 }
 
 impl ControlSocket {
+    /// Everything received before this instant is in the log. `None`: no collector runs, so nothing is on its way.
+    pub async fn received_through(&self) -> Result<Option<Millis>, PortError> {
+        match UnixStream::connect(&self.path).await {
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+                return Ok(None);
+            }
+            Err(e) => return Err(port(WHAT, e)),
+            Ok(_) => {}
+        }
+        let (_, answer) = self.ask("GET", "/pressure", None).await?;
+        let through = answer["received_through"].as_i64();
+        through.map(Some).ok_or_else(|| port(WHAT, "it does not say what is on its way"))
+    }
+
     /// Status and body of an answer.
     async fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value), PortError> {
         let asked = self.ask_patiently(method, path, body);
@@ -129,6 +144,20 @@ mod tests {
             made_at: 5,
             action,
         })
+    }
+
+    #[tokio::test]
+    async fn a_collector_that_is_gone_has_nothing_on_its_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let door = ControlSocket { path: dir.path().join("control.sock") };
+        assert_eq!(door.received_through().await.unwrap(), None);
+        let listener = tokio::net::UnixListener::bind(&door.path).unwrap();
+        let app = Router::new().route("/pressure", get(|| async { Json(json!({"received_through": 7})) }));
+        let served = tokio::spawn(async move { axum::serve(listener, app).await });
+        assert_eq!(door.received_through().await.unwrap(), Some(7));
+        served.abort();
+        let _ = served.await;
+        assert_eq!(door.received_through().await.unwrap(), None, "killed, and its socket left behind");
     }
 
     #[tokio::test]

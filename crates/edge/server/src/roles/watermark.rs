@@ -1,11 +1,13 @@
 //! Up to which receive time everything acknowledged is visible: the end of the log against the cursors.
 //!
-//! Guarantees: what waits is asked for itself, so a shard that never had an event (a rule was published to it) holds
-//! nothing back; what is not known is not claimed, and never becomes the beginning of time.
+//! Guarantees: what is received and not in the log yet is asked of the collector; what waits is asked for itself, so a
+//! shard that never had an event (a rule was published to it) holds nothing back; what is not known is not claimed, and
+//! never becomes the beginning of time.
 //! Deliberately not here: how often it is measured.
 
 use super::open;
 use crate::Layout;
+use crate::ports::ControlSocket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -27,8 +29,9 @@ pub fn keep(layout: &Layout, catalog: Arc<WebCatalog>, stop: CancellationToken) 
     let layout = layout.clone();
     tokio::spawn(async move {
         let Some(log) = open::log_when_there(&layout, &stop).await else { return };
+        let door = ControlSocket { path: layout.control_socket() };
         while !stop.is_cancelled() {
-            match measure(log.as_ref(), catalog.as_ref()).await {
+            match measure(&door, log.as_ref(), catalog.as_ref()).await {
                 Ok(at) => measured.store(at, Ordering::Relaxed),
                 Err(error) => tracing::debug!(error, "watermark not measured"),
             }
@@ -38,9 +41,15 @@ pub fn keep(layout: &Layout, catalog: Arc<WebCatalog>, stop: CancellationToken) 
     Arc::new(move || Some(known.load(Ordering::Relaxed)).filter(|at| *at != Millis::MIN))
 }
 
-async fn measure(log: &dyn LogReader, catalog: &dyn Snapshots) -> Result<Millis, String> {
-    // The clock first: what arrives later is not claimed.
+async fn measure(
+    door: &ControlSocket,
+    log: &dyn LogReader,
+    catalog: &dyn Snapshots,
+) -> Result<Millis, String> {
+    // The clock first: what arrives later is not claimed. Then what is on its way: it is in no file yet.
     let now = jiff::Timestamp::now().as_millisecond();
+    let received = door.received_through().await.map_err(|e| e.to_string())?;
+    let now = received.map_or(now, |through| through.min(now));
     let mut ends = Vec::new();
     for lane in Lane::ALL {
         for partition in 0..log.partitions() {

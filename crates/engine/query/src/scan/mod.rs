@@ -234,14 +234,15 @@ impl Scan {
         }
     }
 
-    /// Up to which instant the history of a property is needed: to the end of time for what a person is now, else to
-    /// the last row that can be read.
+    /// Up to which instant the history of a property is needed: to the end of time for what a person is now, and where
+    /// the target of a merge wins by what it has (a later time may stand earlier in the log), else to the last row that
+    /// can be read.
     fn property_until(&self, name: &str, at_ingest: bool, vocabulary: &Vocabulary) -> Millis {
         let last = self.as_of.min(self.to.saturating_sub(1));
         let latest = |p: &PropertyRef| {
             matches!(p.scope, Scope::Person) && path_columns(&p.path).any(|column| column == name)
         };
-        match at_ingest || self.reads(vocabulary).iter().any(latest) {
+        match at_ingest || self.folding.target_wins || self.reads(vocabulary).iter().any(latest) {
             true => self.as_of,
             false => last,
         }

@@ -207,5 +207,6 @@ async fn throttle_rules_can_be_replaced_and_seen() {
     let (status, pressure) = call(folder.path(), "GET", "/pressure", "").await;
     assert_eq!((status, &pressure["admission"], &pressure["partitions"]), (200, &j!("open"), &j!(4)));
     assert_eq!(pressure["events"], j!({"accepted":8,"throttled":7,"marked":0}));
+    assert!(pressure["received_through"].as_i64().unwrap() > 0);
     assert_eq!(pressure["requests"], j!({"total":3,"ok":2,"throttled":1,"other_4xx":0,"unavailable":0}));
 }

@@ -127,6 +127,18 @@ fn on_a_merge_histories_interleave_or_the_target_wins() {
     let wins = json!({"merge_props": "target_wins"});
     // The device's value never was; what the user says after the merge counts as ever.
     assert_eq!(by_plan(&conflict, "user", wins.clone()), json!([["pro", 2], ["team", 1]]));
+    // A value of the target counts that is later than the range, if it stood in the log when the two merged: the
+    // device's was forgotten then, and at ten there was none.
+    let mut later = of("14:00", "u", "", "profile", Some("team"));
+    later.time += 86_400_000;
+    let merged = log(vec![
+        later,
+        of("09:00", "", "d", "view", Some("free")),
+        of("11:00", "u", "d", "login", None),
+        of("12:00", "u", "", "view", None),
+    ]);
+    assert_eq!(by_plan(&merged, "user", json!({})), json!([["free", 2]]));
+    assert_eq!(by_plan(&merged, "user", wins.clone()), json!([["(none)", 2]]));
     // Without a value of the target there is no conflict.
     let none = log(vec![
         of("10:00", "", "d", "view", Some("free")),

@@ -76,6 +76,28 @@ async fn processes_that_start_at_once_all_open_a_new_file() {
     }
 }
 
+/// An empty file would look like a catalog that has lost everything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn a_file_that_is_gone_is_not_made_anew_by_a_reader() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("catalog.db");
+    let catalog = SqliteCatalog::open_as(&path, OpenMode::Create, "h").await.unwrap();
+    for end in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(dir.path().join(format!("catalog.db{end}")));
+    }
+    // More at once than there are connections: new ones are opened.
+    let readers: Vec<_> = (0..24)
+        .map(|_| {
+            let catalog = catalog.clone();
+            tokio::spawn(async move { catalog.audit_log(1).await.is_ok() })
+        })
+        .collect();
+    for reader in readers {
+        let _ = reader.await.unwrap();
+    }
+    assert!(!path.exists());
+}
+
 async fn futures_of(path: &std::path::Path) -> Vec<Result<SqliteCatalog, CatalogError>> {
     let mut tasks = Vec::new();
     for _ in 0..8 {

@@ -67,15 +67,17 @@ impl SqliteCatalog {
     pub async fn open_as(path: &Path, mode: OpenMode, host: &str) -> Result<SqliteCatalog, CatalogError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(mode == OpenMode::Create)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
-        let write = connect(1, options.clone()).await?;
         if mode == OpenMode::Create {
-            migrate(&write).await?;
+            let first = connect(1, options.clone().create_if_missing(true)).await?;
+            migrate(&first).await?;
+            first.close().await;
         }
+        // Pools open connections whenever they need one: should the file be gone by then, none is made in its place.
+        let write = connect(1, options.clone()).await?;
         let read = connect(READERS_MAX, options).await?;
         let catalog = SqliteCatalog { write, read };
         catalog.claim_host(host).await?;

@@ -42,6 +42,11 @@ def test_hostile_filters_are_refused_and_the_server_lives_on(shop):
         assert answer.status_code in (400, 413), answer.text[:300]
         error = answer.json()["error"]
         assert error["code"].startswith("TM0") and error["message"] and len(answer.text) < 3000
+    # Refused while most of it is still on its way: the client hears why all the same.
+    huge = start + json.dumps([{"property": "colour", "op": "is", "value": "x" * 12_000_000}]) + "}"
+    for _ in range(3):
+        answer = post(shop, "query", huge)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (413, "TM0006")
     assert post(shop, "query", chart()).status_code == 200
 
 

@@ -4,29 +4,60 @@
 //! HTML form of another site can send it.
 //! Deliberately not here: meanings of values.
 
+use crate::router::BODY_BYTES_MAX;
 use crate::{ApiError, codes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+use tokio_stream::StreamExt;
+
+/// So much of a body that is too large is read and forgotten.
+const OVERFLOW_BYTES_MAX: usize = 64 << 20;
+/// A body may take so long.
+const OVERFLOW_TIME: Duration = Duration::from_secs(30);
 
 /// A JSON body.
 pub(crate) struct Body<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let kind = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
         let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         if essence != "application/json" && !essence.ends_with("+json") {
             return Err(ApiError::new(&codes::BAD_MEDIA_TYPE, format!("the content type is {kind:?}")));
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(|e| match e.status().as_u16() {
-            413 => ApiError::new(&codes::BODY_TOO_LARGE, "the body has more than 1 MiB"),
-            _ => ApiError::new(&codes::BAD_BODY, e.body_text()),
-        })?;
+        let bytes = whole(request.into_body()).await?;
         serde_json::from_slice(&bytes).map(Body).map_err(|e| ApiError::new(&codes::BAD_BODY, e.to_string()))
+    }
+}
+
+/// The whole body. One that is too large is read on for a while and forgotten: a client that is still sending when the
+/// answer comes may never see it, and a proxy in between calls it a broken connection.
+async fn whole(body: axum::body::Body) -> Result<Bytes, ApiError> {
+    let mut frames = body.into_data_stream();
+    let mut bytes = BytesMut::new();
+    let mut beyond = 0;
+    let until = Instant::now() + OVERFLOW_TIME;
+    while let Ok(Some(frame)) = timeout_at(until, frames.next()).await {
+        let frame = frame.map_err(|e| ApiError::new(&codes::BAD_BODY, e.to_string()))?;
+        if beyond == 0 && bytes.len() + frame.len() <= BODY_BYTES_MAX {
+            bytes.extend_from_slice(&frame);
+            continue;
+        }
+        beyond += frame.len();
+        if beyond > OVERFLOW_BYTES_MAX {
+            break;
+        }
+    }
+    match beyond {
+        0 if Instant::now() < until => Ok(bytes.freeze()),
+        0 => Err(ApiError::new(&codes::BAD_BODY, "the body did not arrive within half a minute")),
+        _ => Err(ApiError::new(&codes::BODY_TOO_LARGE, "the body has more than 1 MiB")),
     }
 }
 

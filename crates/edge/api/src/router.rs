@@ -14,7 +14,8 @@ use std::any::Any;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
-const BODY_BYTES_MAX: usize = 1 << 20;
+/// Most bytes of a JSON body.
+pub(crate) const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// The whole API and web app as one service.
 pub fn router(state: ApiState) -> Router {

@@ -4,18 +4,19 @@
 //! import goes on where the last acknowledged batch ended; a bad row is reported with its line and reason and
 //! never holds up the good ones.
 
-mod mapping;
+pub mod mapping;
 mod progress;
 mod rows;
 
 use crate::client::{Client, ClientError};
 use indicatif::ProgressBar;
-use mapping::{Mapping, MappingError, MappingText};
+use mapping::{ArgumentError, from_arguments};
 use progress::Progress;
 use rows::Rows;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
+use tallymark_mapping::Mapping;
 
 /// Rows of one request.
 const BATCH: usize = 2_000;
@@ -67,7 +68,7 @@ pub struct ImportReport {
 pub enum ImportError {
     /// The mapping is not usable.
     #[error(transparent)]
-    Mapping(#[from] MappingError),
+    Mapping(#[from] ArgumentError),
     /// The file, the progress file or the rejects file.
     #[error("{path}: {why}")]
     File {
@@ -100,7 +101,7 @@ pub async fn run(
     let shown = args.file.display().to_string();
     let on_file = |why| ImportError::File { path: shown.clone(), why };
     let mapping = match (args.map.is_empty(), shown.contains(".csv")) {
-        (false, _) => Some(Mapping::compile(&MappingText::from_arguments(&args.map)?)?),
+        (false, _) => Some(Mapping::compile(&from_arguments(&args.map)?).map_err(ArgumentError::from)?),
         (true, true) => return Err(ImportError::NoMapping(shown)),
         (true, false) => None,
     };

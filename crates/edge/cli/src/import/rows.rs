@@ -1,6 +1,5 @@
 //! Reads rows from CSV and NDJSON files, plain, gzip or zstd, one at a time.
 
-use super::mapping::Row;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -9,6 +8,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tallymark_mapping::Row;
 
 /// Longest accepted NDJSON line, bytes.
 const LINE_MAX: u64 = 16 << 20;

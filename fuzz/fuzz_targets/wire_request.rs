@@ -28,17 +28,21 @@ const PATHS: [&str; 16] = [
 
 fuzz_target!(|data: &[u8]| {
     let Some((choice, body)) = data.split_first() else { return };
-    let Some(call) = Call::of_path(PATHS[usize::from(*choice) % PATHS.len()]) else { return };
+    let path = PATHS[usize::from(*choice) % PATHS.len()];
+    let Some(call) = Call::of_path(path) else { return };
     let Ok(decoded) = unpack(Bytes::copy_from_slice(body), Packing::default(), call.decoded_limit()) else {
         return;
     };
     let request = Request {
         call,
+        path,
         query: "",
         authorization: Some("Bearer key-1"),
         sent_at: None,
         user_agent: None,
+        headers: &[],
         form_key: decoded.form_key,
+        form: decoded.form,
         ip: None,
         body: decoded.body,
         received_at: 1_795_220_540_000,

@@ -5,6 +5,7 @@ mod audit;
 mod beat;
 mod cohorts;
 mod collect;
+mod decoding;
 mod found;
 mod lost;
 mod measure;

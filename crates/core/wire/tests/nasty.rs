@@ -10,7 +10,7 @@ use tallymark_wire::body::{Packing, decode as unpack};
 use tallymark_wire::{Call, Parsed, Refusal, Request, decode, read};
 
 const RECEIVED_AT: i64 = 1_795_220_540_000;
-const PATHS: [&str; 17] = [
+const PATHS: [&str; 27] = [
     "/api/v1/events",
     "/batch",
     "/2/httpapi",
@@ -28,6 +28,16 @@ const PATHS: [&str; 17] = [
     "/v1/page",
     "/v1/group",
     "/v1/alias",
+    "/usermap",
+    "/s/",
+    "/i/v1/analytics/events",
+    "/webhooks/segment",
+    "/v2/events",
+    "/v2/bulkevents",
+    "/v3/JS/key-1/events",
+    "/webhooks/mparticle",
+    "/webhooks/braze",
+    "/users/track",
 ];
 
 /// What happens to an event that holds the poison.
@@ -116,11 +126,14 @@ fn values() -> Vec<(String, Fate)> {
 fn request(path: &str, body: impl Into<Bytes>) -> Result<Parsed, Refusal> {
     read(&Request {
         call: Call::of_path(path).unwrap(),
+        path,
         query: "",
         authorization: Some("Bearer key-1"),
         sent_at: None,
         user_agent: None,
+        headers: &[],
         form_key: None,
+        form: None,
         ip: None,
         body: body.into(),
         received_at: RECEIVED_AT,
@@ -276,11 +289,14 @@ fn exercise(path: &str, query: &str, bytes: &[u8]) {
     let Ok(decoded) = unpack(Bytes::copy_from_slice(bytes), packing, call.decoded_limit()) else { return };
     let parsed = read(&Request {
         call,
+        path,
         query,
         authorization: None,
         sent_at: None,
         user_agent: None,
+        headers: &[],
         form_key: decoded.form_key,
+        form: decoded.form,
         ip: None,
         body: decoded.body,
         received_at: RECEIVED_AT,

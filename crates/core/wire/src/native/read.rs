@@ -71,6 +71,7 @@ pub(crate) fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
         senders,
         rejected,
         payload_bytes: body.len(),
+        per_event: None,
         beacon: false,
     })
 }

@@ -1,0 +1,119 @@
+//! The way in: the collector's native endpoint, bulk lane.
+//!
+//! Guarantees: an [`Answer`] means that what it does not name as refused is on the log's disk.
+//! Deliberately not here: patience ([`crate::take`]).
+
+use async_trait::async_trait;
+use serde_json::Value;
+use std::time::Duration;
+
+/// Longest wait for an answer; a collector that is that slow has not answered.
+const TIMEOUT: Duration = Duration::from_secs(120);
+/// Longest wait that is taken from a `Retry-After`.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// What became of a batch that was taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// Rows that were not taken.
+    pub refused: Vec<Refused>,
+}
+
+/// A row that was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Its index in the batch.
+    pub index: usize,
+    /// Why.
+    pub why: String,
+}
+
+/// Why a batch was not taken.
+#[derive(Debug, Clone)]
+pub enum DoorError {
+    /// Overload, or nobody there: the same batch later.
+    Later {
+        /// What was said.
+        why: String,
+        /// When to ask again, if it says so.
+        after: Option<Duration>,
+    },
+    /// Smaller batches would be taken.
+    TooLarge,
+    /// It will not be taken: a key that is not valid, a project that is gone.
+    Never(String),
+}
+
+/// Takes batches of events.
+#[async_trait]
+pub trait Door: Send + Sync {
+    /// Sends `{"events": […]}`, once.
+    async fn send(&self, body: Vec<u8>) -> Result<Answer, DoorError>;
+}
+
+/// A server.
+pub struct HttpDoor {
+    http: reqwest::Client,
+    url: String,
+    key: String,
+}
+
+impl HttpDoor {
+    /// The server at this address, with a write key.
+    pub fn new(url: &str, key: &str) -> HttpDoor {
+        let http = reqwest::Client::builder().timeout(TIMEOUT).build().unwrap_or_default();
+        let url = format!("{}/api/v1/events?lane=bulk", url.trim_end_matches('/'));
+        HttpDoor { http, url, key: key.to_owned() }
+    }
+}
+
+#[async_trait]
+impl Door for HttpDoor {
+    async fn send(&self, body: Vec<u8>) -> Result<Answer, DoorError> {
+        let later = |e: reqwest::Error| DoorError::Later { why: root_cause(&e), after: None };
+        let request = self.http.post(&self.url).bearer_auth(&self.key);
+        let response =
+            request.header("content-type", "application/json").body(body).send().await.map_err(later)?;
+        let status = response.status().as_u16();
+        let after = response.headers().get("retry-after").and_then(|v| v.to_str().ok()?.parse().ok());
+        let after = after.map(|s| Duration::from_secs(s).min(WAIT_MAX));
+        let text = response.text().await.map_err(later)?;
+        match status {
+            200 => answer(&text)
+                .ok_or_else(|| DoorError::Never(format!("an answer of another server: {}", brief(&text)))),
+            413 => Err(DoorError::TooLarge),
+            408 | 429 | 500..=599 => {
+                Err(DoorError::Later { why: format!("{status} {}", brief(&text)), after })
+            }
+            _ => Err(DoorError::Never(format!("{status} {}", brief(&text)))),
+        }
+    }
+}
+
+fn answer(text: &str) -> Option<Answer> {
+    let parsed: Value = serde_json::from_str(text).ok()?;
+    parsed["accepted"].as_u64()?;
+    let refused = parsed["rejected"].as_array().cloned().unwrap_or_default();
+    let refused = refused.iter().map(|r| {
+        let part = |name: &str| r[name].as_str().unwrap_or_default();
+        Some(Refused {
+            index: usize::try_from(r["index"].as_u64()?).ok()?,
+            why: format!("{}: {}", part("code"), part("message")),
+        })
+    });
+    Some(Answer { refused: refused.collect::<Option<_>>()? })
+}
+
+fn brief(text: &str) -> String {
+    let parsed: Option<Value> = serde_json::from_str(text).ok();
+    let message = parsed.as_ref().and_then(|p| p["error"]["message"].as_str());
+    message.unwrap_or(text).chars().take(300).collect()
+}
+
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}

@@ -59,7 +59,8 @@ impl Agent {
 fn read(text: &str) -> Option<Agent> {
     let seen = Parser::new().parse(text)?;
     let headless = text.contains("HeadlessChrome/");
-    if seen.category == "crawler" {
+    // Robots newer than the data set name themselves by an address to complain to.
+    if seen.category == "crawler" || text.contains("; +http") {
         return Some(Agent { is_browser: false, ..Agent::default() });
     }
     if !headless && !matches!(seen.category, "pc" | "smartphone" | "mobilephone" | "appliance") {
@@ -171,6 +172,9 @@ mod tests {
     #[test]
     fn robots_are_told_and_programs_say_nothing() {
         let bot = |text: &str| of(text).is_some_and(|agent| !agent.is_browser);
+        assert!(bot(
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko; compatible; NewBot-2/1; +https://new.example) Chrome/141.0.0.0 Safari/537.36"
+        ));
         assert!(bot("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"));
         assert!(bot(
             "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)"

@@ -104,7 +104,7 @@ mod tests {
         let shard = Shard { lane: Lane::Live, partition: 0 };
         for second in 0..=3_600 {
             let worst = ShardEta::of(shard, 1_000, None);
-            let now = EtaNow::of(second * 1_000, Lane::Live, 0, vec![worst]).unwrap();
+            let now = EtaNow::of(second * 1_000, Lane::Live, 0, vec![worst], None).unwrap();
             backlogs.point(&store, &now, None).await.unwrap();
         }
         let run = store.eta_runs(1).await.unwrap().remove(0);

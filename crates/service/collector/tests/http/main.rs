@@ -7,6 +7,7 @@ mod control;
 mod extras;
 mod ingest;
 mod overload;
+mod partners;
 mod packing;
 mod proxying;
 mod support;

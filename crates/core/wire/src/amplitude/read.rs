@@ -151,10 +151,17 @@ impl Batch<'_> {
         let mut envelopes = Vec::with_capacity(pieces.len());
         let mut senders = Vec::with_capacity(pieces.len());
         for (index, piece) in pieces.into_iter().enumerate() {
-            match Doc::parse(&self.text[piece.range.clone()]) {
+            let text = &self.text[piece.range.clone()];
+            match Doc::parse(text) {
                 Ok(doc) => {
                     let min = self.min_id_length.unwrap_or(MIN_ID_LENGTH);
-                    let sender = checks.item(index, &doc, self.item, min);
+                    let mut sender = checks.item(index, &doc, self.item, min);
+                    // Ids that are unusual numbers are read as decoding will read them.
+                    if doc.is_doubtful(text)
+                        && let Ok(exact) = Doc::parse_exactly(text)
+                    {
+                        sender = Checks::default().item(index, &exact, self.item, min);
+                    }
                     envelopes.push(frame.envelope(piece.range, sender.routing_key()));
                     senders.push(sender);
                 }

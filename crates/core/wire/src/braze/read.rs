@@ -97,9 +97,10 @@ fn look(index: usize, text: &[u8], list: Option<&str>) -> Result<Sender, Fault> 
         let message = format!("the event has {} bytes, more than {}", text.len(), limits::EVENT_BYTES);
         return Err(Fault { code: "event_too_large", field: String::new(), message });
     }
-    let doc = Doc::parse(text)?;
-    let event = doc.object()?;
-    decode::name(&event, list)?;
-    let ids = decode::ids(&event, list)?;
+    let ids = Doc::understand(text, |doc| {
+        let event = doc.object()?;
+        decode::name(&event, list)?;
+        decode::ids(&event, list)
+    })?;
     Ok(Sender::of(index, ids.device.as_deref(), ids.user.as_deref(), 1))
 }

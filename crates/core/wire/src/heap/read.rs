@@ -110,7 +110,6 @@ fn sender(index: usize, body: &[u8], piece: &Piece, kind: Kind) -> Result<Sender
         let message = format!("the event has {} bytes, more than {}", text.len(), limits::EVENT_BYTES);
         return Err(Fault { code: "event_too_large", field: String::new(), message });
     }
-    let doc = Doc::parse(text)?;
-    let ids = check(&doc.object()?, kind)?;
+    let ids = Doc::understand(text, |doc| check(&doc.object()?, kind))?;
     Ok(Sender::of(index, ids.device.as_deref(), ids.user.as_deref(), 1))
 }

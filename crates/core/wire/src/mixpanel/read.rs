@@ -197,7 +197,7 @@ fn look(body: &[u8], index: usize, piece: Piece, kind: Kind) -> Seen {
         seen.fault = Some(Fault { code: "event_too_large", field: String::new(), message });
         return seen;
     }
-    let checked = Doc::parse(text).and_then(|doc| {
+    let checked = Doc::understand(text, |doc| {
         let item = &doc.object()?;
         if kind == Kind::Profile {
             seen.token = item.str("$token").map(str::to_owned);

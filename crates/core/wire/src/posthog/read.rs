@@ -193,7 +193,7 @@ fn look(body: &[u8], index: usize, piece: Piece, engage: bool) -> Seen {
         seen.fault = Some(Fault { code: "event_too_large", field: String::new(), message });
         return seen;
     }
-    let checked = Doc::parse(text).and_then(|doc| {
+    let checked = Doc::understand(text, |doc| {
         let event = &doc.object()?;
         let properties = event.get("properties").and_then(|p| p.as_object());
         seen.token = token(event, properties.as_ref());

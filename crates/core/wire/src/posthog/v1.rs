@@ -123,17 +123,18 @@ fn look(index: usize, text: &[u8]) -> Result<Seen, Fault> {
         let message = format!("the event has {} bytes, more than {}", text.len(), limits::EVENT_BYTES);
         return Err(Fault { code: "event_too_large", field: String::new(), message });
     }
-    let doc = Doc::parse(text)?;
-    let event = &doc.object()?;
-    let name = name(event, false)?;
-    if name == SNAPSHOT {
-        return Err(Fault::field(RECORDING, "event", RECORDING));
-    }
-    if id_in(event, "uuid")?.is_some_and(|uuid| uuid.trim().len() > limits::ID_BYTES) {
-        return Err(crate::draft::too_long("uuid", limits::ID_BYTES));
-    }
-    let object = |name| event.get(name).and_then(|v| v.as_object());
-    let found = identity::of(event, object("properties").as_ref(), object("options").as_ref(), &name)?;
+    let found = Doc::understand(text, |doc| {
+        let event = &doc.object()?;
+        let name = name(event, false)?;
+        if name == SNAPSHOT {
+            return Err(Fault::field(RECORDING, "event", RECORDING));
+        }
+        if id_in(event, "uuid")?.is_some_and(|uuid| uuid.trim().len() > limits::ID_BYTES) {
+            return Err(crate::draft::too_long("uuid", limits::ID_BYTES));
+        }
+        let object = |name| event.get(name).and_then(|v| v.as_object());
+        identity::of(event, object("properties").as_ref(), object("options").as_ref(), &name)
+    })?;
     let (device, user) = (found.device.as_deref(), found.user.as_deref());
     let garbage = user.or(device).is_some_and(ids::is_garbage);
     Ok(Seen { sender: Sender::of(index, device, user, 1), garbage })

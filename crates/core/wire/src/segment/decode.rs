@@ -70,6 +70,10 @@ pub(super) fn check(message: &Object<'_>, kind: Kind) -> Result<Ids, Fault> {
             if ids.user.is_none() {
                 // `alias` of an anonymous visitor: the two ids are one person.
                 ids.user = ids.previous.take();
+            } else {
+                // An alias is about two ids. The browser's SDK adds the device's, which belongs to the old one: with
+                // it the new id would be another person on that device before the two could become one.
+                ids.device = None;
             }
         }
         _ => {}
@@ -99,10 +103,7 @@ fn build(envelope: &Envelope, doc: &Doc) -> Result<Event, Fault> {
     let ids = check(message, kind)?;
     let mut draft = Draft::new(envelope, doc);
     draft.event.user_id = draft.id(ids.user.as_deref(), 1);
-    // An alias is about two ids. The browser's SDK adds the device's, which belongs to the old one: with it the new
-    // id would be another person on that device before the two could become one.
-    let device = ids.device.as_deref().filter(|_| ids.previous.is_none());
-    draft.event.device_id = draft.id(device, 1);
+    draft.event.device_id = draft.id(ids.device.as_deref(), 1);
     draft.insert_id("messageId", id_in(message, "messageId")?)?;
     when(&mut draft, message);
     if let Some(properties) = message.get("properties").and_then(|v| v.as_object()) {

@@ -134,8 +134,9 @@ fn sender(index: usize, body: &[u8], piece: &Piece, path_kind: Option<&str>) -> 
         let message = format!("the message has {} bytes, more than {}", text.len(), limits::EVENT_BYTES);
         return Err(Fault { code: "event_too_large", field: String::new(), message });
     }
-    let doc = Doc::parse(text)?;
-    let message = &doc.object()?;
-    let found = check(message, Kind::of(message, path_kind)?)?;
+    let found = Doc::understand(text, |doc| {
+        let message = &doc.object()?;
+        check(message, Kind::of(message, path_kind)?)
+    })?;
     Ok(Sender::of(index, found.device.as_deref(), found.user.as_deref(), 1))
 }

@@ -3,6 +3,7 @@
 //! Guarantees: an [`Answer`] means that what it does not name as refused is on the log's disk.
 //! Deliberately not here: patience ([`crate::take`]).
 
+use crate::VacuumError;
 use async_trait::async_trait;
 use serde_json::Value;
 use std::time::Duration;
@@ -64,6 +65,48 @@ impl HttpDoor {
         let http = reqwest::Client::builder().timeout(TIMEOUT).build().unwrap_or_default();
         let url = format!("{}/api/v1/events?lane=bulk", url.trim_end_matches('/'));
         HttpDoor { http, url, key: key.to_owned() }
+    }
+}
+
+/// What is known of a project: a way in, its id, and its name.
+pub struct Entrance {
+    /// Where rows go.
+    pub door: HttpDoor,
+    /// The project's id; without the right to ask, its name as given.
+    pub project: String,
+}
+
+impl HttpDoor {
+    /// The way into a project, by id or name. `key` is an admin or secret key; a key that may not ask about the project
+    /// is taken for its write key.
+    pub async fn of_project(url: &str, key: &str, project: &str) -> Result<Entrance, VacuumError> {
+        let url = url.trim_end_matches('/');
+        let escaped: String = project
+            .bytes()
+            .map(|b| match b {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(b).to_string(),
+                other => format!("%{other:02X}"),
+            })
+            .collect();
+        let refused = |why: String| VacuumError::Refused(format!("project `{project}`: {why}"));
+        let http = reqwest::Client::builder().timeout(TIMEOUT).build().unwrap_or_default();
+        let asked = http.get(format!("{url}/api/v1/projects/{escaped}")).bearer_auth(key).send().await;
+        let answered = asked.map_err(|e| refused(root_cause(&e)))?;
+        let status = answered.status().as_u16();
+        let text = answered.text().await.map_err(|e| refused(root_cause(&e)))?;
+        match status {
+            200 => {
+                let found: Value = serde_json::from_str(&text).map_err(|e| refused(e.to_string()))?;
+                match (found["id"].as_str(), found["write_key"].as_str()) {
+                    (Some(id), Some(write)) => {
+                        Ok(Entrance { door: HttpDoor::new(url, write), project: id.to_owned() })
+                    }
+                    _ => Err(refused("an answer of another server".to_owned())),
+                }
+            }
+            401 | 403 => Ok(Entrance { door: HttpDoor::new(url, key), project: project.to_owned() }),
+            _ => Err(refused(format!("{status} {}", brief(&text)))),
+        }
     }
 }
 

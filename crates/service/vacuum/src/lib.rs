@@ -41,7 +41,7 @@ mod sources;
 mod take;
 
 pub use convert::{Format, Lineage};
-pub use door::{Answer, Door, DoorError, HttpDoor, Refused};
+pub use door::{Answer, Door, DoorError, Entrance, HttpDoor, Refused};
 pub use error::VacuumError;
 pub use failpoint::{CrashAt, EnvFailpoint, Failpoint, NoFailpoint, Step};
 pub use place::{Listed, Place};

@@ -105,6 +105,11 @@ impl Board {
         }
     }
 
+    /// A round could not even begin.
+    pub fn fail(&self, source: &str, error: String) {
+        self.change(source, |p| p.error = Some(error));
+    }
+
     /// What it says now.
     pub fn all(&self) -> BTreeMap<String, SourceProgress> {
         self.lock().iter().map(|(name, (progress, _))| (name.clone(), progress.clone())).collect()

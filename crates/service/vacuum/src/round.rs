@@ -94,7 +94,12 @@ pub async fn round(
 ) -> Result<Report, VacuumError> {
     context.board.begin(&source.name, now_ms());
     let done = work(source, &Shared(record.clone()), context).await;
-    context.board.end(&source.name, done.as_ref().err().map(ToString::to_string));
+    let error = match &done {
+        Ok(report) => report.later.first().map(|(key, why)| format!("{key}: {why}")),
+        Err(VacuumError::Stopped) => None,
+        Err(error) => Some(error.to_string()),
+    };
+    context.board.end(&source.name, error);
     done
 }
 

@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use tallymark_wire::body::{Packing, decode as unpack};
 use tallymark_wire::{Call, Request, decode, read};
 
-const PATHS: [&str; 16] = [
+const PATHS: [&str; 24] = [
     "/api/v1/events",
     "/batch",
     "/2/httpapi",
@@ -24,6 +24,14 @@ const PATHS: [&str; 16] = [
     "/v1/group",
     "/v1/alias",
     "/v1/import",
+    "/track",
+    "/groups",
+    "/import",
+    "/api/track",
+    "/api/v1/identify",
+    "/api/add_user_properties",
+    "/api/add_account_properties",
+    "/h",
 ];
 
 fuzz_target!(|data: &[u8]| {

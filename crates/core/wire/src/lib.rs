@@ -1,4 +1,5 @@
-//! Protocols in: native, Amplitude, PostHog, Segment, Mixpanel, Heap, mParticle, Braze; request bytes to envelopes, envelopes to events.
+//! Protocols in: native, Amplitude, PostHog, Segment, Mixpanel, Heap, mParticle, Braze; request bytes to envelopes,
+//! envelopes to events.
 //!
 //! Two halves, one room per protocol:
 //! * [`read`] turns one decoded request into [`Parsed`]: whose it is, its events as envelopes with the client's

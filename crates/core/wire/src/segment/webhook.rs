@@ -12,7 +12,7 @@ pub fn is_signed(secret: &str, body: &[u8], signature: &str) -> bool {
 }
 
 fn bytes_of(hexadecimal: &str) -> Option<Vec<u8>> {
-    if hexadecimal.is_empty() || hexadecimal.len() % 2 != 0 {
+    if hexadecimal.is_empty() || !hexadecimal.len().is_multiple_of(2) {
         return None;
     }
     let digit = |byte: u8| (byte as char).to_digit(16).and_then(|digit| u8::try_from(digit).ok());

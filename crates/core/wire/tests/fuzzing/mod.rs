@@ -58,7 +58,7 @@ impl Fuzzer {
     }
 
     /// Runs one mutated request.
-    pub fn step(&mut self) -> Result<(), Finding> {
+    pub fn step(&mut self) -> Result<(), Box<Finding>> {
         let (one, other) = (self.random.below(self.seeds.len()), self.random.below(self.seeds.len()));
         let case = mutate::mutated(&self.seeds[one], &self.seeds[other], &mut self.random);
         let checked = catch_unwind(AssertUnwindSafe(|| check::check(&case)));
@@ -67,7 +67,7 @@ impl Fuzzer {
             Ok(Err(why)) => why,
             Err(panic) => format!("panicked: {}", text_of(panic.as_ref())),
         };
-        Err(Finding { why, case })
+        Err(Box::new(Finding { why, case }))
     }
 }
 

@@ -117,6 +117,8 @@ const PATHS: [&str; 33] = [
     "/v1/webhook",
 ];
 
+const CODINGS: [&str; 7] = ["gzip", "deflate", "br", "zstd", "gzip, gzip", "identity", "x"];
+
 /// A changed copy of `case`, with parts of `other`.
 pub fn mutated(case: &Case, other: &Case, random: &mut Random) -> Case {
     let mut case = case.clone();
@@ -326,7 +328,10 @@ fn pack(case: &mut Case, random: &mut Random) {
             say("gzip");
             case.body = gzip(&case.body);
         }
-        2 => say(*random.of(&["gzip", "deflate", "br", "zstd", "gzip, gzip", "identity", "x"])),
+        2 => {
+            let coding = random.of(&CODINGS);
+            say(coding);
+        }
         3 => case.body = BASE64_STANDARD.encode(&case.body).into_bytes(),
         4 => case.body = format!("data={}", BASE64_STANDARD.encode(&case.body)).into_bytes(),
         _ => {

@@ -245,7 +245,8 @@ def test_a_run_that_dies_between_two_steps_goes_on(server, tmp_path, monkeypatch
     monkeypatch.setenv("TALLYMARK_FAILPOINT", step)
     assert server.cli("vacuum", "run", *where, check=False).returncode == -signal.SIGABRT
     monkeypatch.delenv("TALLYMARK_FAILPOINT")
-    run(server, "run", *where, code=2)
+    done = server.cli("vacuum", "run", *where, check=False)
+    assert done.returncode in (0, 2), done  # 0: the bad row was written down before
     assert run(server, "rejects", "by-hand")["all"] == 1
     identity = server.settle()
     assert identity["visible"] == 5000 and identity["balanced"], identity

@@ -16,7 +16,8 @@ export function database(octet, country, city) {
   const about = map({
     binary_format_major_version: uint(5, 2),
     binary_format_minor_version: uint(5, 0),
-    build_epoch: uint(6, 1),
+    // A number of 64 bits, which is a type beyond the first seven.
+    build_epoch: Buffer.from([0x01, 0x02, 0x01]),
     database_type: text('Test-City'),
     description: map({}),
     ip_version: uint(5, 4),

@@ -30,7 +30,7 @@ pub const NATIVE: Protocol = Protocol {
     after: "]}",
 };
 
-/// The vendors' protocols. `KEY` stands for the key.
+/// The vendors' protocols. `KEY` stands for the key, `USER` for the one whose batch it is.
 pub const VENDORS: [Protocol; 10] = [
     Protocol {
         name: "Amplitude HTTP V2",
@@ -79,7 +79,7 @@ pub const VENDORS: [Protocol; 10] = [
     Protocol {
         name: "mParticle",
         path: "/v2/events?key=KEY",
-        before: r#"{"user_identities":{"customerid":"user-1"},"events":["#,
+        before: r#"{"user_identities":{"customerid":"user-USER"},"events":["#,
         event: mparticle,
         after: "]}",
     },
@@ -112,7 +112,8 @@ impl Protocol {
     /// A request of `batch` new events.
     pub fn body(&self, batch: usize) -> String {
         let time_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
-        let mut body = self.before.replace("KEY", WRITE_KEY);
+        let user = SERIAL.load(Ordering::Relaxed).wrapping_mul(0x9e37_79b9) % 50_000;
+        let mut body = self.before.replace("KEY", WRITE_KEY).replace("USER", &format!("{user:06}"));
         for i in 0..batch {
             if i > 0 {
                 body.push(',');

@@ -66,14 +66,17 @@ impl SourceProgress {
     }
 }
 
+/// By name; since when a round is under way.
+type Shown = BTreeMap<String, (SourceProgress, Option<Instant>)>;
+
 /// All sources; cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Board {
-    sources: Arc<Mutex<BTreeMap<String, (SourceProgress, Option<Instant>)>>>,
+    sources: Arc<Mutex<Shown>>,
 }
 
 impl Board {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, (SourceProgress, Option<Instant>)>> {
+    fn lock(&self) -> MutexGuard<'_, Shown> {
         // A poisoned lock still holds valid numbers.
         self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }

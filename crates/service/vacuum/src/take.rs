@@ -164,8 +164,9 @@ async fn deliver(
     source: &str,
 ) -> Result<(Batch, Vec<Refused>), VacuumError> {
     let mut refused = Vec::new();
-    let mut parts = vec![0..batch.events.len()];
-    while let Some(part) = parts.pop() {
+    let mut parts = vec![(0, batch.events.len())];
+    while let Some((start, end)) = parts.pop() {
+        let part = start..end;
         if part.is_empty() {
             continue;
         }
@@ -181,8 +182,8 @@ async fn deliver(
             }
             None => {
                 let middle = part.start + part.len() / 2;
-                parts.push(middle..part.end);
-                parts.push(part.start..middle);
+                parts.push((middle, part.end));
+                parts.push((part.start, middle));
             }
         }
     }

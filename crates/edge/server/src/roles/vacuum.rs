@@ -53,17 +53,18 @@ pub async fn run(layout: &Layout, stop: CancellationToken) -> Result<(), ServerE
                 Err(_) => {}
             }
         }
-        if rounds.is_empty() {
-            // `tallymark vacuum run` may have its turn.
-            record = None;
-        }
+        // `tallymark vacuum run` may have its turn: nothing begins in the look after the last round ended.
+        let turn = rounds.is_empty() && record.take().is_some();
         match Sources::load(&layout.vacuum_sources()) {
             Ok(sources) => {
                 said.clear();
                 work.board.retain(|name| sources.find(name).is_some());
                 for source in sources.source {
                     let now = Instant::now();
-                    if busy.contains(&source.name) || due.get(&source.name).is_some_and(|at| *at > now) {
+                    if turn
+                        || busy.contains(&source.name)
+                        || due.get(&source.name).is_some_and(|at| *at > now)
+                    {
                         continue;
                     }
                     let Some(record) = opened(&mut record, layout, &mut said_of_record) else { continue };

@@ -8,5 +8,10 @@ for (let i = 0; i < N; i++) {
   client.track({ userId: user(i), event: name(i), properties: { i } });
 }
 client.identify({ userId: KNOWN, anonymousId: ANON, traits: { plan: "pro" } });
-await client.flush();
+// Its `flush` sends one batch and leaves the rest to its timer.
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+for (let waited = 0; client.queue.length > 0 && waited < 600; waited++) {
+  await pause(100);
+}
+await pause(2000);
 finish(failures);

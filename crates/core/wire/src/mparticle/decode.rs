@@ -117,7 +117,10 @@ pub(crate) fn decode(envelope: &Envelope, doc: &Doc) -> Result<Event, DeadReason
         let object = &doc.object()?;
         match envelope.context.call.as_deref() {
             Some(PROFILE) => profile(envelope, doc, object),
-            place => build(envelope, doc, object, place),
+            place => {
+                let batch = envelope.context.shared.as_deref().unwrap_or("{}").as_bytes();
+                Doc::understand(batch, |batch| build(envelope, doc, object, place, batch))
+            }
         }
     };
     build().map_err(Fault::dead)
@@ -133,9 +136,14 @@ fn profile(envelope: &Envelope, doc: &Doc, batch: &Object<'_>) -> Result<Event, 
     Ok(draft.event)
 }
 
-fn build(envelope: &Envelope, doc: &Doc, event: &Object<'_>, place: Option<&str>) -> Result<Event, Fault> {
+fn build(
+    envelope: &Envelope,
+    doc: &Doc,
+    event: &Object<'_>,
+    place: Option<&str>,
+    batch: &Doc,
+) -> Result<Event, Fault> {
     let mut draft = Draft::new(envelope, doc);
-    let batch = Doc::parse(envelope.context.shared.as_deref().unwrap_or("{}").as_bytes())?;
     if batch.replaced() {
         draft.note(Annotation::CharacterReplaced);
     }

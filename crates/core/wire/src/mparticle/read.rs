@@ -90,12 +90,14 @@ impl Reading<'_> {
                 "a batch says more than {SHARED_BYTES} bytes beside its events and attributes"
             )));
         }
-        let doc = Doc::parse(shared.as_bytes()).map_err(|fault| invalid(fault.message))?;
-        let says = doc.object().map_err(|fault| invalid(fault.message))?;
-        let ids = decode::ids(&says);
-        let batch_id = ["source_request_id", "message_id"]
-            .iter()
-            .find_map(|name| says.get(name)?.to_text().filter(|id| !id.trim().is_empty()));
+        let (ids, batch_id) = Doc::understand(shared.as_bytes(), |doc| {
+            let says = doc.object()?;
+            let names = ["source_request_id", "message_id"];
+            let id =
+                names.iter().find_map(|name| says.get(name)?.to_text().filter(|id| !id.trim().is_empty()));
+            Ok((decode::ids(&says), id))
+        })
+        .map_err(|fault| invalid(fault.message))?;
         let context = |call: Option<String>| {
             Arc::new(RequestContext { call, shared: Some(shared.clone()), ..self.request.context() })
         };
@@ -163,11 +165,12 @@ fn look(text: &[u8]) -> Result<bool, Fault> {
         let message = format!("the event has {} bytes, more than {}", text.len(), limits::EVENT_BYTES);
         return Err(Fault { code: "event_too_large", field: String::new(), message });
     }
-    let doc = Doc::parse(text)?;
-    let event = doc.object()?;
-    let data = event.get("data").and_then(|v| v.as_object());
-    decode::name(&event, data.as_ref())?;
-    Ok(decode::own_id(data.as_ref())?.is_some())
+    Doc::understand(text, |doc| {
+        let event = doc.object()?;
+        let data = event.get("data").and_then(|v| v.as_object());
+        decode::name(&event, data.as_ref())?;
+        Ok(decode::own_id(data.as_ref())?.is_some())
+    })
 }
 
 /// The members of a batch but for some, as one JSON object of the client's bytes.

@@ -37,6 +37,7 @@ impl Server {
             .env("TALLYMARK_BOOTSTRAP_SECRET_KEY", SECRET_KEY)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
+            .kill_on_drop(true)
             .spawn()?;
         let server = Server { child, folder, address, http: reqwest::Client::new() };
         for _ in 0..300 {

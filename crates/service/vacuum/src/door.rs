@@ -72,13 +72,13 @@ impl HttpDoor {
 pub struct Entrance {
     /// Where rows go.
     pub door: HttpDoor,
-    /// The project's id; without the right to ask, its name as given.
+    /// The project's id.
     pub project: String,
 }
 
 impl HttpDoor {
-    /// The way into a project, by id or name. `key` is an admin or secret key; a key that may not ask about the project
-    /// is taken for its write key.
+    /// The way into a project, by id or name. `key` is an admin or secret key: what is recorded names the project by
+    /// its id, which a write key may not ask for.
     pub async fn of_project(url: &str, key: &str, project: &str) -> Result<Entrance, VacuumError> {
         let url = url.trim_end_matches('/');
         let escaped: String = project
@@ -104,7 +104,7 @@ impl HttpDoor {
                     _ => Err(refused("an answer of another server".to_owned())),
                 }
             }
-            401 | 403 => Ok(Entrance { door: HttpDoor::new(url, key), project: project.to_owned() }),
+            401 | 403 => Err(refused("the key may not ask about it; use an admin or secret key".to_owned())),
             _ => Err(refused(format!("{status} {}", brief(&text)))),
         }
     }

@@ -82,7 +82,9 @@ pub enum VacuumCommand {
         /// Which source.
         name: String,
         /// The file's key, as `status` shows it.
-        key: String,
+        // Not called `key`: that is the global argument which says who asks.
+        #[arg(value_name = "KEY")]
+        file: String,
         /// Only the rows after those that were taken (a file that grew).
         #[arg(long)]
         rest: bool,
@@ -132,18 +134,18 @@ pub async fn run(args: &VacuumArgs) -> Result<ExitCode, Failure> {
             return plan_all(args, which, &options).await;
         }
         VacuumCommand::Run { which } => return run_all(args, which).await,
-        VacuumCommand::Accept { name, key, rest } => {
+        VacuumCommand::Accept { name, file, rest } => {
             let sources = Sources::load(&path)?;
             let source = named(&sources, name)?;
             let (_, project, _) = entrance(args, source).await?;
             let record = Arc::new(Mutex::new(opened(&folder).await?));
-            if !accept(source, &record, &project, key, *rest).await? {
+            if !accept(source, &record, &project, file, *rest).await? {
                 return Err(format!(
-                    "there is nothing to accept about `{key}`: it is not there, or it is taken as it is"
+                    "there is nothing to accept about `{file}`: it is not there, or it is taken as it is"
                 )
                 .into());
             }
-            println!("{key} is taken in the next round");
+            println!("{file} is taken in the next round");
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -15,6 +15,7 @@ need cc build-essential
 need make make
 need mold mold
 need curl curl
+need openssl openssl
 need git git
 need python3 python3
 need chromium chromium

@@ -1,10 +1,11 @@
 //! Measures the real binary from outside: events acknowledged durable per second (batches of 1, 10, 100), events
-//! processed per second and per CPU-second, bytes per event on disk.
+//! processed per second and per CPU-second, bytes per event on disk, and the same in every vendor's protocol.
 //!
 //! `cargo run --release -p tallymark-bench-ingest -- path/to/tallymark [seconds per step]`
 //! The load generator shares the machine with the server; the figures say so.
 
 mod load;
+mod protocol;
 mod server;
 
 use server::Server;
@@ -25,7 +26,8 @@ async fn main() -> Result<(), Failure> {
         "\n| batch | connections | requests/s | events/s acknowledged durable | p50 ms | p99 ms |\n|---|---|---|---|---|---|"
     );
     for (batch, connections) in [(1, 128), (10, 64), (100, 32)] {
-        let figures = load::run(&server, batch, connections, Duration::from_secs(seconds)).await?;
+        let figures =
+            load::run(&server, protocol::NATIVE, batch, connections, Duration::from_secs(seconds)).await?;
         println!(
             "| {batch} | {connections} | {:.0} | {:.0} | {:.2} | {:.2} |",
             figures.requests_per_s,
@@ -50,7 +52,29 @@ async fn main() -> Result<(), Failure> {
         "bytes per event on disk: {:.1} ({events:.0} events, before full compaction)",
         bytes as f64 / events
     );
+    protocols(&server, Duration::from_secs(seconds)).await?;
     server.stop().await;
+    Ok(())
+}
+
+/// The same events in every protocol, native first; what it costs the collector, and the ratio to native.
+async fn protocols(server: &Server, time: Duration) -> Result<(), Failure> {
+    const BATCH: usize = 100;
+    println!(
+        "\n| protocol, batches of {BATCH} | events/s acknowledged durable | per CPU-second of the collector | ratio to native |\n|---|---|---|---|"
+    );
+    let mut native = None;
+    for protocol in std::iter::once(protocol::NATIVE).chain(protocol::VENDORS) {
+        let before = server.cpu_of("collect");
+        let figures = load::run(server, protocol, BATCH, 32, time).await?;
+        let cpu = server.cpu_of("collect") - before;
+        let events = figures.requests_per_s * BATCH as f64;
+        let per_cpu = events * time.as_secs_f64() / cpu.max(0.01);
+        let native = *native.get_or_insert(per_cpu);
+        println!("| {} | {events:.0} | {per_cpu:.0} | {:.2} |", protocol.name, per_cpu / native);
+        // What one protocol left to do must not slow the next one down.
+        server.drained().await?;
+    }
     Ok(())
 }
 

@@ -37,6 +37,7 @@ impl Server {
             .env("TALLYMARK_BOOTSTRAP_SECRET_KEY", SECRET_KEY)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
+            .kill_on_drop(true)
             .spawn()?;
         let server = Server { child, folder, address, http: reqwest::Client::new() };
         for _ in 0..300 {
@@ -69,11 +70,16 @@ impl Server {
         }
     }
 
-    /// CPU-seconds of the processor so far (clock ticks of 10 ms).
+    /// CPU-seconds of the processor so far.
     pub fn process_cpu(&self) -> f64 {
+        self.cpu_of("process")
+    }
+
+    /// CPU-seconds of one process so far (clock ticks of 10 ms).
+    pub fn cpu_of(&self, role: &str) -> f64 {
         let pid = || -> Option<u64> {
             let text = std::fs::read_to_string(self.data().join("run/components.json")).ok()?;
-            serde_json::from_str::<serde_json::Value>(&text).ok()?["process"]["pid"].as_u64()
+            serde_json::from_str::<serde_json::Value>(&text).ok()?[role]["pid"].as_u64()
         };
         let stat =
             pid().and_then(|p| std::fs::read_to_string(format!("/proc/{p}/stat")).ok()).unwrap_or_default();

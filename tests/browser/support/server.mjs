@@ -13,7 +13,7 @@ import { join, resolve } from 'node:path';
 const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 15_000;
 
-export async function startServer(options = []) {
+export async function startServer(options = [], env = {}) {
   const binary = process.env.TALLYMARK_BIN ?? resolve(import.meta.dirname, '../../../target/debug/tallymark');
   if (!existsSync(binary)) throw new Error(`no server binary at ${binary}: build it, or set TALLYMARK_BIN`);
   const data = await mkdtemp(join(tmpdir(), 'tallymark-browser-'));
@@ -21,7 +21,7 @@ export async function startServer(options = []) {
   const address = `127.0.0.1:${port}`;
   const child = spawn(binary, ['serve', '--data', data, '--listen', address, ...options], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NO_COLOR: '1' },
+    env: { ...process.env, NO_COLOR: '1', ...env },
   });
   let output = '';
   let exited = null;

@@ -22,15 +22,43 @@ pub enum WireFormat {
     PosthogV0 = 5,
     /// A Segment message.
     SegmentV1 = 6,
+    /// A PostHog v1 analytics event.
+    PosthogV1 = 7,
+    /// An event of an mParticle batch, or what the batch says about its person.
+    Mparticle = 8,
+    /// An event of Braze Currents, or an item of `/users/track`.
+    Braze = 9,
+    /// A Mixpanel event of `/track` or `/import`.
+    MixpanelEvent = 10,
+    /// A Mixpanel change of a person (`/engage`) or a group (`/groups`).
+    MixpanelProfile = 11,
+    /// A call of Heap's server API, or one item of it.
+    Heap = 12,
+    /// One event of a request of Heap's browser script: its part of the query, as a JSON string.
+    HeapPixel = 13,
 }
 
 impl WireFormat {
     /// The format with this persisted number.
     pub fn from_u8(n: u8) -> Option<WireFormat> {
         use WireFormat::*;
-        [NativeV1, AmplitudeV2, AmplitudeV1, AmplitudeIdentify, PosthogV0, SegmentV1]
-            .into_iter()
-            .find(|f| *f as u8 == n)
+        [
+            NativeV1,
+            AmplitudeV2,
+            AmplitudeV1,
+            AmplitudeIdentify,
+            PosthogV0,
+            SegmentV1,
+            PosthogV1,
+            Mparticle,
+            Braze,
+            MixpanelEvent,
+            MixpanelProfile,
+            Heap,
+            HeapPixel,
+        ]
+        .into_iter()
+        .find(|f| *f as u8 == n)
     }
 }
 

@@ -213,6 +213,11 @@ impl Refusal {
         let status = self.problem.status(self.dialect);
         let body = match self.dialect {
             Dialect::Native => native_error(&self.problem),
+            // Everything but `1` is a failure to Mixpanel's clients that did not ask for `verbose`.
+            Dialect::MixpanelTerse => {
+                let retry_after_s = self.problem.retry_after_s();
+                return Answer { retry_after_s, ..text_answer(status, b"0") };
+            }
             _ => vendor_error(status, self.dialect, &self.problem),
         };
         Answer { retry_after_s: self.problem.retry_after_s(), ..json_answer(status, &body) }
@@ -243,16 +248,54 @@ impl Parsed {
                     "payload_size_bytes": self.payload_bytes, "server_upload_time": now,
                 }),
             ),
-            Dialect::AmplitudeText => Answer {
-                status: 200,
-                content_type: "text/plain; charset=utf-8",
-                body: b"success".to_vec(),
-                retry_after_s: None,
+            Dialect::AmplitudeText => text_answer(200, b"success"),
+            Dialect::MixpanelTerse => text_answer(200, b"1"),
+            Dialect::Mixpanel => json_answer(200, &json!({"status": 1, "error": null})),
+            Dialect::MixpanelImport => match &self.per_event {
+                None => {
+                    json_answer(200, &json!({"code": 200, "num_records_imported": accepted, "status": "OK"}))
+                }
+                Some(failed) => json_answer(
+                    400,
+                    &json!({
+                        "code": 400, "error": "some data points in the request failed validation",
+                        "failed_records": failed, "num_records_imported": accepted, "status": "Bad Request",
+                    }),
+                ),
             },
-            Dialect::Posthog | Dialect::Shared => json_answer(200, &json!({"status": "Ok"})),
+            Dialect::Heap => json_answer(200, &json!({})),
+            Dialect::Pixel => {
+                Answer { status: 200, content_type: "image/gif", body: PIXEL.to_vec(), retry_after_s: None }
+            }
+            Dialect::Posthog | Dialect::Shared => {
+                let mut body = json!({"status": "Ok"});
+                if let Some(limited) = &self.per_event {
+                    body["quota_limited"] = limited.clone();
+                }
+                json_answer(200, &body)
+            }
+            Dialect::PosthogV1 => json_answer(200, &json!({"results": self.per_event})),
+            Dialect::Mparticle => {
+                Answer { status: 202, content_type: "", body: Vec::new(), retry_after_s: None }
+            }
+            Dialect::Braze => {
+                let mut body = json!({"message": "success"});
+                if let (Some(body), Some(Value::Object(counts))) = (body.as_object_mut(), &self.per_event) {
+                    body.extend(counts.clone());
+                }
+                json_answer(201, &body)
+            }
             Dialect::Segment => json_answer(200, &json!({"success": true})),
         }
     }
+}
+
+/// A transparent GIF of one pixel.
+const PIXEL: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff!\xf9\x04\x01\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
+
+fn text_answer(status: u16, body: &[u8]) -> Answer {
+    let content_type = "text/plain; charset=utf-8";
+    Answer { status, content_type, body: body.to_vec(), retry_after_s: None }
 }
 
 /// A JSON answer.
@@ -282,14 +325,34 @@ fn vendor_error(status: u16, dialect: Dialect, problem: &Problem) -> Value {
     if let (Problem::Throttled(throttled), Dialect::Posthog) = (problem, dialect) {
         return throttled.posthog();
     }
+    match dialect {
+        Dialect::PosthogV1 => return posthog_v1_error(problem),
+        Dialect::Mparticle => return mparticle_error(status, problem),
+        _ => {}
+    }
     let kind = if status >= 500 { "server_error" } else { "validation_error" };
     let mut body = Map::new();
     body.insert("code".into(), json!(status));
-    body.insert("error".into(), json!(amplitude_text(problem)));
+    let error = match dialect {
+        Dialect::Mixpanel | Dialect::MixpanelImport | Dialect::Heap => problem.to_string(),
+        _ => amplitude_text(problem),
+    };
+    body.insert("error".into(), json!(error));
     for key in ["message", "detail"] {
         body.insert(key.into(), json!(problem.to_string()));
     }
     body.insert("type".into(), json!(kind));
+    match dialect {
+        // Mixpanel's Python SDK reads `status` of every answer.
+        Dialect::Mixpanel => {
+            body.insert("status".into(), json!(0));
+        }
+        Dialect::MixpanelImport => {
+            body.insert("status".into(), json!(import_status(status)));
+            body.insert("num_records_imported".into(), json!(0));
+        }
+        _ => {}
+    }
     body.insert("tallymark_code".into(), json!(problem.code()));
     match problem {
         Problem::MissingKey => {
@@ -314,6 +377,49 @@ fn vendor_error(status: u16, dialect: Dialect, problem: &Problem) -> Value {
         _ => {}
     }
     Value::Object(body)
+}
+
+/// The words of Mixpanel's documentation.
+fn import_status(status: u16) -> &'static str {
+    match status {
+        401 => "Unauthorized",
+        413 => "Request Entity Too Large",
+        429 => "Too Many Requests",
+        500.. => "Service Unavailable",
+        _ => "Bad Request",
+    }
+}
+
+/// PostHog's v1: a tag, a sentence, a page.
+fn posthog_v1_error(problem: &Problem) -> Value {
+    let tag = match problem {
+        Problem::MissingKey | Problem::MixedKeys => "invalid_api_token",
+        Problem::TooLarge { .. } | Problem::TooMany { .. } => "payload_too_large",
+        Problem::Encoding(_) => "unsupported_content_encoding",
+        Problem::Throttled(_) => "rate_limited",
+        Problem::Overloaded(_) | Problem::Unavailable(_) | Problem::Timeout => "service_unavailable",
+        Problem::Uncertain(_) => "internal_error",
+        _ => "invalid_request",
+    };
+    json!({
+        "error": tag, "error_description": problem.to_string(),
+        "error_uri": format!("/docs/errors/{}", problem.code()), "tallymark_code": problem.code(),
+    })
+}
+
+/// mParticle's: a list of codes and sentences.
+fn mparticle_error(status: u16, problem: &Problem) -> Value {
+    let code = match status {
+        401 => "UNAUTHORIZED",
+        413 => "PAYLOAD_TOO_LARGE",
+        429 => "TOO_MANY_REQUESTS",
+        500.. => "UNAVAILABLE",
+        _ => "BAD_REQUEST",
+    };
+    json!({
+        "errors": [{"code": code, "message": problem.to_string()}],
+        "message": problem.to_string(), "tallymark_code": problem.code(),
+    })
 }
 
 /// The words of Amplitude's documentation where it has some.

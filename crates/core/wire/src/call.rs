@@ -12,12 +12,24 @@ pub enum Call {
     Native,
     /// `POST /batch`: Amplitude's and PostHog's; the body's keys decide.
     SharedBatch,
+    /// `/track`: Mixpanel's and PostHog's first one; the first event decides.
+    SharedTrack,
+    /// `/engage`: Mixpanel's and PostHog's first one; the first item decides.
+    SharedEngage,
+    /// A Mixpanel route that is nobody else's.
+    Mixpanel(MixpanelCall),
+    /// A Heap route.
+    Heap(HeapCall),
     /// An Amplitude route.
     Amplitude(AmplitudeCall),
-    /// A PostHog v0 capture route.
+    /// A PostHog capture route.
     Posthog(PosthogCall),
     /// A Segment or RudderStack route.
     Segment(SegmentCall),
+    /// An mParticle route.
+    Mparticle(MparticleCall),
+    /// A Braze route.
+    Braze(BrazeCall),
 }
 
 /// Amplitude's ingestion routes.
@@ -33,15 +45,45 @@ pub enum AmplitudeCall {
     Identify,
     /// `/groupidentify`, form `identification`.
     GroupIdentify,
+    /// `/usermap`, form or query `mapping`.
+    UserMap,
 }
 
-/// PostHog's v0 capture routes.
+/// Mixpanel's routes beside `/track` and `/engage`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MixpanelCall {
+    /// `/groups`: changes of groups.
+    Groups,
+    /// `/import`: events of any age.
+    Import,
+}
+
+/// Heap's routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HeapCall {
+    /// `/api/track`: one event, or `events`.
+    Track,
+    /// `/api/v1/identify`.
+    Identify,
+    /// `/api/add_user_properties`: of one user, or `users`.
+    UserProperties,
+    /// `/api/add_account_properties`: of one account, or `accounts`.
+    AccountProperties,
+    /// `/h`: the pixel of the browser script.
+    Pixel,
+}
+
+/// PostHog's capture routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PosthogCall {
     /// `/e`, `/i/v0/e`, `/capture`, `/track`: single events, arrays and batch objects alike.
     Capture,
     /// `/engage`: person changes without an event name.
     Engage,
+    /// `/s`: session recordings.
+    Recordings,
+    /// `/i/v1/analytics/events`: a batch whose answer names each event.
+    V1,
 }
 
 /// Segment's and RudderStack's routes.
@@ -53,6 +95,32 @@ pub enum SegmentCall {
     Import,
     /// `/v1/track` and the others: the path names the message type.
     One(&'static str),
+    /// `/webhooks/segment`: a message or a list of them, forwarded by Segment, which may sign it.
+    SegmentWebhook,
+    /// `/webhooks/rudderstack`: the same by RudderStack.
+    RudderWebhook,
+}
+
+/// mParticle's routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MparticleCall {
+    /// `/v2/events`: one batch.
+    Events,
+    /// `/v2/bulkevents`: a list of batches.
+    Bulk,
+    /// `/v3/JS/{key}/events`: one batch of the browser SDK.
+    Web,
+    /// `/webhooks/mparticle`: a batch or a list of them, forwarded by the partner.
+    Webhook,
+}
+
+/// Braze's routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BrazeCall {
+    /// `/webhooks/braze`: events of Currents.
+    Currents,
+    /// `/users/track`: attributes, events and purchases.
+    Track,
 }
 
 /// The shape in which answers of a route are written.
@@ -66,8 +134,24 @@ pub enum Dialect {
     AmplitudeText,
     /// PostHog's.
     Posthog,
+    /// PostHog's v1 with a result per event.
+    PosthogV1,
+    /// mParticle's: 202 without a body, `{"errors":[…]}`.
+    Mparticle,
+    /// Braze's `/users/track`: 201 with counts.
+    Braze,
     /// Segment's and RudderStack's.
     Segment,
+    /// Mixpanel's JSON with `status` and `error`.
+    Mixpanel,
+    /// Mixpanel's answer without `verbose`: `1` or `0`.
+    MixpanelTerse,
+    /// Mixpanel's `/import` with `code` and `failed_records`.
+    MixpanelImport,
+    /// Heap's: `{}`.
+    Heap,
+    /// A transparent GIF of one pixel.
+    Pixel,
     /// Not known yet (`/batch` before its body is read): a superset of them all.
     Shared,
 }
@@ -85,10 +169,19 @@ impl Call {
             "" => Call::Amplitude(Legacy),
             "/identify" => Call::Amplitude(Identify),
             "/groupidentify" => Call::Amplitude(GroupIdentify),
-            "/e" | "/i/v0/e" | "/i/v0/ai/batch" | "/capture" | "/track" => {
-                Call::Posthog(PosthogCall::Capture)
-            }
-            "/engage" => Call::Posthog(PosthogCall::Engage),
+            "/usermap" => Call::Amplitude(UserMap),
+            "/track" => Call::SharedTrack,
+            "/engage" => Call::SharedEngage,
+            "/groups" => Call::Mixpanel(MixpanelCall::Groups),
+            "/import" => Call::Mixpanel(MixpanelCall::Import),
+            "/api/track" => Call::Heap(HeapCall::Track),
+            "/api/v1/identify" => Call::Heap(HeapCall::Identify),
+            "/api/add_user_properties" => Call::Heap(HeapCall::UserProperties),
+            "/api/add_account_properties" => Call::Heap(HeapCall::AccountProperties),
+            "/h" => Call::Heap(HeapCall::Pixel),
+            "/e" | "/i/v0/e" | "/i/v0/ai/batch" | "/capture" => Call::Posthog(PosthogCall::Capture),
+            "/s" => Call::Posthog(PosthogCall::Recordings),
+            "/i/v1/analytics/events" => Call::Posthog(PosthogCall::V1),
             "/v1/batch" | "/v1/b" => Call::Segment(SegmentCall::Batch),
             "/v1/import" => Call::Segment(SegmentCall::Import),
             "/v1/track" | "/v1/t" => Call::Segment(SegmentCall::One("track")),
@@ -97,6 +190,14 @@ impl Call {
             "/v1/screen" | "/v1/s" => Call::Segment(SegmentCall::One("screen")),
             "/v1/group" | "/v1/g" => Call::Segment(SegmentCall::One("group")),
             "/v1/alias" | "/v1/a" => Call::Segment(SegmentCall::One("alias")),
+            "/webhooks/segment" => Call::Segment(SegmentCall::SegmentWebhook),
+            "/webhooks/rudderstack" => Call::Segment(SegmentCall::RudderWebhook),
+            "/v2/events" => Call::Mparticle(MparticleCall::Events),
+            "/v2/bulkevents" => Call::Mparticle(MparticleCall::Bulk),
+            "/webhooks/mparticle" => Call::Mparticle(MparticleCall::Webhook),
+            "/webhooks/braze" => Call::Braze(BrazeCall::Currents),
+            "/users/track" => Call::Braze(BrazeCall::Track),
+            path if is_mparticle_web(path) => Call::Mparticle(MparticleCall::Web),
             _ => return None,
         })
     }
@@ -105,7 +206,14 @@ impl Call {
     pub fn allows_get(self) -> bool {
         matches!(
             self,
-            Call::Posthog(_) | Call::Amplitude(AmplitudeCall::Identify | AmplitudeCall::GroupIdentify)
+            Call::Posthog(PosthogCall::Capture | PosthogCall::Engage)
+                | Call::SharedTrack
+                | Call::SharedEngage
+                | Call::Mixpanel(_)
+                | Call::Heap(HeapCall::Pixel)
+                | Call::Amplitude(
+                    AmplitudeCall::Identify | AmplitudeCall::GroupIdentify | AmplitudeCall::UserMap
+                )
         )
     }
 
@@ -121,8 +229,17 @@ impl Call {
         match self {
             Call::Native | Call::SharedBatch => 20 * MB,
             Call::Amplitude(_) => MB,
+            Call::Posthog(PosthogCall::V1 | PosthogCall::Recordings) => 20 * MB,
+            Call::Mparticle(MparticleCall::Events | MparticleCall::Web) => 6 * MB,
+            Call::Mparticle(_) | Call::Braze(BrazeCall::Currents) => 20 * MB,
+            Call::Braze(BrazeCall::Track) => 6 * MB,
             // 2 MB documented for single events; newer posthog-js sends whole batches here, SDK cap 5 MiB.
-            Call::Posthog(_) => 6 * MB,
+            Call::Posthog(_) | Call::SharedTrack | Call::SharedEngage => 6 * MB,
+            Call::Mixpanel(MixpanelCall::Import) => 10 * MB,
+            Call::Mixpanel(_) => 6 * MB,
+            Call::Heap(HeapCall::Pixel) => 64 * 1024,
+            // 1000 events of the size that SDKs send.
+            Call::Heap(_) => 6 * MB,
             // Segment documents 500 KB, RudderStack's gateway (same paths) 4000 KB.
             Call::Segment(SegmentCall::Import) => 20 * MB,
             Call::Segment(_) => 4 * MB,
@@ -132,7 +249,10 @@ impl Call {
     /// Where events of this route go unless the request says otherwise.
     pub fn lane(self) -> Lane {
         match self {
-            Call::Segment(SegmentCall::Import) => Lane::Bulk,
+            Call::Segment(SegmentCall::Import)
+            | Call::Mixpanel(MixpanelCall::Import)
+            | Call::Mparticle(MparticleCall::Bulk | MparticleCall::Webhook)
+            | Call::Braze(BrazeCall::Currents) => Lane::Bulk,
             _ => Lane::Live,
         }
     }
@@ -144,10 +264,23 @@ impl Call {
             Call::SharedBatch => Dialect::Shared,
             Call::Amplitude(AmplitudeCall::HttpV2) => Dialect::Amplitude,
             Call::Amplitude(_) => Dialect::AmplitudeText,
+            Call::SharedTrack | Call::SharedEngage | Call::Mixpanel(_) => Dialect::Mixpanel,
+            Call::Heap(HeapCall::Pixel) => Dialect::Pixel,
+            Call::Heap(_) => Dialect::Heap,
+            Call::Posthog(PosthogCall::V1) => Dialect::PosthogV1,
             Call::Posthog(_) => Dialect::Posthog,
+            Call::Mparticle(_) => Dialect::Mparticle,
+            Call::Braze(BrazeCall::Track) => Dialect::Braze,
+            Call::Braze(BrazeCall::Currents) => Dialect::Segment,
             Call::Segment(_) => Dialect::Segment,
         }
     }
+}
+
+/// The browser SDK of mParticle has its key in the path.
+fn is_mparticle_web(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').collect();
+    matches!(parts.as_slice(), ["", "v3", "JS" | "js", key, "events"] if !key.is_empty())
 }
 
 #[cfg(test)]

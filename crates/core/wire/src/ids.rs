@@ -58,6 +58,15 @@ pub fn usable(raw: Option<&str>, min_length: usize) -> Id {
     }
 }
 
+/// True for the ids that browsers' SDKs make up: UUIDs, and the older form with five hexadecimal parts that
+/// posthog-js has from mixpanel-js.
+pub(crate) fn is_generated(id: &str) -> bool {
+    let parts: Vec<&str> = id.split('-').collect();
+    parts.len() == 5
+        && id.len() >= 30
+        && parts.iter().all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
 fn unquoted(id: &str) -> &str {
     for quote in ['"', '\'', '`'] {
         if let Some(inner) = id.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {

@@ -1,4 +1,5 @@
-//! Protocols in: native, Amplitude, PostHog, Segment; request bytes to envelopes, envelopes to events.
+//! Protocols in: native, Amplitude, PostHog, Segment, Mixpanel, Heap, mParticle, Braze; request bytes to envelopes,
+//! envelopes to events.
 //!
 //! Two halves, one room per protocol:
 //! * [`read`] turns one decoded request into [`Parsed`]: whose it is, its events as envelopes with the client's
@@ -15,12 +16,16 @@
 pub mod amplitude;
 pub mod answer;
 pub mod body;
+mod braze;
 pub mod call;
 mod credentials;
 mod draft;
+pub mod heap;
 pub mod ids;
 mod json;
 pub mod limits;
+pub mod mixpanel;
+pub mod mparticle;
 pub mod native;
 mod ops;
 pub mod posthog;
@@ -35,7 +40,7 @@ pub use answer::{Answer, Refusal};
 pub use call::{Call, Dialect};
 pub use credentials::{token_before_body, token_of};
 pub use json::Fault;
-pub use request::{Parsed, Rejected, Request};
+pub use request::{HEADERS, Parsed, Rejected, Request};
 pub use sender::Sender;
 pub use throttled::Throttled;
 
@@ -51,7 +56,20 @@ pub fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
             }
             _ => posthog::read(request),
         },
+        Call::SharedTrack if mixpanel::is_track(&request.body) => mixpanel::read(request),
+        Call::SharedTrack => {
+            posthog::read(&Request { call: Call::Posthog(call::PosthogCall::Capture), ..request.clone() })
+        }
+        Call::SharedEngage if mixpanel::is_engage(&request.body) => mixpanel::read(request),
+        Call::SharedEngage => {
+            posthog::read(&Request { call: Call::Posthog(call::PosthogCall::Engage), ..request.clone() })
+        }
+        Call::Mixpanel(_) => mixpanel::read(request),
+        Call::Heap(_) => heap::read(request),
+        Call::Posthog(call::PosthogCall::V1) => posthog::read_v1(request),
         Call::Posthog(_) => posthog::read(request),
+        Call::Mparticle(_) => mparticle::read(request),
+        Call::Braze(_) => braze::read(request),
         Call::Amplitude(_) => amplitude::read(request),
         Call::Segment(_) => segment::read(request),
     }
@@ -81,5 +99,12 @@ fn decode_document(envelope: &Envelope, doc: &json::Doc) -> Result<Event, DeadRe
         WireFormat::AmplitudeIdentify => amplitude::decode_identification(envelope, doc),
         WireFormat::PosthogV0 => posthog::decode(envelope, doc),
         WireFormat::SegmentV1 => segment::decode(envelope, doc),
+        WireFormat::MixpanelEvent => mixpanel::decode_event(envelope, doc),
+        WireFormat::MixpanelProfile => mixpanel::decode_profile(envelope, doc),
+        WireFormat::Heap => heap::decode(envelope, doc),
+        WireFormat::HeapPixel => heap::decode_pixel(envelope, doc),
+        WireFormat::PosthogV1 => posthog::decode(envelope, doc),
+        WireFormat::Mparticle => mparticle::decode(envelope, doc),
+        WireFormat::Braze => braze::decode(envelope, doc),
     }
 }

@@ -17,6 +17,14 @@ pub const NATIVE_EVENTS: usize = 20_000;
 pub const AMPLITUDE_EVENTS: usize = 2000;
 /// Most items of one Amplitude `/identify` or `/groupidentify` request.
 pub const AMPLITUDE_IDENTIFICATIONS: usize = 1024;
+/// Most events or items of one Mixpanel request.
+pub const MIXPANEL_EVENTS: usize = 2000;
+/// Most events, users or accounts of one Heap request.
+pub const HEAP_ITEMS: usize = 1000;
+/// Heap cuts a value that was a list to this many characters.
+pub const HEAP_LIST_CHARS: usize = 1024;
+/// Most events of one request of Heap's browser script.
+pub const HEAP_PIXEL_EVENTS: usize = 100;
 /// Most events of one PostHog or Segment request.
 pub const VENDOR_EVENTS: usize = 20_000;
 /// Most group types of one event, and names per type; more are dropped.

@@ -4,13 +4,18 @@ use crate::limits;
 use crate::{Call, Dialect, Sender};
 use bytes::Bytes;
 use std::sync::Arc;
-use tallymark_model::{Envelope, Lane, Millis, ProjectToken, RequestContext, WireFormat};
+use tallymark_model::{Envelope, Lane, Millis, ProjectToken, RequestContext, Value, WireFormat};
+
+/// Headers that only one protocol knows, in lower case.
+pub const HEADERS: [&str; 2] = ["posthog-sdk-info", "posthog-request-timestamp"];
 
 /// One request, its body already decoded by [`crate::body::decode`].
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
     /// The route.
     pub call: Call,
+    /// The path, for routes that carry the key in it.
+    pub path: &'a str,
     /// The query string without `?`.
     pub query: &'a str,
     /// The `Authorization` header.
@@ -19,8 +24,12 @@ pub struct Request<'a> {
     pub sent_at: Option<&'a str>,
     /// The `User-Agent` header.
     pub user_agent: Option<&'a str>,
+    /// Those of [`HEADERS`] that the request has.
+    pub headers: &'a [(&'static str, String)],
     /// The key of the form that the body came in.
     pub form_key: Option<String>,
+    /// What else that form said.
+    pub form: Option<crate::body::FormHead>,
     /// Address of the client.
     pub ip: Option<String>,
     /// The decoded body; for `GET`, empty.
@@ -46,6 +55,8 @@ pub struct Parsed {
     pub rejected: Vec<Rejected>,
     /// Bytes of the decoded body.
     pub payload_bytes: usize,
+    /// What the answer says about single events, in protocols whose answer can.
+    pub per_event: Option<Value>,
     /// `beacon=1`: the sender cannot read an answer and wants 204.
     pub beacon: bool,
 }
@@ -74,6 +85,11 @@ impl Request<'_> {
             .filter(|(k, _)| k == name)
             .last()
             .map(|(_, v)| v.into_owned())
+    }
+
+    /// The value of one of [`HEADERS`].
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_str())
     }
 
     /// The context that every request has; rooms add what their protocol says once per request.

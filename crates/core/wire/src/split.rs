@@ -86,6 +86,16 @@ pub(crate) fn elements(text: &[u8], range: Range<usize>) -> Result<Vec<Piece>, B
     }
 }
 
+/// The first element if the text is a list, else the text itself; `None` for an empty or broken list.
+pub(crate) fn first(text: &[u8]) -> Option<Range<usize>> {
+    if first_byte(text) != Some(b'[') {
+        return Some(0..text.len());
+    }
+    let mut cursor = Cursor { text, at: 0, end: text.len() };
+    cursor.expect(b'[', "expected a list").ok()?;
+    cursor.piece().ok().map(|piece| piece.range).filter(|range| !range.is_empty())
+}
+
 /// Members of the object that `text[range]` is: (key with its quotes, value), in order, duplicates included.
 pub(crate) fn members(text: &[u8], range: Range<usize>) -> Result<Vec<(Range<usize>, Piece)>, Broken> {
     let mut cursor = Cursor { text, at: range.start, end: range.end };

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use tallymark_wire::body::{Packing, decode as unpack};
-use tallymark_wire::{Answer, Call, Request, decode, read};
+use tallymark_wire::{Answer, Call, HEADERS, Request, decode, read};
 
 const RECEIVED_AT: i64 = 1_795_220_540_000;
 
@@ -51,15 +51,20 @@ fn run(case: &Map<String, Value>) -> Value {
         (None, None) => query.as_bytes().to_vec(),
     };
     let raw = if case.get("gzip") == Some(&json!(true)) { gzip(&raw) } else { raw };
+    let headers: Vec<(&'static str, String)> =
+        HEADERS.into_iter().filter_map(|name| Some((name, header(name)?.to_owned()))).collect();
     let packing = Packing { content_encoding: header("content-encoding"), query };
     let parsed = unpack(Bytes::from(raw), packing, call.decoded_limit()).map(|decoded| {
         read(&Request {
             call,
+            path: text("path").unwrap(),
             query,
             authorization: header("authorization"),
             sent_at: header("sentat"),
             user_agent: header("user-agent"),
+            headers: &headers,
             form_key: decoded.form_key,
+            form: decoded.form,
             ip: Some("192.0.2.7".into()),
             body: decoded.body,
             received_at: RECEIVED_AT,

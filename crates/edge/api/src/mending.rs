@@ -7,10 +7,10 @@
 //! Guarantees: fields that the mapping does not name stay as they were sent; what cannot be mended says why.
 //! Deliberately not here: whether the mended event is one (`Records::decode`).
 
-use cel::{Context, Program, Value as Cel};
-use serde_json::{Map, Value, json};
+use cel::{Context, Program};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use tallymark_mapping::expression::{self, to_json};
 
 const FIELDS_MAX: usize = 50;
 
@@ -56,17 +56,9 @@ impl Mending {
 }
 
 fn scope(letter: &Map<String, Value>, body: &str) -> Context<'static, 'static> {
-    let mut context = Context::default();
-    let number = |(k, v): (&String, &Value)| Some((k.clone(), json!(tallymark_model::number_of(v)?)));
-    let numbers: Map<String, Value> = letter.iter().filter_map(number).collect();
-    // Values that serialise are always accepted: these are plain JSON.
-    let _ = context.add_variable("row", letter);
-    let _ = context.add_variable("num", &numbers);
+    let mut context = expression::context(letter);
+    // Text is always accepted.
     let _ = context.add_variable("text", body);
-    // The name is an identifier, which is all that can be wrong with a registration.
-    let _ = context.add_function("without_suffix", |text: Arc<String>, suffix: Arc<String>| -> String {
-        text.strip_suffix(suffix.as_str()).unwrap_or(&text).to_owned()
-    });
     context
 }
 
@@ -86,29 +78,10 @@ fn put(letter: &mut Map<String, Value>, path: &str, value: Value) -> Result<(), 
     }
 }
 
-fn to_json(value: &Cel) -> Option<Value> {
-    Some(match value {
-        Cel::Null => Value::Null,
-        Cel::Bool(b) => (*b).into(),
-        Cel::Int(i) => (*i).into(),
-        Cel::UInt(u) => (*u).into(),
-        Cel::Float(f) => serde_json::Number::from_f64(*f).map(Value::Number)?,
-        Cel::String(s) => s.as_str().into(),
-        Cel::List(items) => items.iter().map(to_json).collect::<Option<Vec<_>>>()?.into(),
-        Cel::Map(map) => {
-            let entry = |(k, v): (&cel::objects::Key, &Cel)| match k {
-                cel::objects::Key::String(k) => Some((k.as_str().to_owned(), to_json(v)?)),
-                _ => None,
-            };
-            Value::Object(map.map.iter().map(entry).collect::<Option<_>>()?)
-        }
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn mend(mapping: &[(&str, &str)], body: &str) -> Result<String, String> {
         let mapping = mapping.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();

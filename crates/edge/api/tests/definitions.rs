@@ -34,6 +34,9 @@ async fn they_have_versions_and_hold_for_their_project_only() {
     let versions = w.get(&format!("{path}/versions"), key).await.json;
     let bodies: Vec<_> = versions["definitions"].as_array().unwrap().iter().map(|d| &d["body"]).collect();
     assert_eq!(bodies, [&Value::Null, &json!({"any": [{"event": "buy"}]}), &body]);
+    // What SDKs capture by themselves can be named as well.
+    let clicks = json!({"any": [{"event": "$autocapture", "where": [{"property": "$el_text", "op": "is", "value": "Buy"}]}]});
+    assert_eq!(w.put(&format!("{LIST}/virtual_event/Bought"), key, clicks).await.json["version"], 1);
 }
 
 #[tokio::test]
@@ -48,6 +51,9 @@ async fn what_makes_no_sense_is_refused_with_the_place() {
             "TM0817",
             "any[0].where",
         ),
+        ("virtual_event/X", json!({"any": [{"event": "$identify"}]}), "TM0817", "$identify"),
+        ("virtual_event/X", json!({"any": [{"event": ["a", "*"]}]}), "TM0817", "*"),
+        ("virtual_event/X", json!({"any": [{"event": "$active"}]}), "TM0817", "$active"),
         ("custom_property/x", json!({"expression": "user.plan"}), "TM0817", "user"),
         ("custom_property/x", json!({"expression": "1 +"}), "TM0817", "expression"),
         ("lookup/x", json!({"on": {"property": "a"}, "columns": [], "rows": []}), "TM0817", "columns"),

@@ -83,6 +83,11 @@ impl Client {
         Ok(Client { url: url.trim_end_matches('/').to_owned(), key, http: reqwest::Client::new() })
     }
 
+    /// Where it is, and the key shown there.
+    pub fn at(&self) -> (&str, &str) {
+        (&self.url, &self.key)
+    }
+
     /// The same server with another key.
     pub fn with_key(&self, key: &str) -> Client {
         Client { key: key.to_owned(), ..self.clone() }

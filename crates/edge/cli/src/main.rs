@@ -14,6 +14,7 @@ mod query;
 mod serve;
 mod show;
 mod sql;
+mod vacuum;
 mod vocabulary;
 
 use clap::{Parser, Subcommand};
@@ -58,6 +59,8 @@ enum Command {
         #[command(flatten)]
         connect: ConnectArgs,
     },
+    /// Take files of buckets and folders: watch, run once, try.
+    Vacuum(vacuum::VacuumArgs),
     /// Ask a question: segmentation, funnel, retention, …
     Query {
         #[command(flatten)]
@@ -166,6 +169,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
             show::import_report(&report, json)?;
             Ok(if report.rejected == 0 { ExitCode::SUCCESS } else { ExitCode::from(2) })
         }
+        Command::Vacuum(args) => vacuum::run(&args).await,
         Command::Query { args, connect } => query::run(&args, &Client::connect(&connect)?).await,
         Command::Sql { args, connect } => sql::run(&args, &Client::connect(&connect)?).await,
         Command::Ledger { args, connect } => books::ledger(&args, &Client::connect(&connect)?).await,
@@ -249,6 +253,13 @@ mod tests {
             "erase --undo 3 --project shop",
             "project delete shop --yes",
             "status --json",
+            "vacuum add orders --from s3://exports/orders?region=eu-1 --project shop --map map.toml",
+            "vacuum plan orders --rows 100 --json",
+            "vacuum plan --from ./exports --project shop --format amplitude-export",
+            "vacuum run --from exports --project shop --match csv$ --settle 0",
+            "vacuum status",
+            "vacuum accept orders a/b.csv --rest",
+            "vacuum rejects orders --limit 5",
         ] {
             let words = std::iter::once("tallymark").chain(line.split(' '));
             assert!(Cli::try_parse_from(words).is_ok(), "{line}");

@@ -1,6 +1,8 @@
 //! Files of an instance that belong into a backup beside log, catalog and objects: the monitors' database and what
 //! operators wrote.
 //!
+//! The record of files that were taken is copied here, which is before the log is: a restored record may say less than
+//! the restored log (its rows are sent again and are duplicates), but never more (they would be missing).
 //! Guarantees: `watch.db` is copied as of one moment by its owner; one that cannot be copied does not keep the events
 //! from being backed up, and the report says so. The key of secrets (`secret.key`) is never among them.
 //! Deliberately not here: backing up and restoring (`recovery`).
@@ -14,6 +16,7 @@ use tallymark_recovery::Places;
 use tallymark_recovery::backup::Inspect;
 
 const COPY: &str = "watch-snapshot.db";
+const RECORD: &str = "vacuum/record.ndjson";
 
 /// The files, for as long as a backup needs them.
 #[derive(Debug)]
@@ -23,14 +26,18 @@ pub struct Extras {
     /// What is missing, and why.
     pub left_out: Vec<String>,
     copy: PathBuf,
+    record: PathBuf,
 }
 
 impl Extras {
     /// Those of a data folder, with a fresh copy of `watch.db` in `scratch`.
     pub async fn of(layout: &Layout, scratch: &Path) -> Extras {
         let copy = scratch.join(COPY);
-        let files = ["watch.toml", "throttle.json"].map(|name| (name.to_owned(), layout.root().join(name)));
-        let mut extras = Extras { files: files.into(), left_out: Vec::new(), copy };
+        let files = ["watch.toml", "throttle.json", "vacuum.toml"]
+            .map(|name| (name.to_owned(), layout.root().join(name)));
+        let record = scratch.join("vacuum-record.ndjson");
+        let mut extras = Extras { files: files.into(), left_out: Vec::new(), copy, record };
+        extras.copy_record(layout, scratch);
         if layout.watch().exists() {
             match extras.copy_watch(&layout.watch(), scratch).await {
                 Ok(()) => extras.files.push((FILE_NAME.to_owned(), extras.copy.clone())),
@@ -43,9 +50,22 @@ impl Extras {
         extras
     }
 
+    /// As it is now: a note that is being written is cut off, which its reader knows how to take.
+    fn copy_record(&mut self, layout: &Layout, scratch: &Path) {
+        let from = tallymark_vacuum::Record::path(&layout.vacuum());
+        if !from.exists() {
+            return;
+        }
+        let copied = std::fs::create_dir_all(scratch).and_then(|()| std::fs::copy(&from, &self.record));
+        match copied {
+            Ok(_) => self.files.push((RECORD.to_owned(), self.record.clone())),
+            Err(why) => self.left_out.push(format!("{RECORD}: {why}")),
+        }
+    }
+
     async fn copy_watch(&self, path: &Path, scratch: &Path) -> Result<(), String> {
         std::fs::create_dir_all(scratch).map_err(|e| e.to_string())?;
-        self.clear();
+        let _ = std::fs::remove_file(&self.copy);
         let store = WatchStore::open(path).await.map_err(|e| e.to_string())?;
         let copied = store.copy_into(&self.copy).await.map_err(|e| e.to_string());
         store.close().await;
@@ -55,6 +75,7 @@ impl Extras {
     fn clear(&self) {
         // What stays of a copy is written over by the next one.
         let _ = std::fs::remove_file(&self.copy);
+        let _ = std::fs::remove_file(&self.record);
     }
 }
 
@@ -114,20 +135,24 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (layout, scratch) = (Layout::new(dir.path()), dir.path().join("scratch"));
         let none = Extras::of(&layout, &scratch).await;
-        assert_eq!((none.files.len(), none.left_out.len()), (2, 0), "an instance that never ran has none");
+        assert_eq!((none.files.len(), none.left_out.len()), (3, 0), "an instance that never ran has none");
         WatchStore::open(&layout.watch()).await.unwrap().close().await;
         std::fs::write(dir.path().join("secret.key"), "planted").unwrap();
+        std::fs::create_dir(layout.vacuum()).unwrap();
+        std::fs::write(tallymark_vacuum::Record::path(&layout.vacuum()), "noted").unwrap();
         let whole = Extras::of(&layout, &scratch).await;
         let names: Vec<&str> = whole.files.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!((names, &whole.left_out), (vec!["watch.toml", "throttle.json", "watch.db"], &vec![]));
-        let (_, copy) = whole.files[2].clone();
+        let expected = vec!["watch.toml", "throttle.json", "vacuum.toml", RECORD, "watch.db"];
+        assert_eq!((names, &whole.left_out), (expected, &vec![]));
+        assert_eq!(std::fs::read_to_string(&whole.files[3].1).unwrap(), "noted");
+        let (_, copy) = whole.files[4].clone();
         assert!(copy.exists());
         drop(whole);
         assert!(!copy.exists());
         std::fs::write(layout.watch(), "this is no database, and long enough to be read as one".repeat(99))
             .unwrap();
         let broken = Extras::of(&layout, &scratch).await;
-        assert_eq!((broken.files.len(), broken.left_out.len()), (2, 1));
+        assert_eq!((broken.files.len(), broken.left_out.len()), (4, 1));
         let notes = settle(&Places::below(dir.path())).await;
         assert!(notes.len() == 2 && !layout.watch().exists(), "{notes:?}");
         assert!(dir.path().join("watch.db.damaged").exists());

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 /// DIR/objects/             segments and deltas
 /// DIR/state/               checkpoints of the fold (disposable)
 /// DIR/throttle.json        rules of throttling (optional), its last good copy, and throttle.state
+/// DIR/vacuum.toml          sources of files (optional)
+/// DIR/vacuum/              which files were taken, rows that were refused, what is unpacked
 /// DIR/run/                 sockets, status, connection details for the CLI (not data)
 /// ```
 #[derive(Debug, Clone)]
@@ -101,6 +103,16 @@ impl Layout {
     /// What monitors keep: incidents, alerts, estimates. A database of its own, so that it is there when nothing else is.
     pub fn watch(&self) -> PathBuf {
         self.root.join("watch.db")
+    }
+
+    /// Which buckets and folders are watched for files.
+    pub fn vacuum_sources(&self) -> PathBuf {
+        self.root.join("vacuum.toml")
+    }
+
+    /// What is known of their files.
+    pub fn vacuum(&self) -> PathBuf {
+        self.root.join("vacuum")
     }
 
     /// The lock that only one supervisor holds.

@@ -18,6 +18,7 @@ pub fn apply(role: Role) {
         Role::Web => (800, Some(4)),
         Role::Audit => (500, Some(4)),
         Role::Watch => (100, Some(4)),
+        Role::Vacuum => (600, Some(4)),
     };
     // Best effort: containers may forbid it, and the limits above it still hold.
     if let Err(error) = std::fs::write("/proc/self/oom_score_adj", score.to_string()) {

@@ -21,7 +21,7 @@ pub use columns::text::{Interner, Texts};
 pub use columns::{Column, EVENT_COLUMNS, PROPERTY_COLUMNS, PropertyType};
 pub use error::{Result, StoreError};
 pub use group::{group_op, group_operand, group_row_name, group_rows};
-pub use object::{ObjectInfo, ObjectStore, open, open_with};
+pub use object::{Bucket, BucketObject, ObjectInfo, ObjectStore, PartError, open, open_with};
 pub use read::SegmentReader;
 pub use row::{EventRow, PropertyRow, RowSpan, SEGMENTS, SegmentSpec, SourceTally, segment_key};
 pub use values::{json_value, number_value};

@@ -4,6 +4,7 @@
 //! process is down. They say that nothing is configured; they never fail.
 
 use crate::admission::Place;
+use crate::prefix::Reached;
 use crate::route::Collector;
 use crate::{body, cors, reply};
 use axum::body::Body;
@@ -13,7 +14,8 @@ use http::{Method, Request, StatusCode};
 use serde_json::json;
 use tallymark_wire::answer::Problem;
 use tallymark_wire::body::{self as packed, Packing};
-use tallymark_wire::posthog::flags;
+use tallymark_wire::mparticle::identity;
+use tallymark_wire::posthog::flags::{self, Nothing};
 use tallymark_wire::{Dialect, Refusal, amplitude, segment};
 
 /// Largest body of a flags request, packed or not.
@@ -30,8 +32,10 @@ pub(crate) enum Extra {
     PosthogConfig(String),
     /// PostHog `/array/{token}/config.js`.
     PosthogConfigScript(String),
-    /// PostHog `/s`: session recordings, which are not stored.
-    Recordings,
+    /// PostHog's lists of what is shown to visitors, and its flags for servers: all empty.
+    PosthogNothing(Nothing),
+    /// mParticle's identity calls.
+    MparticleIdentity,
     /// Segment `/v1/projects/{key}/settings`.
     SegmentSettings(String),
     /// Segment `/v1/m`: the SDK's own metrics.
@@ -47,9 +51,15 @@ impl Extra {
         match path {
             "/flags" => return Some(Extra::Flags),
             "/decide" => return Some(Extra::Decide),
-            "/s" => return Some(Extra::Recordings),
+            // Segment's path too; this one comes with a header of mParticle's.
+            "/v1/identify" | "/v1/login" | "/v1/logout" | "/v1/modify" => {
+                return Some(Extra::MparticleIdentity);
+            }
             "/v1/m" => return Some(Extra::SegmentMetrics),
             _ => {}
+        }
+        if let Some(nothing) = Nothing::of(path) {
+            return Some(Extra::PosthogNothing(nothing));
         }
         let parts: Vec<&str> = path.split('/').skip(1).collect();
         match parts.as_slice() {
@@ -63,7 +73,12 @@ impl Extra {
 }
 
 /// Answers one such request.
-pub(crate) async fn handle(collector: &Collector, extra: Extra, request: Request<Body>) -> Response {
+pub(crate) async fn handle(
+    collector: &Collector,
+    extra: Extra,
+    reached: Reached,
+    request: Request<Body>,
+) -> Response {
     if cors::is_preflight(request.method(), request.headers()) {
         return cors::preflight(request.headers());
     }
@@ -86,14 +101,22 @@ pub(crate) async fn handle(collector: &Collector, extra: Extra, request: Request
         }
         Extra::PosthogConfig(token) => reply::json(StatusCode::OK, &flags::config(&token)),
         Extra::PosthogConfigScript(token) => script(flags::config_script(&token)),
-        Extra::Recordings => {
-            body::discard(body, collector.config.body_timeout).await;
-            // Tells posthog-js to stop sending recordings for a while: nothing was stored.
-            reply::json(StatusCode::OK, &json!({"status": "Ok", "quota_limited": ["recordings"]}))
-        }
+        Extra::PosthogNothing(nothing) => reply::json(StatusCode::OK, &nothing.answer()),
+        Extra::MparticleIdentity => match read(collector, body).await {
+            Ok(raw) => {
+                let content_encoding =
+                    parts.headers.get(header::CONTENT_ENCODING).and_then(|v| v.to_str().ok());
+                let known = packed::decode(raw, Packing { content_encoding, query }, BODY_BYTES_MAX)
+                    .map(|decoded| decoded.body)
+                    .unwrap_or_default();
+                let key = parts.headers.get("x-mp-key").and_then(|v| v.to_str().ok()).unwrap_or_default();
+                reply::json(StatusCode::OK, &identity::answer(key, &known))
+            }
+            Err(problem) => reply::of_answer(Refusal::new(Dialect::Mparticle, problem).answer()),
+        },
         Extra::SegmentSettings(key) => {
-            let (scheme, host) = origin(&parts.headers);
-            reply::json(StatusCode::OK, &segment::settings::settings(&key, scheme, &host))
+            let Reached { scheme, base } = reached;
+            reply::json(StatusCode::OK, &segment::settings::settings(&key, scheme, &base))
         }
         Extra::SegmentMetrics => {
             body::discard(body, collector.config.body_timeout).await;
@@ -140,14 +163,6 @@ fn script(text: String) -> Response {
     response
 }
 
-/// Scheme and host under which the client reached us. A client that forges them misleads only itself.
-fn origin(headers: &HeaderMap) -> (&'static str, String) {
-    let is_https =
-        headers.get("x-forwarded-proto").is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"https"));
-    let host = headers.get(header::HOST).and_then(|v| v.to_str().ok()).unwrap_or("localhost");
-    (if is_https { "https" } else { "http" }, host.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,6 +175,8 @@ mod tests {
         assert_eq!(Extra::of("/array/k/config.js"), Some(Extra::PosthogConfigScript("k".into())));
         assert_eq!(Extra::of("/v1/projects/k/settings"), Some(Extra::SegmentSettings("k".into())));
         assert_eq!(Extra::of("/config/k"), Some(Extra::AmplitudeConfig));
+        assert_eq!(Extra::of("/v1/login"), Some(Extra::MparticleIdentity));
+        assert_eq!(Extra::of("/api/surveys/"), Some(Extra::PosthogNothing(Nothing::Surveys)));
         for path in ["/", "/config", "/config/", "/config/a/b", "/array/k", "/api/v1/projects", "/flagship"] {
             assert_eq!(Extra::of(path), None, "{path}");
         }

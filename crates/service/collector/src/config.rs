@@ -1,5 +1,6 @@
 //! Settings of the collector, each with a default that fits one machine.
 
+use crate::prefix::PathPrefix;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,6 +33,11 @@ pub struct CollectorConfig {
     /// How many hops in front are ours and set `X-Forwarded-For`: the client's address is taken that many places
     /// from the right. 0: nobody is believed.
     pub trusted_hops: u8,
+    /// A first-party path under which SDKs reach ingestion as well (`/ingest`); everything else keeps its path.
+    pub path_prefix: Option<PathPrefix>,
+    /// Shared secrets of Segment's webhook destinations: if there is one, `/webhooks/segment` takes only what one of
+    /// them signed.
+    pub webhook_secrets: Vec<String>,
     /// Rules of throttling; without a file the built-in rules hold.
     pub throttle_rules: Option<PathBuf>,
     /// Where throttling keeps what a restart must not forgive.
@@ -58,6 +64,8 @@ impl Default for CollectorConfig {
             visible_timeout: Duration::from_secs(20),
             refused_interval: Duration::from_secs(10),
             trusted_hops: 0,
+            path_prefix: None,
+            webhook_secrets: Vec::new(),
             throttle_rules: None,
             throttle_state: None,
             control_socket: None,

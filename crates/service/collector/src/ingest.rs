@@ -20,10 +20,14 @@ use tallymark_log::AppendError;
 use tallymark_model::{Lane, Record};
 use tallymark_wire::answer::Problem;
 use tallymark_wire::body::{self as packed, Packing};
+use tallymark_wire::call::SegmentCall;
+use tallymark_wire::segment::webhook;
 use tallymark_wire::{Answer, Call, Dialect, Parsed, Refusal, Throttled};
 
 /// Larger bodies are unpacked and parsed beside the threads that serve connections.
 const INLINE_BYTES: usize = 64 * 1024;
+/// Why session recordings are not taken, in the books.
+const RECORDING: &str = tallymark_wire::posthog::RECORDING;
 /// `Retry-After` of an overload is up to so many seconds longer than it needs to be.
 const SPREAD_S: u32 = 4;
 
@@ -86,12 +90,16 @@ async fn accept(
             Err((problem, rest)) => return Err(refuse(turn_away(collector, parts, rest, problem).await)),
         }
     };
+    if call == Call::Segment(SegmentCall::SegmentWebhook) {
+        signed(collector, &parts.headers, &raw).map_err(refuse)?;
+    }
     let stamp = collector.in_flight.stamp(&collector.clock);
     let received_at = stamp.at;
     let heavy = raw.len() > INLINE_BYTES;
     let arrived = Arrived {
         call,
         is_get,
+        path: parts.uri.path().to_owned(),
         headers: parts.headers.clone(),
         query: query.to_owned(),
         ip,
@@ -138,6 +146,16 @@ async fn accept(
     Ok(reply::of_answer(Answer { retry_after_s, ..answer }))
 }
 
+/// A webhook of Segment must carry a signature by one of the secrets, if there are any.
+fn signed(collector: &Collector, headers: &HeaderMap, raw: &[u8]) -> Result<(), Problem> {
+    let secrets = &collector.config.webhook_secrets;
+    let signature = text(headers, HeaderName::from_static("x-signature")).unwrap_or_default();
+    if secrets.is_empty() || secrets.iter().any(|secret| webhook::is_signed(secret, raw, &signature)) {
+        return Ok(());
+    }
+    Err(Problem::InvalidBody("the header X-Signature does not fit the body and the shared secret".into()))
+}
+
 /// True if the key has nothing left and there is little room: then not even the body is read. Otherwise it is, so
 /// that what is refused can be counted.
 fn used_up(collector: &Collector, call: Call, parts: &Parts) -> Option<Throttled> {
@@ -172,11 +190,10 @@ async fn turn_away(collector: &Collector, parts: &Parts, body: Body, problem: Pr
 /// Appends the events; returns once they are durable, with their receipt.
 async fn append(collector: &Collector, parsed: &mut Parsed) -> Result<String, Refusal> {
     let count = parsed.envelopes.len();
-    let rejected =
-        parsed.rejected.iter().filter(|rejected| rejected.code != throttle::REJECTED).count() as u64;
-    if rejected > 0 {
-        collector.refused.add(parsed.token, collector.clock.now(), rejected, "invalid_event");
-        metrics::counter!(names::REJECTED).increment(rejected);
+    for rejected in parsed.rejected.iter().filter(|rejected| rejected.code != throttle::REJECTED) {
+        let reason = if rejected.code == RECORDING { RECORDING } else { "invalid_event" };
+        collector.refused.add(parsed.token, collector.clock.now(), 1, reason);
+        metrics::counter!(names::REJECTED).increment(1);
     }
     if count == 0 {
         return Ok(receipt::encode_receipt(&[]));
@@ -224,6 +241,7 @@ async fn wait_visible(collector: &Collector, parts: &Parts, parsed: &Parsed, rec
 struct Arrived {
     call: Call,
     is_get: bool,
+    path: String,
     headers: HeaderMap,
     query: String,
     ip: Option<String>,
@@ -240,13 +258,20 @@ impl Arrived {
         let authorization = text(&self.headers, header::AUTHORIZATION);
         let sent_at = text(&self.headers, HeaderName::from_static("sentat"));
         let user_agent = text(&self.headers, header::USER_AGENT);
+        let extra: Vec<(&'static str, String)> = tallymark_wire::HEADERS
+            .into_iter()
+            .filter_map(|name| Some((name, text(&self.headers, HeaderName::from_static(name))?)))
+            .collect();
         tallymark_wire::read(&tallymark_wire::Request {
             call: self.call,
+            path: &self.path,
             query: &self.query,
             authorization: authorization.as_deref(),
             sent_at: sent_at.as_deref(),
             user_agent: user_agent.as_deref(),
+            headers: &extra,
             form_key: decoded.form_key,
+            form: decoded.form,
             ip: self.ip,
             body: decoded.body,
             received_at: self.received_at,
@@ -271,7 +296,11 @@ fn label(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Native => "native",
         Dialect::Amplitude | Dialect::AmplitudeText => "amplitude",
-        Dialect::Posthog => "posthog",
+        Dialect::Posthog | Dialect::PosthogV1 => "posthog",
+        Dialect::Mixpanel | Dialect::MixpanelTerse | Dialect::MixpanelImport => "mixpanel",
+        Dialect::Heap | Dialect::Pixel => "heap",
+        Dialect::Mparticle => "mparticle",
+        Dialect::Braze => "braze",
         Dialect::Segment => "segment",
         Dialect::Shared => "batch",
     }

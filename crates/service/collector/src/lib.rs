@@ -25,6 +25,7 @@ mod in_flight;
 mod ingest;
 mod names;
 mod order;
+mod prefix;
 mod proxy;
 mod receipt;
 mod refused;
@@ -38,6 +39,7 @@ mod visibility;
 
 pub use config::CollectorConfig;
 pub use names::describe_metrics;
+pub use prefix::PathPrefix;
 pub use receipt::{ReceiptError, decode_receipt, encode_receipt};
 pub use route::{Collector, router};
 pub use serve::{serve, serve_collector};

@@ -35,7 +35,8 @@ pub(crate) fn set_apart(envelopes: &mut [Envelope], clock: &Clock) {
 /// True if the call may join two ids. A false alarm costs two milliseconds of order.
 fn may_link(envelope: &Envelope) -> bool {
     let named = |text: &str| ["alias", "$merge", "previousId"].iter().any(|word| text.contains(word));
-    envelope.context.call.as_deref() == Some("alias") || std::str::from_utf8(&envelope.body).is_ok_and(named)
+    matches!(envelope.context.call.as_deref(), Some("alias" | "usermap"))
+        || std::str::from_utf8(&envelope.body).is_ok_and(named)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::config::CollectorConfig;
 use crate::forwarded;
 use crate::in_flight::InFlight;
+use crate::prefix::Reached;
 use crate::proxy::{self, Proxy};
 use crate::refused::{self, Refused};
 use crate::throttle::Throttle;
@@ -93,16 +94,23 @@ pub fn router(collector: Arc<Collector>) -> Router {
 }
 
 async fn dispatch(State(collector): State<Arc<Collector>>, request: Request<Body>) -> Response {
-    let (method, path) = (request.method(), request.uri().path());
+    let (method, whole) = (request.method(), request.uri().path());
+    // Below the prefix only ingestion is served: the web app knows one address, and its cookies stay there.
+    let prefix = collector.config.path_prefix.as_ref().filter(|prefix| prefix.strip(whole).is_some());
+    let path = prefix.and_then(|prefix| prefix.strip(whole)).unwrap_or(whole);
+    let is_mparticle =
+        path.trim_end_matches('/') == "/v1/identify" && request.headers().contains_key("x-mp-key");
     if let Some(call) = Call::of_path(path)
+        && !is_mparticle
         && (call != Call::Amplitude(AmplitudeCall::Legacy) || is_sending(method))
     {
         return ingest::handle(collector, call, request).await;
     }
     if let Some(extra) = Extra::of(path) {
-        return answers::handle(&collector, extra, request).await;
+        let reached = Reached::by(request.headers(), prefix, collector.config.trusted_hops);
+        return answers::handle(&collector, extra, reached, request).await;
     }
-    match path {
+    match whole {
         "/health/live" => health::live(),
         "/health/ready" => health::ready(&collector).await,
         _ => match &collector.proxy {

@@ -48,7 +48,7 @@ pub struct Deps {
 impl Deps {
     /// The real thing, never crashing on purpose.
     pub fn new(log: Arc<dyn LogReader>, catalog: Arc<dyn Catalog>, store: ObjectStore) -> Deps {
-        let decode = tallymark_wire::decode;
+        let decode = &tallymark_wire::decode;
         Deps { log, archive: None, catalog, store, decode, failpoint: Arc::new(NoFailpoint) }
     }
 }

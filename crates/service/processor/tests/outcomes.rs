@@ -117,7 +117,7 @@ async fn a_panic_while_decoding_is_one_dead_letter() {
     let positions =
         rig.send(&[Sent::new("A", "d", "1"), Sent::new("Boom", "d", "2"), Sent::new("B", "d", "3")]).await;
     let mut deps = rig.deps();
-    deps.decode = panics_on_boom;
+    deps.decode = &panics_on_boom;
     rig.drain_with(rig.config(), deps).await.unwrap();
     let found = audit(&rig).await;
     assert_eq!(found.reason(positions[1]), "decoder_panicked");

@@ -229,7 +229,7 @@ fn a_mended_dead_letter_becomes_a_row_in_the_commit_that_says_so() {
     let state: State = empty_state();
     let dead = Outcome::Dead { reason: DeadReason::new("invalid_json", "at byte 0") };
     let again = |redrive: &Redrive| {
-        let record = decode_mended(at(0), raw(b"bad"), redrive, picky);
+        let record = decode_mended(at(0), raw(b"bad"), redrive, &picky);
         vec![Again { record, old: Old { project: PROJECT, outcome: dead.clone(), row: None } }]
     };
     let said = Decoded {
@@ -253,7 +253,7 @@ fn a_mended_dead_letter_becomes_a_row_in_the_commit_that_says_so() {
     let mut moved = empty_state();
     moved.apply(tallymark_model::CommitSeq(1), &decided.delta).unwrap();
     let decoded =
-        decode_again(vec![(at(0), raw(b"bad")), (at(2), raw(b"bad"))], &moved.controls().mended, picky);
+        decode_again(vec![(at(0), raw(b"bad")), (at(2), raw(b"bad"))], &moved.controls().mended, &picky);
     let fine = |d: &Decoded| matches!(&d.content, Content::Event { event, .. } if event.is_ok());
     assert_eq!(decoded.iter().map(fine).collect::<Vec<_>>(), [true, false]);
 

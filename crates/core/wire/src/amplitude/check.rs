@@ -18,6 +18,7 @@ pub(super) enum Item {
     Event,
     Identification,
     GroupIdentification,
+    Mapping,
 }
 
 /// Collects the faults of one request's events.
@@ -85,10 +86,29 @@ impl Checks {
                 }
                 return Sender::nobody(index);
             }
+            Item::Mapping => return self.mapping(index, &event),
             Item::Event => self.event_type(index, &event),
             Item::Identification => {}
         }
         self.ids(index, &event, min_id_length)
+    }
+
+    /// A mapping joins two user ids for good; what would take it back cannot be done.
+    fn mapping(&mut self, index: usize, item: &Object<'_>) -> Sender {
+        if item.get("unmap").is_some_and(|v| v.as_bool() != Some(false)) {
+            self.add(INVALID, "unmap", index);
+        }
+        let mut found = [None, None];
+        for (slot, field) in ["user_id", "global_user_id"].into_iter().enumerate() {
+            match item.get(field).map(|v| v.to_text()) {
+                None => self.add(MISSING, field, index),
+                Some(Some(id)) if !is_forbidden(&id) && id.trim().len() <= limits::ID_BYTES => {
+                    found[slot] = Some(id);
+                }
+                Some(_) => self.add(INVALID, field, index),
+            }
+        }
+        Sender::of(index, None, found[1].as_deref(), 1)
     }
 
     fn event_type(&mut self, index: usize, event: &Object<'_>) {

@@ -4,7 +4,10 @@ use super::check::MIN_ID_LENGTH;
 use crate::draft::{ClientTime, Draft, id_in, missing};
 use crate::json::{Doc, Fault, Object};
 use crate::{ops, time};
-use tallymark_model::{Annotation, DeadReason, Envelope, Event, PropertyOp, Value};
+use tallymark_model::{Annotation, DeadReason, Envelope, Event, IdentityAction, PropertyOp, Value};
+
+/// The call of an envelope that holds an item of `/usermap`.
+pub(super) const USERMAP: &str = "usermap";
 
 /// Decodes an event of HTTP V2, Batch or HTTP V1.
 pub(crate) fn decode(envelope: &Envelope, doc: &Doc) -> Result<Event, DeadReason> {
@@ -23,9 +26,27 @@ pub(crate) fn decode_identification(envelope: &Envelope, doc: &Doc) -> Result<Ev
         if envelope.context.call.as_deref() == Some("groupidentify") {
             return group_identification(envelope, doc, item);
         }
+        if envelope.context.call.as_deref() == Some(USERMAP) {
+            return mapping(envelope, doc, item);
+        }
         build(envelope, doc, item, "$identify".to_owned())
     };
     build().map_err(Fault::dead)
+}
+
+/// Both ids become one person, whatever was known of them before; the global user's properties win.
+fn mapping(envelope: &Envelope, doc: &Doc, item: &Object<'_>) -> Result<Event, Fault> {
+    let mut draft = Draft::new(envelope, doc);
+    draft.name("$merge".to_owned());
+    let text = |field| id_in(item, field)?.filter(|t| !t.is_empty()).ok_or_else(|| missing(field));
+    let (user, global) = (text("user_id")?, text("global_user_id")?);
+    draft.event.user_id = draft.id(Some(&global), 1);
+    if let Some(other) = draft.id(Some(&user), 1)
+        && draft.event.user_id.as_ref().is_some_and(|global| *global != other)
+    {
+        draft.event.action = IdentityAction::Merge { other };
+    }
+    Ok(draft.event)
 }
 
 fn group_identification(envelope: &Envelope, doc: &Doc, item: &Object<'_>) -> Result<Event, Fault> {
@@ -111,14 +132,18 @@ fn context(draft: &mut Draft<'_>, event: &Object<'_>) {
     }
 }
 
-/// With a price, revenue is price times quantity.
+/// With a price, revenue is price times quantity. The SDKs' own `Revenue` events write theirs with a `$`; a revenue
+/// that was sent with such an event stays.
 fn revenue(draft: &mut Draft<'_>) {
     let number = |name: &str| draft.event.properties.get(name).and_then(Value::as_f64);
-    if let Some(price) = number("price") {
-        let quantity = number("quantity").unwrap_or(1.0);
-        if let Some(revenue) = serde_json::Number::from_f64(price * quantity) {
-            draft.event.properties.insert("revenue".to_owned(), Value::Number(revenue));
-        }
+    let product = |price: f64, quantity: &str| price * number(quantity).unwrap_or(1.0);
+    let of_sdk = || number("$price").filter(|_| number("revenue").is_none());
+    let revenue = match number("price") {
+        Some(price) => Some(product(price, "quantity")),
+        None => of_sdk().map(|price| product(price, "$quantity")),
+    };
+    if let Some(revenue) = revenue.and_then(serde_json::Number::from_f64) {
+        draft.event.properties.insert("revenue".to_owned(), Value::Number(revenue));
     }
 }
 

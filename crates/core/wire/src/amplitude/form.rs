@@ -32,7 +32,7 @@ impl Fields {
 
 fn json(body: &Bytes) -> Option<Vec<(String, Bytes)>> {
     let outer = Outer::parse(body).ok()?;
-    let names = ["api_key", "client", "event", "e", "identification", "options", "upload_time"];
+    let names = ["api_key", "client", "event", "e", "identification", "mapping", "options", "upload_time"];
     let field = |name: &str| {
         let text = match outer.value(name)? {
             tallymark_model::Value::String(text) => Bytes::from(text),

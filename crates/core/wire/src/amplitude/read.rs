@@ -1,6 +1,7 @@
 //! Amplitude requests to envelopes: all events of a request, or none.
 
 use super::check::{Checks, Item, MIN_ID_LENGTH};
+use super::decode::USERMAP;
 use super::form::Fields;
 use crate::answer::{Problem, Refusal};
 use crate::call::AmplitudeCall;
@@ -39,6 +40,7 @@ pub(crate) fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
         Call::Amplitude(AmplitudeCall::GroupIdentify) => {
             read_form(request, "identification", Item::GroupIdentification)
         }
+        Call::Amplitude(AmplitudeCall::UserMap) => read_form(request, "mapping", Item::Mapping),
         Call::Amplitude(AmplitudeCall::Legacy) => read_form(request, "e", Item::Event),
         _ => read_form(request, "identification", Item::Identification),
     }
@@ -69,7 +71,11 @@ pub(crate) fn read_events(request: &Request<'_>, outer: &Outer<'_>) -> Result<Pa
 
 fn read_form(request: &Request<'_>, member: &'static str, item: Item) -> Result<Parsed, Refusal> {
     let dialect = Dialect::AmplitudeText;
-    let fields = Fields::parse(&request.body);
+    let mut fields = Fields::parse(&request.body);
+    if item == Item::Mapping && fields.get(member).is_none() {
+        // The documentation shows the fields in the query of a POST without a body.
+        fields = Fields::parse(&Bytes::copy_from_slice(request.query.as_bytes()));
+    }
     let key = fields.text("api_key").or_else(|| fields.text("client")).map(str::to_owned);
     let key = key.or_else(|| credentials::of_authorization(request.authorization));
     let token = token(key.as_deref(), dialect)?;
@@ -88,7 +94,11 @@ fn read_form(request: &Request<'_>, member: &'static str, item: Item) -> Result<
         lane: Lane::Live,
         sent_at: fields.text("upload_time").and_then(time::parse),
         min_id_length: options.as_ref().and_then(min_id_length).or(legacy.then_some(1)),
-        call: (item == Item::GroupIdentification).then_some("groupidentify"),
+        call: match item {
+            Item::GroupIdentification => Some("groupidentify"),
+            Item::Mapping => Some(USERMAP),
+            _ => None,
+        },
     };
     batch.read(request)
 }
@@ -113,7 +123,7 @@ impl Batch<'_> {
             })?,
         };
         let limit = match self.item {
-            Item::Event => limits::AMPLITUDE_EVENTS,
+            Item::Event | Item::Mapping => limits::AMPLITUDE_EVENTS,
             _ => limits::AMPLITUDE_IDENTIFICATIONS,
         };
         if pieces.len() > limit {
@@ -141,10 +151,17 @@ impl Batch<'_> {
         let mut envelopes = Vec::with_capacity(pieces.len());
         let mut senders = Vec::with_capacity(pieces.len());
         for (index, piece) in pieces.into_iter().enumerate() {
-            match Doc::parse(&self.text[piece.range.clone()]) {
+            let text = &self.text[piece.range.clone()];
+            match Doc::parse(text) {
                 Ok(doc) => {
                     let min = self.min_id_length.unwrap_or(MIN_ID_LENGTH);
-                    let sender = checks.item(index, &doc, self.item, min);
+                    let mut sender = checks.item(index, &doc, self.item, min);
+                    // Ids that are unusual numbers are read as decoding will read them.
+                    if doc.is_doubtful(text)
+                        && let Ok(exact) = Doc::parse_exactly(text)
+                    {
+                        sender = Checks::default().item(index, &exact, self.item, min);
+                    }
                     envelopes.push(frame.envelope(piece.range, sender.routing_key()));
                     senders.push(sender);
                 }
@@ -164,6 +181,7 @@ impl Batch<'_> {
             senders,
             rejected: Vec::new(),
             payload_bytes: request.body.len(),
+            per_event: None,
             beacon: false,
         })
     }

@@ -1,5 +1,6 @@
 //! Forms with a `data` field, and base64 as clients send it.
 
+use super::FormHead;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -9,6 +10,7 @@ pub(super) struct Form {
     pub data: Vec<u8>,
     pub compression: Option<String>,
     pub api_key: Option<String>,
+    pub head: FormHead,
 }
 
 const CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new()
@@ -23,7 +25,7 @@ pub(super) fn parse(body: &[u8]) -> Option<Form> {
     if !body.iter().take(64).any(|b| *b == b'=') {
         return None;
     }
-    let mut form = Form { data: Vec::new(), compression: None, api_key: None };
+    let mut form = Form { data: Vec::new(), compression: None, api_key: None, head: FormHead::default() };
     let mut found = false;
     for (name, value) in form_urlencoded::parse(body) {
         match name.as_ref() {
@@ -33,6 +35,8 @@ pub(super) fn parse(body: &[u8]) -> Option<Form> {
             }
             "compression" => form.compression = Some(value.to_ascii_lowercase()),
             "api_key" | "token" => form.api_key = Some(value.into_owned()),
+            "verbose" => form.head.verbose = Some(value.into_owned()),
+            "ip" => form.head.ip = Some(value.into_owned()),
             _ => {}
         }
     }

@@ -33,6 +33,17 @@ pub struct Decoded {
     pub body: Bytes,
     /// `api_key` of the form around it.
     pub form_key: Option<String>,
+    /// What else the form around it says, if there is one.
+    pub form: Option<FormHead>,
+}
+
+/// Fields beside `data` of a form, as Mixpanel's clients send them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FormHead {
+    /// `verbose`.
+    pub verbose: Option<String>,
+    /// `ip`.
+    pub ip: Option<String>,
 }
 
 /// Why a body could not be unpacked.
@@ -88,18 +99,18 @@ pub fn decode(raw: Bytes, packing: Packing<'_>, limit: usize) -> Result<Decoded,
         return Err(BodyError::TooLarge { limit });
     }
     if is_json(&body) {
-        return Ok(Decoded { body, form_key: None });
+        return Ok(Decoded { body, form_key: None, form: None });
     }
     let form = form::parse(&body);
-    let (body, form_key, hint) = match form {
+    let (body, form_key, head, hint) = match form {
         Some(form) => {
             let hint = form.compression.or_else(|| form::compression(packing.query));
-            (Bytes::from(form.data), form.api_key, hint)
+            (Bytes::from(form.data), form.api_key, Some(form.head), hint)
         }
-        None => (body, None, form::compression(packing.query)),
+        None => (body, None, None, form::compression(packing.query)),
     };
     if is_json(&body) {
-        return Ok(Decoded { body, form_key });
+        return Ok(Decoded { body, form_key, form: head });
     }
     let body = match hint.as_deref() {
         Some("lz64" | "lz-string") => Bytes::from(lz::decompress_base64(&body, limit)?),
@@ -108,7 +119,7 @@ pub fn decode(raw: Bytes, packing: Packing<'_>, limit: usize) -> Result<Decoded,
             None => body,
         },
     };
-    Ok(Decoded { body, form_key })
+    Ok(Decoded { body, form_key, form: head })
 }
 
 fn gunzip_if_gzip(mut body: Bytes, layers: &mut usize, limit: usize) -> Result<Bytes, BodyError> {

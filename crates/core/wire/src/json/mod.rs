@@ -79,6 +79,14 @@ impl Doc {
         Doc::parse_again(text, false)
     }
 
+    /// What `look` finds in one JSON text; it looks again, at the exact numbers, if it came upon one that parsing
+    /// may have changed. The door must see the ids that decoding will see.
+    pub fn understand<T>(text: &[u8], mut look: impl FnMut(&Doc) -> Result<T, Fault>) -> Result<T, Fault> {
+        let doc = Doc::parse(text)?;
+        let found = look(&doc);
+        if doc.is_doubtful(text) { look(&Doc::parse_exactly(text)?) } else { found }
+    }
+
     /// True if a value that was converted so far may differ from what `text` says, so that it must be parsed
     /// exactly and converted again.
     pub fn is_doubtful(&self, text: &[u8]) -> bool {

@@ -71,6 +71,7 @@ pub(crate) fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
         senders,
         rejected,
         payload_bytes: body.len(),
+        per_event: None,
         beacon: false,
     })
 }
@@ -81,7 +82,6 @@ fn sender(index: usize, body: &[u8], piece: &Piece) -> Result<Sender, Fault> {
         let message = format!("the event has {} bytes, more than {}", text.len(), limits::EVENT_BYTES);
         return Err(Fault { code: "event_too_large", field: String::new(), message });
     }
-    let doc = Doc::parse(text)?;
-    let checked = check(&doc.object()?)?;
+    let checked = Doc::understand(text, |doc| check(&doc.object()?))?;
     Ok(Sender { index, device: checked.device_id, user: checked.user_id })
 }

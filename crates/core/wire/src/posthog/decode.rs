@@ -4,7 +4,9 @@ use super::{identity, read};
 use crate::draft::{ClientTime, Draft, id_in};
 use crate::json::{Doc, Fault, Object};
 use crate::{limits, ops, time};
-use tallymark_model::{Annotation, DeadReason, Envelope, Event, IdentityAction, PropertyOp, PropertyOpKind};
+use tallymark_model::{
+    Annotation, DeadReason, Envelope, Event, IdentityAction, PropertyOp, PropertyOpKind, WireFormat,
+};
 
 /// Properties that become fields of the event; storing them twice would only cost space.
 const CONSUMED: [&str; 12] = [
@@ -42,7 +44,10 @@ const HANDLED: [&str; 17] = [
     "historical_migration",
 ];
 
-/// Decodes one v0 capture event.
+/// Members that v1 SDKs lift out of the properties.
+const LIFTED: [&str; 3] = ["options", "session_id", "window_id"];
+
+/// Decodes one capture event, v0 or v1.
 pub(crate) fn decode(envelope: &Envelope, doc: &Doc) -> Result<Event, DeadReason> {
     build(envelope, doc).map_err(Fault::dead)
 }
@@ -56,10 +61,15 @@ fn build(envelope: &Envelope, doc: &Doc) -> Result<Event, Fault> {
     let mut draft = Draft::new(envelope, doc);
     let properties = event.get("properties").and_then(|p| p.as_object());
     let properties = properties.as_ref();
-    identify(&mut draft, event, properties, &name)?;
+    let is_v1 = envelope.wire == WireFormat::PosthogV1;
+    let options = event.get("options").filter(|_| is_v1).and_then(|o| o.as_object());
+    let options = options.as_ref();
+    identify(&mut draft, event, properties, options, &name)?;
     draft.insert_id("uuid", id_in(event, "uuid")?)?;
-    draft.session_id(properties.and_then(|p| p.get("$session_id")?.to_text()));
-    when(&mut draft, event, properties);
+    let session = event.get("session_id").filter(|_| is_v1);
+    let session = session.or_else(|| properties.and_then(|p| p.get("$session_id")));
+    draft.session_id(session.and_then(|v| v.to_text()));
+    when(&mut draft, event, properties, options);
     let place = |key| event.get(key).into_iter().chain(properties.and_then(|p| p.get(key)));
     for (key, kind) in [
         ("$set", PropertyOpKind::Set),
@@ -76,20 +86,48 @@ fn build(envelope: &Envelope, doc: &Doc) -> Result<Event, Fault> {
             draft.property(key, value);
         }
     }
-    for (key, value) in event.iter().filter(|(key, _)| !HANDLED.contains(key)) {
+    let lifted = |key: &str| is_v1 && LIFTED.contains(&key);
+    for (key, value) in event.iter().filter(|(key, _)| !HANDLED.contains(key) && !lifted(key)) {
         draft.context_property(key, value);
+    }
+    if is_v1 {
+        put_back(&mut draft, event, options)?;
     }
     draft.name(name);
     Ok(draft.event)
+}
+
+/// What v1 SDKs take out of the properties, under the names it had there.
+fn put_back(draft: &mut Draft<'_>, event: &Object<'_>, options: Option<&Object<'_>>) -> Result<(), Fault> {
+    if let Some(window) = event.get("window_id") {
+        draft.context_property("$window_id", window);
+    }
+    for (name, value) in options.into_iter().flat_map(Object::iter) {
+        match name {
+            // Older servers knew it by another name.
+            "disable_skew_correction" | "disable_skew_adjustment" => {
+                draft.context_property("$ignore_sent_at", value)
+            }
+            name => draft.context_property(&format!("${name}"), value),
+        }
+    }
+    if let Some(library) = &draft.envelope.context.shared {
+        let library = Doc::parse(library.as_bytes())?;
+        for (name, value) in library.object()?.iter() {
+            draft.context_property(name, value);
+        }
+    }
+    Ok(())
 }
 
 fn identify(
     draft: &mut Draft<'_>,
     event: &Object<'_>,
     properties: Option<&Object<'_>>,
+    options: Option<&Object<'_>>,
     name: &str,
 ) -> Result<(), Fault> {
-    let ids = identity::of(event, properties, name)?;
+    let ids = identity::of(event, properties, options, name)?;
     if ids.cut {
         draft.note(Annotation::Truncated);
     }
@@ -108,7 +146,12 @@ fn identify(
 
 /// PostHog's rules: `offset` wins; the sender's clock corrects `timestamp` unless it asks not to; no time lies
 /// more than 23 hours ahead.
-fn when(draft: &mut Draft<'_>, event: &Object<'_>, properties: Option<&Object<'_>>) {
+fn when(
+    draft: &mut Draft<'_>,
+    event: &Object<'_>,
+    properties: Option<&Object<'_>>,
+    options: Option<&Object<'_>>,
+) {
     let received_at = draft.envelope.received_at;
     if let Some(offset) = event.get("offset").and_then(|v| v.as_millis()) {
         match received_at.checked_sub(offset).and_then(time::in_range) {
@@ -116,7 +159,10 @@ fn when(draft: &mut Draft<'_>, event: &Object<'_>, properties: Option<&Object<'_
             None => draft.note(Annotation::TimeReplaced),
         }
     } else if let Some(timestamp) = event.get("timestamp") {
-        let ignore = properties.and_then(|p| p.get("$ignore_sent_at")?.as_bool()) == Some(true);
+        let says = |of: Option<&Object<'_>>, name| of.and_then(|o| o.get(name)?.as_bool()) == Some(true);
+        let ignore = says(properties, "$ignore_sent_at")
+            || says(options, "disable_skew_correction")
+            || says(options, "disable_skew_adjustment");
         let sent_at = draft.envelope.context.sent_at.filter(|_| !ignore);
         let client = time::of_value(&timestamp.to_value()).map_or(ClientTime::Unusable, ClientTime::At);
         draft.time(client, sent_at);

@@ -71,6 +71,49 @@ pub fn config_script(token: &str) -> String {
     )
 }
 
+/// A list that PostHog's SDKs ask for, and that is empty here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nothing {
+    /// `/api/surveys`.
+    Surveys,
+    /// `/api/early_access_features`.
+    EarlyAccess,
+    /// `/api/product_tours`.
+    ProductTours,
+    /// `/api/web_experiments`.
+    WebExperiments,
+    /// `/flags/definitions` and `/api/feature_flag/local_evaluation`: flags that servers evaluate themselves.
+    Definitions,
+}
+
+impl Nothing {
+    /// The list of this path (without a trailing slash), if it is one.
+    pub fn of(path: &str) -> Option<Nothing> {
+        Some(match path {
+            "/api/surveys" => Nothing::Surveys,
+            "/api/early_access_features" => Nothing::EarlyAccess,
+            "/api/product_tours" => Nothing::ProductTours,
+            "/api/web_experiments" => Nothing::WebExperiments,
+            "/flags/definitions" | "/api/feature_flag/local_evaluation" => Nothing::Definitions,
+            _ => return None,
+        })
+    }
+
+    /// Its answer.
+    pub fn answer(self) -> Value {
+        match self {
+            Nothing::Surveys => json!({"surveys": []}),
+            Nothing::EarlyAccess => json!({"earlyAccessFeatures": []}),
+            Nothing::ProductTours => json!({"product_tours": []}),
+            Nothing::WebExperiments => json!({"experiments": []}),
+            Nothing::Definitions => json!({
+                "flags": [], "group_type_mapping": {}, "cohorts": {},
+                "minimal_flag_called_events": false, "property_matching_version": 1,
+            }),
+        }
+    }
+}
+
 /// The token in the body of a flags request.
 pub fn token(body: &[u8]) -> Option<String> {
     let doc = Doc::parse(body).ok()?;
@@ -105,6 +148,22 @@ mod tests {
         assert_eq!(decide(Some(1), "k", "r")["featureFlags"], json!([]));
         assert_eq!(flags(None, false, "k", "r", 7)["featureFlagPayloads"], json!({}));
         assert_eq!(config("k")["supportedCompression"], json!(["gzip", "gzip-js"]));
+    }
+
+    #[test]
+    fn every_list_is_there_and_empty() {
+        for (path, answer) in [
+            ("/api/surveys", json!({"surveys": []})),
+            ("/api/early_access_features", json!({"earlyAccessFeatures": []})),
+            ("/api/product_tours", json!({"product_tours": []})),
+            ("/api/web_experiments", json!({"experiments": []})),
+        ] {
+            assert_eq!(Nothing::of(path).map(Nothing::answer), Some(answer), "{path}");
+        }
+        for path in ["/flags/definitions", "/api/feature_flag/local_evaluation"] {
+            assert_eq!(Nothing::of(path).unwrap().answer()["flags"], json!([]));
+        }
+        assert_eq!(Nothing::of("/api/survey"), None);
     }
 
     #[test]

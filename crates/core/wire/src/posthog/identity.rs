@@ -4,6 +4,7 @@
 //! `distinct_id` is the id the product gave to its user.
 
 use crate::draft::missing;
+use crate::ids::is_generated;
 use crate::json::{Fault, Field, Object};
 use crate::limits;
 use tallymark_model::{Value, canonical_text};
@@ -19,8 +20,13 @@ pub(super) struct Ids {
     pub cut: bool,
 }
 
-/// The ids of the event `name` with these properties.
-pub(super) fn of(event: &Object<'_>, properties: Option<&Object<'_>>, name: &str) -> Result<Ids, Fault> {
+/// The ids of the event `name` with these properties and, in v1, these options.
+pub(super) fn of(
+    event: &Object<'_>,
+    properties: Option<&Object<'_>>,
+    options: Option<&Object<'_>>,
+    name: &str,
+) -> Result<Ids, Fault> {
     let property = |key: &str| properties.and_then(|p| p.get(key));
     let text = |key: &str| property(key).and_then(|v| v.to_text());
     let (distinct, cut) = distinct_id(event, properties)?;
@@ -44,7 +50,7 @@ pub(super) fn of(event: &Object<'_>, properties: Option<&Object<'_>>, name: &str
                 other => Ids { user: Some(distinct), device: None, other, cut },
             }
         }
-        _ if is_anonymous(&distinct, properties) => {
+        _ if is_anonymous(&distinct, properties, options) => {
             Ids { user: None, device: Some(distinct), other: None, cut }
         }
         _ => Ids { user: Some(distinct), device, other: None, cut },
@@ -76,27 +82,20 @@ fn any_text(value: Field<'_>) -> String {
     }
 }
 
-fn is_anonymous(distinct: &str, properties: Option<&Object<'_>>) -> bool {
-    let Some(properties) = properties else { return false };
+fn is_anonymous(distinct: &str, properties: Option<&Object<'_>>, options: Option<&Object<'_>>) -> bool {
+    let option = options.and_then(|options| options.get("process_person_profile")?.as_bool());
+    let Some(properties) = properties else { return option == Some(false) };
     let flag = |key: &str| properties.get(key).and_then(|v| v.as_bool());
     if properties.str("$device_id") == Some(distinct) {
         return true;
     }
     match flag("$is_identified") {
         Some(identified) => !identified,
-        None if flag("$process_person_profile") == Some(false) => true,
+        None if option.or(flag("$process_person_profile")) == Some(false) => true,
         // Before `$is_identified`: after a logout the browser makes up a new id beside an older `$device_id`.
         None if properties.str("$user_id") == Some(distinct) => false,
         None => properties.str("$device_id").is_some_and(is_generated) && is_generated(distinct),
     }
-}
-
-/// True for the ids that posthog-js makes up: UUIDs, and the older form with five hexadecimal parts.
-fn is_generated(id: &str) -> bool {
-    let parts: Vec<&str> = id.split('-').collect();
-    parts.len() == 5
-        && id.len() >= 30
-        && parts.iter().all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]
@@ -110,7 +109,7 @@ mod tests {
 
     fn look(doc: &Doc, name: &str) -> Result<Ids, Fault> {
         let event = doc.object()?;
-        of(&event, event.get("properties").and_then(|p| p.as_object()).as_ref(), name)
+        of(&event, event.get("properties").and_then(|p| p.as_object()).as_ref(), None, name)
     }
 
     fn ids(event: Value) -> (Option<String>, Option<String>, Option<String>) {

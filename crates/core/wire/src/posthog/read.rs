@@ -5,16 +5,22 @@ use crate::answer::{Problem, Refusal};
 use crate::call::PosthogCall;
 use crate::draft::missing;
 use crate::json::{Doc, Fault, Object};
-use crate::request::{Frame, Parsed, Request};
+use crate::request::{Frame, Parsed, Rejected, Request};
 use crate::split::{self, Outer, Piece};
 use crate::{Call, Dialect, Sender, credentials, limits, time, token_of};
+use serde_json::json;
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 use tallymark_model::{Lane, Millis, RequestContext, Value, WireFormat};
 
 const DIALECT: Dialect = Dialect::Posthog;
 /// `_` of the query is the client's clock only if it can be one: milliseconds after 2020.
 const CLOCK_SINCE: Millis = 1_577_836_800_000;
+/// The name of session recordings.
+pub(super) const SNAPSHOT: &str = "$snapshot";
+/// Why a session recording is not taken.
+pub const RECORDING: &str = "session_recording";
 
 /// One event as the door sees it.
 struct Seen {
@@ -22,6 +28,7 @@ struct Seen {
     sender: Sender,
     token: Option<String>,
     fault: Option<Fault>,
+    recording: bool,
 }
 
 /// The request's own members, apart from its events.
@@ -48,6 +55,9 @@ pub(crate) fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
         )
     })?;
     let count = outer.pieces.len();
+    if request.call == Call::Posthog(PosthogCall::Recordings) {
+        return recordings(body, outer).map_err(|problem| refuse(problem, count));
+    }
     if count == 0 {
         return Err(refuse(Problem::InvalidBody("the batch is empty".into()), 0));
     }
@@ -91,7 +101,12 @@ pub(crate) fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
         }),
     };
     let (mut envelopes, mut senders) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    let mut rejected = Vec::new();
     for event in seen {
+        if event.recording {
+            rejected.push(recording(event.sender.index));
+            continue;
+        }
         envelopes.push(frame.envelope(event.piece.range, event.sender.routing_key()));
         senders.push(event.sender);
     }
@@ -101,10 +116,48 @@ pub(crate) fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
         dialect: DIALECT,
         envelopes,
         senders,
-        rejected: Vec::new(),
+        // Tells posthog-js to stop sending recordings for a while.
+        per_event: (!rejected.is_empty()).then(|| json!(["recordings"])),
+        rejected,
         payload_bytes: body.len(),
         beacon: request.parameter("beacon").as_deref() == Some("1"),
     })
+}
+
+/// Takes note of session recordings, looking no deeper than whose they are.
+fn recordings(body: &[u8], outer: Envelope) -> Result<Parsed, Problem> {
+    let inner = || {
+        let first = outer.pieces.first()?.range.clone();
+        let properties = member(body, first.clone(), b"\"properties\"");
+        let places = [Some(first), properties];
+        let token = places.into_iter().flatten().find_map(|place| member(body, place, b"\"token\""))?;
+        Doc::parse(&body[token]).ok()?.value().as_str().map(str::to_owned)
+    };
+    let key = outer.key.clone().or_else(inner).ok_or(Problem::MissingKey)?;
+    let token = token_of(credentials::clean(&key).ok_or(Problem::MissingKey)?);
+    let rejected = (0..outer.pieces.len()).map(recording).collect();
+    Ok(Parsed {
+        token,
+        lane: Lane::Live,
+        dialect: DIALECT,
+        envelopes: Vec::new(),
+        senders: Vec::new(),
+        rejected,
+        payload_bytes: body.len(),
+        per_event: Some(json!(["recordings"])),
+        beacon: false,
+    })
+}
+
+/// The value of the last member with this name (in quotes), if `range` is an object that has one.
+fn member(body: &[u8], range: Range<usize>, name: &[u8]) -> Option<Range<usize>> {
+    let members = split::members(body, range).ok()?;
+    members.into_iter().rev().find(|(key, _)| &body[key.clone()] == name).map(|(_, piece)| piece.range)
+}
+
+fn recording(index: usize) -> Rejected {
+    let message = "session recordings are not stored".to_owned();
+    Rejected { index, code: RECORDING.to_owned(), message, field: None }
 }
 
 /// Finds the events and what the request says about all of them.
@@ -134,18 +187,22 @@ fn open(request: &Request<'_>) -> Result<Envelope, split::Broken> {
 /// Looks at one event: its sender, its token, and whether it can be decoded.
 fn look(body: &[u8], index: usize, piece: Piece, engage: bool) -> Seen {
     let text = &body[piece.range.clone()];
-    let mut seen = Seen { piece, sender: Sender::nobody(index), token: None, fault: None };
+    let mut seen = Seen { piece, sender: Sender::nobody(index), token: None, fault: None, recording: false };
     if text.len() > limits::EVENT_BYTES {
         let message = format!("the event has {} bytes, more than {}", text.len(), limits::EVENT_BYTES);
         seen.fault = Some(Fault { code: "event_too_large", field: String::new(), message });
         return seen;
     }
-    let checked = Doc::parse(text).and_then(|doc| {
+    let checked = Doc::understand(text, |doc| {
         let event = &doc.object()?;
         let properties = event.get("properties").and_then(|p| p.as_object());
         seen.token = token(event, properties.as_ref());
         let name = name(event, engage)?;
-        identity::of(event, properties.as_ref(), &name)
+        seen.recording = name == SNAPSHOT;
+        if seen.recording {
+            return Ok(identity::Ids::default());
+        }
+        identity::of(event, properties.as_ref(), None, &name)
     });
     match checked {
         Ok(found) => seen.sender = Sender::of(index, found.device.as_deref(), found.user.as_deref(), 1),

@@ -10,6 +10,9 @@ use tallymark_model::{
 /// The type of groups that Segment, which knows no types, has.
 const GROUP_TYPE: &str = "group";
 
+/// The call of an envelope whose message a partner forwarded: its `timestamp` is corrected already.
+pub(super) const FORWARDED: &str = "webhook";
+
 /// What a message says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -24,6 +27,7 @@ pub(super) enum Kind {
 impl Kind {
     /// The kind by the path, else by the message's `type`.
     pub fn of(message: &Object<'_>, path: Option<&str>) -> Result<Kind, Fault> {
+        let path = path.filter(|path| *path != FORWARDED);
         let name = path.or_else(|| message.str("type")).ok_or_else(|| missing("type"))?;
         Ok(match name {
             "track" => Kind::Track,
@@ -66,6 +70,10 @@ pub(super) fn check(message: &Object<'_>, kind: Kind) -> Result<Ids, Fault> {
             if ids.user.is_none() {
                 // `alias` of an anonymous visitor: the two ids are one person.
                 ids.user = ids.previous.take();
+            } else {
+                // An alias is about two ids. The browser's SDK adds the device's, which belongs to the old one: with
+                // it the new id would be another person on that device before the two could become one.
+                ids.device = None;
             }
         }
         _ => {}
@@ -129,12 +137,15 @@ fn build(envelope: &Envelope, doc: &Doc) -> Result<Event, Fault> {
 /// RudderStack's Node SDK sends `originalTimestamp`, others `timestamp`; both mean the client's clock.
 fn when(draft: &mut Draft<'_>, message: &Object<'_>) {
     let read = |field: Field<'_>| time::of_value(&field.to_value());
-    let client = match message.get("originalTimestamp").or_else(|| message.get("timestamp")) {
+    let forwarded = draft.envelope.context.call.as_deref() == Some(FORWARDED);
+    let fields =
+        if forwarded { ["timestamp", "originalTimestamp"] } else { ["originalTimestamp", "timestamp"] };
+    let client = match fields.iter().find_map(|field| message.get(field)) {
         None => ClientTime::Absent,
         Some(field) => read(field).map_or(ClientTime::Unusable, ClientTime::At),
     };
     let sent_at = message.get("sentAt").and_then(read).or(draft.envelope.context.sent_at);
-    draft.time(client, sent_at);
+    draft.time(client, sent_at.filter(|_| !forwarded));
 }
 
 fn group(draft: &mut Draft<'_>, message: &Object<'_>, traits: Option<Field<'_>>) {

@@ -7,10 +7,13 @@
 //! |---|---|---|---|
 //! | `/v1/batch`, `/v1/b` | `{batch, writeKey?, sentAt?, context?, integrations?}` | live | 4 MB |
 //! | `/v1/import` | the same | bulk | 20 MB |
+//! | `/webhooks/segment`, `/webhooks/rudderstack` | one message, a list of them, or a batch, as the partner forwards them | live | 4 MB |
 //! | `/v1/track`, `/v1/t` and identify, page, screen, group, alias | one message | live | 4 MB |
 //!
 //! Segment documents 500 KB, RudderStack's gateway 4000 KB on the same paths; the larger one holds.
-//! The key: Basic user name, else `writeKey` of the body, else Bearer token, else query `writeKey`.
+//! The key: Basic user name, else `writeKey` of the body, else Bearer token, else query `writeKey`. Of a webhook: Basic
+//! user name, Bearer token or query `key`, never the message, which names the partner's own source. What a partner
+//! forwards has `receivedAt` and a corrected `timestamp`: it is not corrected again.
 //!
 //! | message | event |
 //! |---|---|
@@ -27,6 +30,7 @@
 mod decode;
 mod read;
 pub mod settings;
+pub mod webhook;
 
 pub(crate) use decode::decode;
 pub(crate) use read::read;

@@ -1,12 +1,13 @@
 //! Segment requests to envelopes.
 
-use super::decode::{Kind, check};
+use super::decode::{FORWARDED, Kind, check};
 use crate::answer::{Problem, Refusal};
 use crate::call::SegmentCall;
 use crate::json::{Doc, Fault};
 use crate::request::{Frame, Parsed, Request};
 use crate::split::{self, Outer, Piece};
 use crate::{Call, Dialect, Sender, credentials, limits, time, token_of};
+use bytes::Bytes;
 use std::sync::Arc;
 use tallymark_model::{RequestContext, WireFormat};
 
@@ -27,13 +28,25 @@ pub(crate) fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
             0,
         )
     };
-    let outer = Outer::parse(body).map_err(broken_body)?;
-    let token = token_of(&credential(request, &outer).ok_or_else(|| refuse(Problem::MissingKey, 0))?);
     let path_kind = match request.call {
         Call::Segment(SegmentCall::One(kind)) => Some(kind),
         _ => None,
     };
-    let (pieces, shared) = if path_kind.is_some() {
+    let is_webhook =
+        matches!(request.call, Call::Segment(SegmentCall::SegmentWebhook | SegmentCall::RudderWebhook));
+    let list = if is_webhook && split::first_byte(body) == Some(b'[') {
+        Some(split::elements(body, 0..body.len()).map_err(broken_body)?)
+    } else {
+        None
+    };
+    let empty = Bytes::from_static(b"{}");
+    let outer = Outer::parse(if list.is_some() { &empty } else { body }).map_err(broken_body)?;
+    let key = if is_webhook { forwarder(request) } else { credential(request, &outer) };
+    let token = token_of(&key.ok_or_else(|| refuse(Problem::MissingKey, 0))?);
+    let is_single = path_kind.is_some() || (is_webhook && outer.get("batch").is_none());
+    let (pieces, shared) = if let Some(list) = list {
+        (list, None)
+    } else if is_single {
         (vec![Piece { range: 0..body.len(), depth: 0 }], None)
     } else {
         let batch =
@@ -62,7 +75,7 @@ pub(crate) fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
         received_at: request.received_at,
         context: Arc::new(RequestContext {
             sent_at: outer.value("sentAt").as_ref().and_then(time::of_value).or(header_clock),
-            call: path_kind.map(str::to_owned),
+            call: path_kind.or(is_webhook.then_some(FORWARDED)).map(str::to_owned),
             shared,
             ..request.context()
         }),
@@ -93,6 +106,7 @@ pub(crate) fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
         senders,
         rejected: Vec::new(),
         payload_bytes: body.len(),
+        per_event: None,
         beacon: false,
     })
 }
@@ -108,14 +122,21 @@ fn credential(request: &Request<'_>, outer: &Outer<'_>) -> Option<String> {
     }
 }
 
+/// The key of a webhook: a message's `writeKey` would be that of the partner's own source.
+fn forwarder(request: &Request<'_>) -> Option<String> {
+    credentials::of_authorization(request.authorization)
+        .or_else(|| credentials::clean(&request.parameter("key")?).map(str::to_owned))
+}
+
 fn sender(index: usize, body: &[u8], piece: &Piece, path_kind: Option<&str>) -> Result<Sender, Fault> {
     let text = &body[piece.range.clone()];
     if text.len() > limits::EVENT_BYTES {
         let message = format!("the message has {} bytes, more than {}", text.len(), limits::EVENT_BYTES);
         return Err(Fault { code: "event_too_large", field: String::new(), message });
     }
-    let doc = Doc::parse(text)?;
-    let message = &doc.object()?;
-    let found = check(message, Kind::of(message, path_kind)?)?;
+    let found = Doc::understand(text, |doc| {
+        let message = &doc.object()?;
+        check(message, Kind::of(message, path_kind)?)
+    })?;
     Ok(Sender::of(index, found.device.as_deref(), found.user.as_deref(), 1))
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// Settings that send events of `write_key` back to `host` (`https://host` or `http://host`).
+/// Settings that send events of `write_key` back to `host`, which may end in a path (`example.com/ingest`).
 /// The SDK takes its key from here, not from the snippet.
 pub fn settings(write_key: &str, scheme: &str, host: &str) -> Value {
     let on = || json!({"__default": {"enabled": true}});

@@ -4,18 +4,22 @@
 //! import goes on where the last acknowledged batch ended; a bad row is reported with its line and reason and
 //! never holds up the good ones.
 
-mod mapping;
+pub mod mapping;
 mod progress;
-mod rows;
 
 use crate::client::{Client, ClientError};
 use indicatif::ProgressBar;
-use mapping::{Mapping, MappingError, MappingText};
+use mapping::{ArgumentError, from_arguments};
 use progress::Progress;
-use rows::Rows;
 use serde_json::Value;
-use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tallymark_mapping::Mapping;
+use tallymark_vacuum::rows::{ReadOptions, Rows, by_name};
 
 /// Rows of one request.
 const BATCH: usize = 2_000;
@@ -25,7 +29,7 @@ const SHOWN: usize = 10;
 /// What to import and how.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImportArgs {
-    /// `.csv`, `.ndjson` or `.jsonl`, optionally with `.gz` or `.zst`.
+    /// `.csv`, `.ndjson` or `.jsonl`, optionally with `.gz`, `.zst` or `.br`; `.parquet`; or a `.zip` of such.
     pub file: PathBuf,
     /// A mapping file (TOML or JSON), or `field=expression`; repeatable. Without a mapping, NDJSON rows are
     /// taken as events of the native API.
@@ -67,7 +71,7 @@ pub struct ImportReport {
 pub enum ImportError {
     /// The mapping is not usable.
     #[error(transparent)]
-    Mapping(#[from] MappingError),
+    Mapping(#[from] ArgumentError),
     /// The file, the progress file or the rejects file.
     #[error("{path}: {why}")]
     File {
@@ -100,7 +104,7 @@ pub async fn run(
     let shown = args.file.display().to_string();
     let on_file = |why| ImportError::File { path: shown.clone(), why };
     let mapping = match (args.map.is_empty(), shown.contains(".csv")) {
-        (false, _) => Some(Mapping::compile(&MappingText::from_arguments(&args.map)?)?),
+        (false, _) => Some(Mapping::compile(&from_arguments(&args.map)?).map_err(ArgumentError::from)?),
         (true, true) => return Err(ImportError::NoMapping(shown)),
         (true, false) => None,
     };
@@ -110,18 +114,21 @@ pub async fn run(
         Progress::open(&args.state, &args.file, size, &args.map, &args.project).map_err(on_file)?;
     let resume_at = if args.again { 0 } else { progress.done() };
     let mut report = ImportReport::default();
-    let rows = Rows::open(&args.file).map_err(on_file)?;
-    let read = rows.bytes_read();
+    let read = Arc::new(AtomicU64::new(0));
+    let rows = open(&args.file, &read).map_err(on_file)?;
+    let mut ids = Ids::default();
     let mut batch: Vec<(u64, Value)> = Vec::with_capacity(BATCH);
     for numbered in rows {
+        let numbered = numbered.map_err(on_file)?;
+        let insert_id = ids.next(numbered.digest);
         report.rows += 1;
         if report.rows <= resume_at {
             report.skipped += 1;
             continue;
         }
-        let mapped = numbered.row.and_then(|row| match &mapping {
-            Some(mapping) => mapping.apply(&row, &numbered.insert_id),
-            None => Ok(native(row.fields, &numbered.insert_id)),
+        let mapped = numbered.row.map_err(|bad| bad.why).and_then(|row| match &mapping {
+            Some(mapping) => mapping.apply(&row, &insert_id),
+            None => Ok(native(row.fields, &insert_id)),
         });
         match mapped {
             Ok(event) if args.dry_run => {
@@ -203,4 +210,65 @@ fn native(mut fields: serde_json::Map<String, Value>, insert_id: &str) -> Value 
         fields.insert("insert_id".into(), insert_id.into());
     }
     fields.into()
+}
+
+/// Rows of a file, by its name; counts what is read of it.
+fn open(path: &Path, read: &Arc<AtomicU64>) -> io::Result<Rows> {
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let (kind, packing) = by_name(&name).ok_or_else(|| {
+        io::Error::other(
+            "unknown kind of file; use .csv, .ndjson, .jsonl or .parquet, optionally with .gz, .zst or .br",
+        )
+    })?;
+    let (file, options) = (File::open(path)?, ReadOptions { after: 0, digests: true });
+    if Rows::needs_file(kind, packing) {
+        return Rows::of_file(file, kind, packing, options);
+    }
+    Rows::of_stream(Box::new(Counted { file, read: read.clone() }), kind, packing, options)
+}
+
+/// Dedup ids of rows: a hash of the row and how often it occurred before. Equal rows are real events, not retries.
+#[derive(Default)]
+struct Ids(HashMap<[u8; 16], u32>);
+
+impl Ids {
+    fn next(&mut self, digest: [u8; 16]) -> String {
+        let occurrence = self.0.entry(digest).or_insert(0);
+        *occurrence += 1;
+        let hex: String = digest.iter().map(|b| format!("{b:02x}")).collect();
+        format!("{hex}-{occurrence}")
+    }
+}
+
+struct Counted {
+    file: File,
+    read: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read(buffer)?;
+        self.read.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_rows_get_different_ids_and_the_same_ones_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        std::fs::write(&path, "a,b\n1,2\n1,2\n3,4\n").unwrap();
+        let ids = || {
+            let mut ids = Ids::default();
+            let rows = open(&path, &Arc::default()).unwrap();
+            rows.map(|r| ids.next(r.unwrap().digest)).collect::<Vec<_>>()
+        };
+        let first = ids();
+        assert_eq!(first, ids());
+        assert_eq!(first.iter().collect::<std::collections::HashSet<_>>().len(), 3);
+    }
 }

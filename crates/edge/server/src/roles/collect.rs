@@ -4,6 +4,7 @@ use super::{RoleConfig, measure};
 use crate::{Layout, ServerError};
 use std::sync::Arc;
 use std::time::Duration;
+use tallymark_collector::PathPrefix;
 use tallymark_log::file::{FileLog, FileLogConfig};
 use tallymark_log::{Admission, LogWriter};
 use tokio_util::sync::CancellationToken;
@@ -29,7 +30,9 @@ pub async fn run(layout: &Layout, config: &RoleConfig, stop: CancellationToken) 
         throttle_rules: Some(layout.throttle_rules()),
         throttle_state: Some(layout.throttle_state()),
         control_socket: Some(layout.control_socket()),
+        webhook_secrets: webhook_secrets(),
         trusted_hops: trusted_hops()?,
+        path_prefix: path_prefix()?,
         ..Default::default()
     };
     let writer: Arc<dyn LogWriter> = Arc::new(writer);
@@ -45,6 +48,12 @@ pub async fn run(layout: &Layout, config: &RoleConfig, stop: CancellationToken) 
     }
 }
 
+/// Shared secrets of Segment's webhook destinations, separated by commas: `TALLYMARK_SEGMENT_WEBHOOK_SECRETS`.
+fn webhook_secrets() -> Vec<String> {
+    let text = std::env::var("TALLYMARK_SEGMENT_WEBHOOK_SECRETS").unwrap_or_default();
+    text.split(',').map(str::trim).filter(|secret| !secret.is_empty()).map(str::to_owned).collect()
+}
+
 /// How many proxies in front are the operator's own: `TALLYMARK_TRUSTED_HOPS`.
 fn trusted_hops() -> Result<u8, ServerError> {
     let Ok(text) = std::env::var("TALLYMARK_TRUSTED_HOPS") else { return Ok(0) };
@@ -52,6 +61,13 @@ fn trusted_hops() -> Result<u8, ServerError> {
         role: "collect",
         why: format!("TALLYMARK_TRUSTED_HOPS must be the number of proxies in front, not '{text}'"),
     })
+}
+
+/// A first-party path under which SDKs reach ingestion as well: `TALLYMARK_PATH_PREFIX`.
+fn path_prefix() -> Result<Option<PathPrefix>, ServerError> {
+    let Ok(text) = std::env::var("TALLYMARK_PATH_PREFIX") else { return Ok(None) };
+    let why = || format!("TALLYMARK_PATH_PREFIX must be a path like /ingest, not '{text}'");
+    PathPrefix::parse(&text).map(Some).ok_or_else(|| ServerError::Role { role: "collect", why: why() })
 }
 
 /// A writer whose disk failed it never acknowledges again (R5): the process ends, and its successor opens and

@@ -5,12 +5,14 @@ mod audit;
 mod beat;
 mod cohorts;
 mod collect;
+mod decoding;
 mod found;
 mod lost;
 mod measure;
 mod open;
 mod process;
 mod protect;
+mod vacuum;
 mod watch;
 mod watermark;
 mod web;
@@ -33,6 +35,8 @@ pub enum Role {
     Audit,
     /// Monitors, alerts, the status page's history, scheduled backups and rehearsals.
     Watch,
+    /// Takes files of buckets and folders.
+    Vacuum,
 }
 
 impl Role {
@@ -44,11 +48,13 @@ impl Role {
             Role::Web => "web",
             Role::Audit => "audit",
             Role::Watch => "watch",
+            Role::Vacuum => "vacuum",
         }
     }
 
     /// Every role, in order of start.
-    pub const ALL: [Role; 5] = [Role::Collect, Role::Process, Role::Web, Role::Audit, Role::Watch];
+    pub const ALL: [Role; 6] =
+        [Role::Collect, Role::Process, Role::Web, Role::Audit, Role::Watch, Role::Vacuum];
 
     /// The role with this name.
     pub fn from_name(name: &str) -> Result<Role, String> {
@@ -90,6 +96,7 @@ pub async fn run_role(role: Role, config: RoleConfig) -> Result<(), ServerError>
         Role::Web => web::run(&layout, stop).await,
         Role::Audit => audit::run(&layout, stop).await,
         Role::Watch => watch::run(&layout, stop).await,
+        Role::Vacuum => vacuum::run(&layout, stop).await,
     }
 }
 

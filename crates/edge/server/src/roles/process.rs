@@ -1,6 +1,6 @@
 //! `process`: the log becomes segments, segments become fewer, what is needed to get all of it back is kept.
 
-use super::{measure, open, protect};
+use super::{decoding, measure, open, protect};
 use crate::{Layout, ServerError};
 use std::sync::Arc;
 use tallymark_catalog::sqlite::OpenMode;
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 pub async fn run(layout: &Layout, stop: CancellationToken) -> Result<(), ServerError> {
     measure::publish(layout, "process", stop.clone());
     answer_knocks(layout)?;
+    let decode = decoding::decoder()?;
     let Some(live) = open::log_when_there(layout, &stop).await else { return Ok(()) };
     let mode = if layout.catalog_is_lost() { OpenMode::Existing } else { OpenMode::Create };
     let catalog = open::catalog(layout, mode).await?;
@@ -28,6 +29,7 @@ pub async fn run(layout: &Layout, stop: CancellationToken) -> Result<(), ServerE
     let catalog = Arc::new(catalog);
     let compacting = tokio::spawn(compact(layout.clone(), catalog.clone(), store.clone(), stop.clone()));
     let mut deps = tallymark_processor::Deps::new(log, catalog, store);
+    deps.decode = decode;
     deps.failpoint = Arc::new(tallymark_processor::EnvFailpoint::from_env());
     let worked = tokio::select! {
         worked = tallymark_processor::run(config, deps, stop.clone()) => {

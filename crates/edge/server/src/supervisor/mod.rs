@@ -68,12 +68,13 @@ pub async fn serve(config: ServeConfig) -> Result<(), ServerError> {
     let web = start(Role::Web);
     let audit = start(Role::Audit);
     let watch = start(Role::Watch);
+    let vacuum = start(Role::Vacuum);
     console::greet(&layout, address, &admin);
     let demo = config.demo.map(|d| Child::demo(d.events, &layout).once(components.clone(), stop.clone()));
     signal().await;
     console::stopping();
     stop.cancel();
-    for child in demo.into_iter().chain([web, audit, watch, process, collect]) {
+    for child in demo.into_iter().chain([web, audit, watch, vacuum, process, collect]) {
         // A child task ends by itself within the drain time; a panic in it must not keep the others alive.
         let _ = tokio::time::timeout(DRAIN + Duration::from_secs(1), child).await;
     }

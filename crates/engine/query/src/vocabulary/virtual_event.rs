@@ -42,7 +42,9 @@ impl VirtualEvent {
 fn alternative(value: &Value, i: usize) -> Result<Alternative, String> {
     only(value, &["event", "where"]).map_err(|e| format!("any[{i}]: {e}"))?;
     let names = names_of(&value["event"]).map_err(|e| format!("any[{i}].event: {e}"))?;
-    if let Some(name) = names.iter().find(|n| n.starts_with('$') || *n == "*") {
+    // Operations are no events; `*` and `$active` are no names. SDKs' own events (`$autocapture`) are events like any.
+    let is_none = |name: &str| tallymark_model::is_operation(name) || name == "*" || name == "$active";
+    if let Some(name) = names.iter().find(|n| is_none(n)) {
         return Err(format!("any[{i}].event: {name:?} cannot be part of a virtual event"));
     }
     let filter = match &value["where"] {

@@ -18,6 +18,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path as RemotePath;
 use object_store::{ObjectStoreExt, PutMode, PutOptions};
 use s3::S3Store;
+pub use s3::bucket::{Bucket, BucketObject, PartError};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 use crate::support::{KEY, config, start};
 use http::Method;
+use tallymark_collector::{CollectorConfig, PathPrefix};
 use tallymark_log::AppendError;
 
 #[tokio::test]
@@ -56,4 +57,39 @@ async fn answers_and_errors_can_be_read_by_the_page() {
         (503, &"https://shop.test".parse().unwrap())
     );
     assert!(busy.headers().contains_key("retry-after"));
+}
+
+#[tokio::test]
+async fn ingestion_is_served_below_the_prefix_and_nothing_else() {
+    let prefix = PathPrefix::parse("/ingest/");
+    let running = start(CollectorConfig { path_prefix: prefix, trusted_hops: 1, ..config() }).await;
+    let event = format!(r#"{{"api_key":"{KEY}","event":"a","distinct_id":"u"}}"#);
+    for path in ["/ingest/e/", "/ingest/i/v0/e", "/e/"] {
+        let sent = running.post(path).header("origin", "https://shop.test").body(event.clone()).send();
+        let sent = sent.await.unwrap();
+        assert_eq!(
+            (sent.status().as_u16(), sent.headers().contains_key("access-control-allow-origin")),
+            (200, true)
+        );
+    }
+    assert_eq!(running.events().await.len(), 3);
+    for path in ["/ingest/api/v1/projects", "/ingest/health/live", "/ingestion/e/", "/ingest"] {
+        let request = running.http.request(Method::OPTIONS, running.url(path));
+        let answer = request.header("origin", "https://shop.test").send().await.unwrap();
+        assert!(!answer.headers().contains_key("access-control-allow-origin"), "{path}");
+    }
+
+    let settings = async |path: &str, headers: &[(&str, &str)]| {
+        let mut request = running.http.get(running.url(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
+        answer["integrations"]["Segment.io"]["apiHost"].as_str().unwrap().to_owned()
+    };
+    let host = running.url("").strip_prefix("http://").unwrap().trim_end_matches('/').to_owned();
+    assert_eq!(settings("/v1/projects/k/settings", &[]).await, format!("{host}/v1"));
+    assert_eq!(settings("/ingest/v1/projects/k/settings", &[]).await, format!("{host}/ingest/v1"));
+    let told = [("x-forwarded-host", "shop.test"), ("x-forwarded-prefix", "/t")];
+    assert_eq!(settings("/v1/projects/k/settings", &told).await, "shop.test/t/v1");
 }

@@ -76,7 +76,15 @@ async fn configurations_and_settings() {
     let (status, answer) =
         json(running.get(&format!("/config/{KEY}?config_group=browser")).send().await.unwrap()).await;
     assert_eq!((status, answer["configs"].get("sessionReplay")), (200, None));
-    let (status, answer) = json(running.post("/s/").body("[]").send().await.unwrap()).await;
-    assert_eq!((status, &answer["quota_limited"]), (200, &j!(["recordings"])));
+    for (path, list) in [
+        ("/api/surveys/?token=k", "surveys"),
+        ("/api/early_access_features/?token=k", "earlyAccessFeatures"),
+        ("/api/product_tours/?token=k", "product_tours"),
+        ("/api/web_experiments/?token=k", "experiments"),
+        ("/flags/definitions?token=k&send_cohorts", "flags"),
+    ] {
+        let (status, answer) = json(running.get(path).send().await.unwrap()).await;
+        assert_eq!((status, &answer[list]), (200, &j!([])), "{path}");
+    }
     assert!(running.records().await.is_empty());
 }

@@ -8,6 +8,7 @@ mod extras;
 mod ingest;
 mod overload;
 mod packing;
+mod partners;
 mod proxying;
 mod support;
 mod throttling;

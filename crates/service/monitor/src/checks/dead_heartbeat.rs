@@ -49,6 +49,7 @@ fn dead(role: &RoleFacts, detail: String, since: Millis) -> Finding {
         "collect" => (Component::Collection, Impact::Critical, "Collection does not answer"),
         "web" => (Component::Queries, Impact::Critical, "Queries do not answer"),
         "audit" => (Component::Auditor, Impact::Major, "The auditor does not run"),
+        "vacuum" => (Component::Collection, Impact::Minor, "Files of buckets and folders are not taken"),
         "watch" => (Component::Alerts, Impact::Minor, "The watch does not run"),
         _ => (Component::Processing, Impact::Major, "Processing does not run"),
     };

@@ -12,8 +12,9 @@ use tallymark_model::{
     WireFormat,
 };
 
-/// Turns an envelope into an event; `tallymark_wire::decode` but for tests.
-pub type DecodeFn = fn(&Envelope) -> Result<Event, DeadReason>;
+/// Turns an envelope into an event: `tallymark_wire::decode`, and what a server adds to it. It lives as long as the
+/// process, so every job and every thread can hold it.
+pub type DecodeFn = &'static (dyn Fn(&Envelope) -> Result<Event, DeadReason> + Send + Sync);
 
 /// One record after decoding.
 #[derive(Debug, Clone, PartialEq)]
@@ -146,7 +147,7 @@ mod tests {
             };
             (Position { lane: Lane::Live, partition: 0, offset: i as u64 }, Record::Event(envelope))
         });
-        let decoded = decode_all(records.collect(), picky);
+        let decoded = decode_all(records.collect(), &picky);
         let shown: Vec<String> = decoded
             .iter()
             .map(|d| match &d.content {

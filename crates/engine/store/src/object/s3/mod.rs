@@ -6,6 +6,7 @@
 //! written carries a checksum that the server compares (the signature covers it); tries are bounded (`place`).
 //! Deliberately not here: listing old versions; parts that a killed process left (a lifecycle rule of the bucket).
 
+pub(super) mod bucket;
 #[cfg(test)]
 mod fake;
 mod place;

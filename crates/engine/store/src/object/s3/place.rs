@@ -34,8 +34,17 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Reads what follows `s3:`.
+    /// Reads what follows `s3:`; the prefix is one of our own keys.
     pub fn parse(rest: &str) -> Result<Place, String> {
+        let place = Place::parse_foreign(rest)?;
+        if !place.prefix.is_empty() && super::super::check_key(&place.prefix).is_err() {
+            return Err(format!("the prefix `{}` may hold [A-Za-z0-9._-] and single `/` only", place.prefix));
+        }
+        Ok(place)
+    }
+
+    /// The same for a prefix that somebody else chose, percent-encoded where it holds `?`, `#` or `%`.
+    pub fn parse_foreign(rest: &str) -> Result<Place, String> {
         let rest = rest.strip_prefix("//").ok_or("it is written `s3://BUCKET/PREFIX`")?;
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
@@ -48,10 +57,7 @@ impl Place {
         if bucket.len() < 3 || bucket.len() > 63 || !bucket.bytes().all(named) {
             return Err(format!("`{bucket}` is not the name of a bucket"));
         }
-        let prefix = prefix.trim_matches('/').to_owned();
-        if !prefix.is_empty() && super::super::check_key(&prefix).is_err() {
-            return Err(format!("the prefix `{prefix}` may hold [A-Za-z0-9._-] and single `/` only"));
-        }
+        let prefix = percent_decoded(prefix.trim_matches('/'))?;
         let mut place = Place { bucket: bucket.to_owned(), prefix, endpoint: None, region: None };
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match name.as_ref() {
@@ -137,6 +143,29 @@ impl Place {
     }
 }
 
+fn percent_decoded(text: &str) -> Result<String, String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, more)) = rest.split_first() {
+        let hex = |b: u8| char::from(b).to_digit(16).map(|d| d as u8);
+        match (first, more) {
+            (b'%', [high, low, after @ ..]) => match (hex(*high), hex(*low)) {
+                (Some(high), Some(low)) => {
+                    bytes.push(high << 4 | low);
+                    rest = after;
+                }
+                _ => return Err(format!("`{text}` has a `%` that is followed by no hexadecimal number")),
+            },
+            (b'%', _) => return Err(format!("`{text}` ends with a `%`")),
+            _ => {
+                bytes.push(first);
+                rest = more;
+            }
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| format!("`{text}` is not UTF-8"))
+}
+
 /// Connection failures, 5xx and 429 are tried again; the waits double, with jitter.
 fn retry() -> RetryConfig {
     let backoff = BackoffConfig { init_backoff: FIRST_WAIT, max_backoff: FIRST_WAIT * 100, base: 2.0 };
@@ -161,6 +190,9 @@ mod tests {
         for wrong in ["bucket", "//", "//B/x", "//bucket/../x", "//bucket/a b", "//bucket/x?acl=public"] {
             assert!(Place::parse(wrong).is_err(), "{wrong}");
         }
+        let foreign = Place::parse_foreign("//bucket/logs/ds=1/a%231 b%2A/").unwrap();
+        assert_eq!(foreign.prefix, "logs/ds=1/a#1 b*");
+        assert!(Place::parse("//bucket/logs/ds=1").is_err() && Place::parse_foreign("//bucket/%zz").is_err());
         assert!(Place::parse("//key:secret@bucket/x").unwrap_err().contains("do not belong"));
     }
 

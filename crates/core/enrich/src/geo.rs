@@ -3,9 +3,9 @@
 //! The database is part of the decision: a record that is decided again (replay, reprocess, rebuild) gets the places
 //! of the database at hand then, and rows that come out different are restated as such.
 
+use core::net::IpAddr;
 use serde_json::Value;
 use std::fmt;
-use std::net::IpAddr;
 use tallymark_model::Properties;
 
 const PREFIX: &str = "$geoip_";

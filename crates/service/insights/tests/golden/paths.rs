@@ -206,3 +206,17 @@ fn a_path_through_a_funnel_lies_between_two_matched_events() {
     // b for the hour that its window was open: the question of noon is outside.
     assert_eq!(edges("dropped"), json!([["view", "help", 1]]));
 }
+
+#[test]
+fn an_actor_without_letters_takes_its_path_like_others() {
+    let empty = json!({"colour": ""});
+    let world = world(&[
+        ("2025-01-01T10:00:00Z", "a", "view", empty.clone()),
+        ("2025-01-01T10:05:00Z", "a", "faq", empty),
+        ("2025-01-01T10:06:00Z", "a", "faq", json!({})),
+    ]);
+    let funnel = json!({"steps": [{"event": "view"}, {"event": "buy"}], "window": {"n": 1, "unit": "hour"}});
+    let through = json!({"through": {"funnel": funnel, "state": "dropped"}, "step_limit": 9,
+        "count_by": "event.colour", "empty_string": "value"});
+    assert_eq!(agreed(&world, paths(through))["edges"][0]["count"], 1);
+}

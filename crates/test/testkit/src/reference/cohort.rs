@@ -47,7 +47,7 @@ pub fn members(prepared: &Prepared, definition: &Value, t: Millis) -> Result<BTr
         prepared.events.iter().filter(|e| e.event.time <= t).filter_map(|e| e.person).collect();
     let mut members = BTreeSet::new();
     for person in universe {
-        if holds(prepared, definition, person, t, &mut Vec::new())? {
+        if decided(prepared, definition, person, t)? {
             members.insert(person);
         }
     }
@@ -63,7 +63,14 @@ pub fn belongs(
 ) -> Result<bool, String> {
     let Some(person) = person else { return Ok(false) };
     let seen = prepared.events.iter().any(|e| e.person == Some(person) && e.event.time <= t);
-    Ok(seen && holds(prepared, definition, person, t, &mut Vec::new())?)
+    Ok(seen && decided(prepared, definition, person, t)?)
+}
+
+fn decided(prepared: &Prepared, definition: &Value, person: usize, t: Millis) -> Result<bool, String> {
+    let outer = prepared.in_cohort.replace(true);
+    let answer = holds(prepared, definition, person, t, &mut Vec::new());
+    prepared.in_cohort.set(outer);
+    answer
 }
 
 /// "smallest user id of each person", else smallest device id.

@@ -110,6 +110,8 @@ pub struct Seen<'w> {
     pub person: Option<usize>,
     /// The person's properties just after the event's own changes.
     pub user: Properties,
+    /// The same by time, whatever the query's options say.
+    user_by_time: Properties,
     /// Properties of its groups just after the event's own changes, by type.
     pub groups: HashMap<String, Properties>,
     /// The actor by `count_by`.
@@ -138,6 +140,10 @@ pub struct Prepared<'w> {
     /// `empty_string: "value"`: "keeps `""` apart" from none.
     /// A stored cohort is not part of the query: inside of it, the option does not hold.
     pub empty_is_value: Cell<bool>,
+    /// A cohort says who people are, whatever `user_props` and `merge_props` say of the rows of the question.
+    pub in_cohort: Cell<bool>,
+    /// Per person what it is now, by time.
+    latest_by_time: HashMap<usize, Properties>,
 }
 
 const WEEK_MS: Millis = 7 * 86_400_000;
@@ -194,11 +200,13 @@ impl<'w> Prepared<'w> {
                 let now = || latest_groups.get(key).cloned().unwrap_or_default();
                 groups.entry(key.0.clone()).or_insert_with(now);
             }
+            let user_by_time = user.clone();
             if let Some(folded) = &folded {
                 user = folded.at_event.get(&event.seq).cloned().unwrap_or_default();
             }
-            events.push(Seen { event, person, user, groups, actor: None });
+            events.push(Seen { event, person, user, user_by_time, groups, actor: None });
         }
+        let latest_by_time = latest.clone();
         if let Some(folded) = folded {
             latest = folded.latest;
         }
@@ -211,7 +219,19 @@ impl<'w> Prepared<'w> {
             };
         }
         let empty_is_value = Cell::new(empty_is_value);
-        Ok(Prepared { world, events, people, latest, latest_groups, as_of, calendar, range, empty_is_value })
+        Ok(Prepared {
+            world,
+            events,
+            people,
+            latest,
+            latest_groups,
+            as_of,
+            calendar,
+            range,
+            empty_is_value,
+            in_cohort: Cell::new(false),
+            latest_by_time,
+        })
     }
 
     /// Whether a value is none.
@@ -228,8 +248,12 @@ impl<'w> Prepared<'w> {
     pub fn value(&self, seen: &Seen, scope: &str, path: &str) -> Result<Option<Value>, String> {
         let found = match scope {
             "event" => at_path(&seen.event.properties, path),
+            "user" if self.in_cohort.get() => at_path(&seen.user_by_time, path),
             "user" => at_path(&seen.user, path),
-            "person" => seen.person.and_then(|p| self.latest.get(&p)).and_then(|m| at_path(m, path)),
+            "person" => {
+                let latest = if self.in_cohort.get() { &self.latest_by_time } else { &self.latest };
+                seen.person.and_then(|p| latest.get(&p)).and_then(|m| at_path(m, path))
+            }
             other if other.starts_with("group:") => {
                 seen.groups.get(&other["group:".len()..]).and_then(|m| at_path(m, path))
             }

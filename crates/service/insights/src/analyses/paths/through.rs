@@ -50,6 +50,7 @@ impl Through {
             Actors::Resolved => prepared.actor_names(),
         };
         let number = |(number, name): (usize, &String)| Some((number as u32, named.remove(name)?));
-        names.iter().enumerate().filter_map(number).collect()
+        // The first number is nobody's, whatever stands there: an actor may be called "".
+        names.iter().enumerate().skip(1).filter_map(number).collect()
     }
 }

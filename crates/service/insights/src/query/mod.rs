@@ -91,7 +91,7 @@ impl Query {
             "composition" => Ok(Query::Composition(Box::new(CompositionQuery::read(query)?))),
             "ltv" => Ok(Query::Ltv(Box::new(LtvQuery::read(query)?))),
             "engagement" => Ok(Query::Engagement(Box::new(EngagementQuery::read(query)?))),
-            "personas" => Ok(Query::Personas(Box::new(PersonasQuery::read(query)?))),
+            "personas" => Ok(Query::Personas(Box::new(PersonasQuery::read(query, value)?))),
             "realtime" => Ok(Query::Realtime(Box::new(RealtimeQuery::read(query)?))),
             "sql" => Ok(Query::Sql(Box::new(SqlQuery::read(query)?))),
             other => Err(query.wrong("type", format!("{other:?} is not known"), hint)),

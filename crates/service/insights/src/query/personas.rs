@@ -4,6 +4,7 @@ use super::Definition;
 use super::parts::{Common, CountBy};
 use super::reader::Reader;
 use crate::Error;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tallymark_model::canonical_text;
 
@@ -24,14 +25,16 @@ pub(crate) struct PersonasQuery {
 }
 
 impl PersonasQuery {
-    pub(super) fn read(query: Reader<'_>) -> Result<PersonasQuery, Error> {
+    /// `asked` is the query as it was sent, before its switches were written out.
+    pub(super) fn read(query: Reader<'_>, asked: &Value) -> Result<PersonasQuery, Error> {
         let common = Common::read(&query)?;
         let target = query.get("target").map(|value| Definition::parse(value, "target")).transpose()?;
         if target.is_some() && common.count_by != CountBy::Person {
             return Err(query.wrong("target", "is a cohort of persons", "leave `count_by` out"));
         }
         // Asking who is in a cluster must not change the clusters.
-        let digest = Sha256::digest(canonical_text(&query.without(&["microscope"])).as_bytes());
+        let digest =
+            Sha256::digest(canonical_text(&Reader::new(asked, "")?.without(&["microscope"])).as_bytes());
         let found = PersonasQuery {
             clusters: query.integer("clusters", 1, CLUSTERS_MAX)?.unwrap_or(4) as usize,
             events: query.integer("events", 1, EVENTS_MAX)?.unwrap_or(EVENTS_MAX) as usize,

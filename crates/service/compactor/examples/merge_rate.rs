@@ -1,6 +1,6 @@
 //! Rows per second of writing fresh segments and of dividing them by day, on one thread.
 //!
-//! `cargo run --release -p tallymark-compactor --example speed -- [ROWS]`
+//! `cargo run --release -p tallymark-compactor --example merge_rate -- [ROWS]`
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

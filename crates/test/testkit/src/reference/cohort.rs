@@ -9,7 +9,7 @@ use super::check_keys;
 use super::conditions::compare;
 use super::events::{Prepared, Seen};
 use super::properties::{Properties, fold};
-use super::values::{at_path, is_none, number, text};
+use super::values::{at_path, number, text};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tallymark_model::Millis;
@@ -292,7 +292,7 @@ fn comparison(
                 Some(single) => vec![single],
                 None => Vec::new(),
             };
-            texts.extend(elements.iter().filter(|v| !is_none(Some(v))).map(text));
+            texts.extend(elements.iter().filter(|v| !prepared.is_none(Some(v))).map(text));
         }
         return compares(&test[1], &test[2], texts.len() as f64);
     }

@@ -5,7 +5,7 @@
 
 use crate::columns::Column;
 use crate::object::ObjectStore;
-use crate::read::{SegmentReader, footer::Footer, rows};
+use crate::read::{SegmentReader, footer::Footer, pages::check_block, rows};
 use crate::row::SourceTally;
 use crate::{Result, StoreError};
 use arrow::array::AsArray;
@@ -70,7 +70,8 @@ fn compare(reader: &SegmentReader, rows: u64, sources: &[Source]) -> Result<Veri
     Ok(Verified { meta: meta.clone(), rows, fingerprint })
 }
 
-/// The bytes that no column chunk and no footer covers: the leading magic, the index of subjects, the page indexes.
+/// The bytes that no column chunk and no footer covers: the leading magic, the index of subjects, the checksums of
+/// pages, the page indexes.
 fn check_rest(reader: &SegmentReader) -> Result<()> {
     let footer = reader.footer();
     let (range, check) = footer.indexes.clone();
@@ -80,6 +81,11 @@ fn check_rest(reader: &SegmentReader) -> Result<()> {
             let found = reader.store().read_ranges(&footer.key, &[at..at + u64::from(block.1)])?;
             footer.check_block(&block, &found[0])?;
         }
+    }
+    if let Some(place) = footer.page_checks {
+        let found = reader.store().read_ranges(&footer.key, &[place.at..place.at + u64::from(place.length)])?;
+        check_block(footer, place, &found[0])?;
+        footer.pages(reader.store())?;
     }
     if &parts[0][..] != b"PAR1" || crc32c::crc32c(&parts[1]) != check {
         return Err(reader.corrupt("the checksum of its page index does not match"));

@@ -269,13 +269,13 @@ fn single_rows_read_like_the_rows_of_the_whole() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&format!("file:{}", dir.path().display())).unwrap();
     let reader = stored(&store, &rows, &spec(0));
-    let wanted = [0, 1, 7, 19_999, 20_000, 20_001, 45_007, 69_999];
+    let wanted = [0, 1, 7, 2_047, 2_048, 2_049, 19_999, 20_000, 20_001, 45_007, 69_999];
     let expected: Vec<EventRow> = wanted.iter().map(|&at| rows[at as usize].clone()).collect();
     assert_eq!(reader.event_rows(0, &wanted).unwrap(), expected);
     assert_eq!(reader.event_rows(0, &[]).unwrap(), []);
     let narrow = [Column::Subject, Column::property("absent", tallymark_store::PropertyType::Number)];
     let batch = reader.read_rows(0, &narrow, &wanted).unwrap();
-    assert_eq!((batch.num_rows(), batch.column(1).null_count()), (8, 8));
+    assert_eq!((batch.num_rows(), batch.column(1).null_count()), (11, 11));
     for wrong in [&[70_000][..], &[5, 5], &[6, 5]] {
         assert!(reader.read_rows(0, &narrow, wrong).is_err(), "{wrong:?}");
     }

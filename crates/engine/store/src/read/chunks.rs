@@ -50,6 +50,11 @@ impl Chunks {
         Ok(Chunks { size: footer.size, parts })
     }
 
+    /// Checked parts of a file, ascending.
+    pub fn of_parts(size: u64, parts: Vec<(u64, Bytes)>) -> Chunks {
+        Chunks { size, parts }
+    }
+
     /// One part of a file.
     pub fn of(size: u64, at: u64, bytes: Bytes) -> Chunks {
         Chunks { size, parts: vec![(at, bytes)] }

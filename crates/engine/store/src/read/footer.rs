@@ -3,18 +3,19 @@
 //! Guarantees: nothing of a footer is interpreted before its checksum holds, so damage is an error that names the
 //! file, never a wrong answer.
 
-use super::chunks::Chunks;
+use super::pages::Pages;
 use crate::columns::{Column, PropertyType};
 use crate::object::ObjectStore;
-use crate::write::index::{Block, INDEX_KEY, INDEX_VERSION, Index, Occupants, RowGroup, SEGMENT_KEY};
+use crate::write::index::{
+    Block, INDEX_KEY, INDEX_VERSION, Index, Occupants, PageChecks, RowGroup, SEGMENT_KEY,
+};
 use crate::write::occupants::groups_in;
 use crate::write::segment::{CHECK_LEN, CHECK_MAGIC, TAIL_LEN};
 use crate::{Result, StoreError};
 use bytes::Bytes;
 use ledger::SegmentMeta;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use parquet::errors::ParquetError;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -44,8 +45,10 @@ pub(crate) struct Footer {
     checks: Vec<u32>,
     /// Page indexes: where they are and their checksum.
     pub indexes: (Range<u64>, u32),
-    /// `arrow` with the places of all pages; read when first needed.
-    pages: OnceLock<ArrowReaderMetadata>,
+    /// Where the checksums of pages are, if there are any.
+    pub page_checks: Option<PageChecks>,
+    /// Read when first needed.
+    pages: OnceLock<Arc<Pages>>,
 }
 
 impl Footer {
@@ -86,25 +89,14 @@ impl Footer {
         Some((from..from + len, check))
     }
 
-    /// The meta data with the places of all pages, to read single rows.
-    pub fn with_pages(&self, store: &ObjectStore) -> Result<ArrowReaderMetadata> {
+    /// Where all pages are, with their checksums, to read single rows; `None` if the file has no such checksums.
+    pub fn pages(&self, store: &ObjectStore) -> Result<Option<Arc<Pages>>> {
+        let Some(place) = self.page_checks else { return Ok(None) };
         if let Some(known) = self.pages.get() {
-            return Ok(known.clone());
+            return Ok(Some(Arc::clone(known)));
         }
-        let (range, check) = &self.indexes;
-        let bytes = store.read_ranges(&self.key, std::slice::from_ref(range))?.pop().unwrap_or_default();
-        if crc32c::crc32c(&bytes) != *check {
-            return Err(StoreError::corrupt(&self.key, "the checksum of its page index does not match"));
-        }
-        let corrupt = |e: ParquetError| StoreError::corrupt(&self.key, e);
-        let source = Chunks::of(self.size, range.start, bytes);
-        let mut reader = ParquetMetaDataReader::new_with_metadata(self.parquet().clone())
-            .with_offset_index_policy(PageIndexPolicy::Optional);
-        reader.read_page_indexes_sized(&source, self.size).map_err(corrupt)?;
-        let metadata = Arc::new(reader.finish().map_err(corrupt)?);
-        let options = ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);
-        let arrow = ArrowReaderMetadata::try_new(metadata, options).map_err(corrupt)?;
-        Ok(self.pages.get_or_init(|| arrow).clone())
+        let pages = Arc::new(Pages::read(store, self, place)?);
+        Ok(Some(Arc::clone(self.pages.get_or_init(|| pages))))
     }
 
     /// The row groups in which any of these subjects (ascending) occurs; `None` if the file does not say.
@@ -227,6 +219,7 @@ fn parse(key: &str, size: u64, block: &Bytes) -> Result<Footer> {
         occupants: index.occupants,
         checks,
         indexes: (indexes..before, word(4)),
+        page_checks: index.pages,
         pages: OnceLock::new(),
     })
 }

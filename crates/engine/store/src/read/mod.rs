@@ -1,11 +1,13 @@
 //! Segment files in.
 //!
 //! Reading is synchronous and one row group at a time: query threads call it, and look for cancellation between
-//! two calls. Every column chunk is checked against its checksum before it is decoded.
+//! two calls. Every column chunk, or page if only some rows are read, is checked against its checksum before it is
+//! decoded.
 
 pub(crate) mod cache;
 mod chunks;
 pub(crate) mod footer;
+pub(crate) mod pages;
 pub(crate) mod rows;
 
 use crate::columns::{Column, PropertyType};
@@ -144,10 +146,7 @@ impl SegmentReader {
         if !ascending || rows.last().is_some_and(|&last| last as usize >= total) {
             return Err(self.corrupt(format!("row numbers beyond row group {group} were asked for")));
         }
-        let ranges =
-            rows.chunk_by(|a, b| a + 1 == *b).map(|run| run[0] as usize..run[0] as usize + run.len());
-        let selection = RowSelection::from_consecutive_ranges(ranges, total);
-        self.read_selected(group, columns, rows.len(), Some(selection))
+        self.read_selected(group, columns, rows.len(), Some(rows))
     }
 
     /// Some rows of a row group of an events segment; see [`SegmentReader::read_rows`].
@@ -160,13 +159,13 @@ impl SegmentReader {
         group: usize,
         columns: &[Column],
         rows: usize,
-        selection: Option<RowSelection>,
+        selected: Option<&[u32]>,
     ) -> Result<RecordBatch> {
         let mut places: Vec<usize> =
             columns.iter().filter_map(|c| self.footer.place.get(c).copied()).collect();
         places.sort_unstable();
         places.dedup();
-        let found = self.decode(group, rows, &places, selection)?;
+        let found = self.decode(group, rows, &places, selected)?;
         let array = |column: &Column| match self.footer.place.get(column) {
             Some(place) => match places.binary_search(place) {
                 Ok(nth) => Arc::clone(&found[nth]),
@@ -230,7 +229,7 @@ impl SegmentReader {
         group: usize,
         rows: usize,
         places: &[usize],
-        selection: Option<RowSelection>,
+        selected: Option<&[u32]>,
     ) -> Result<Vec<ArrayRef>> {
         let fields = self.footer.arrow.schema().fields();
         if rows == 0 {
@@ -240,19 +239,27 @@ impl SegmentReader {
             return Ok(Vec::new());
         }
         let corrupt = |e: &dyn std::fmt::Display| self.corrupt(e);
-        let chunks = Chunks::read(&self.store, &self.footer, group, places)?;
         let mask = ProjectionMask::roots(self.footer.arrow.parquet_schema(), places.iter().copied());
-        let metadata = match selection {
-            // A row group of one page has no pages to leave out.
-            Some(_) if self.group_rows(group)? > PAGE_ROWS => self.footer.with_pages(&self.store)?,
-            _ => self.footer.arrow.clone(),
+        // A row group of one page has no pages to leave out.
+        let pages = match selected {
+            Some(_) if self.group_rows(group)? > PAGE_ROWS => self.footer.pages(&self.store)?,
+            _ => None,
+        };
+        let (chunks, metadata) = match (&pages, selected) {
+            (Some(pages), Some(rows)) => {
+                (pages.of_rows(&self.store, &self.footer, group, places, rows)?, pages.arrow.clone())
+            }
+            _ => (Chunks::read(&self.store, &self.footer, group, places)?, self.footer.arrow.clone()),
         };
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, metadata)
             .with_row_groups(vec![group])
             .with_projection(mask)
             .with_batch_size(rows);
-        if let Some(selection) = selection {
-            builder = builder.with_row_selection(selection);
+        if let Some(selected) = selected {
+            let runs = selected.chunk_by(|a, b| a + 1 == *b);
+            let ranges = runs.map(|run| run[0] as usize..run[0] as usize + run.len());
+            let total = self.group_rows(group)?;
+            builder = builder.with_row_selection(RowSelection::from_consecutive_ranges(ranges, total));
         }
         let mut batches = builder.build().map_err(|e| corrupt(&e))?;
         let batch =

@@ -31,6 +31,18 @@ pub(crate) struct Index {
     /// In which row groups a subject occurs; files of older versions do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub occupants: Option<Occupants>,
+    /// Checksums of pages, to read single ones; files of older versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages: Option<PageChecks>,
+}
+
+/// Where the checksums of pages are; see [`super::pages`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PageChecks {
+    pub at: u64,
+    pub length: u32,
+    /// CRC-32C of the checksums.
+    pub check: u32,
 }
 
 /// Where to look for the row groups of a subject; see [`super::occupants`].

@@ -24,18 +24,23 @@ const MAX_CHUNKS: usize = 60_000;
 const ROWS_PER_CHUNK: usize = 40;
 /// ... but a file may have this many in any case.
 const MIN_CHUNKS: usize = 1_000;
-/// Rows of one data page: more are read for a single row only if they are in its page.
-pub(crate) const PAGE_ROWS: usize = 20_000;
+/// Rows of one data page of the columns that nearly every question reads from end to end.
+const SCANNED_PAGE_ROWS: usize = 20_000;
+/// Rows of one data page of all other columns. A timeline wants one row of each, and reads and decodes its page.
+pub(crate) const PAGE_ROWS: usize = 2_048;
 const DICTIONARY_BYTES: usize = 8 << 20;
 
 /// Writer properties of a file with these columns.
 pub(crate) fn properties(schema: &Schema, columns: &[Column]) -> WriterProperties {
     let zstd = Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default());
+    // Columns are encoded one by one, each with properties of its own.
+    let scanned = |c: &Column| matches!(c, Column::Event | Column::Name | Column::Subject | Column::Time);
+    let page_rows = if columns.iter().all(scanned) { SCANNED_PAGE_ROWS } else { PAGE_ROWS };
     let mut builder = WriterProperties::builder()
         .set_created_by(concat!("tallymark ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_data_page_row_count_limit(page_rows)
         .set_data_page_size_limit(4 << 20)
-        .set_write_batch_size(PAGE_ROWS.min(4096))
+        .set_write_batch_size(page_rows.min(4096))
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_statistics_enabled(EnabledStatistics::None)
         .set_max_row_group_row_count(Some(MAX_GROUP_ROWS))

@@ -3,10 +3,11 @@
 //! A segment is a Parquet file with two additions, which other readers ignore:
 //!
 //! ```text
-//!  "PAR1" | column chunks of all row groups | occupants | page indexes | check (16 bytes) | footer | length | "PAR1"
+//!  "PAR1" | column chunks of all row groups | occupants | page checks | page indexes | check (16 bytes) | footer | length | "PAR1"
 //!  check  = "TMK1" | crc32c(page indexes) | crc32c(footer) | length of the page indexes, all little-endian u32
 //!  footer : key `tallymark.segment` = SegmentMeta as JSON (bytes = 0)
-//!           key `tallymark.index`   = version, log, columns, row groups, one crc32c per column chunk, blocks of occupants
+//!           key `tallymark.index`   = version, log, columns, row groups, one crc32c per column chunk, blocks of occupants,
+//!                                     place of the page checks
 //! ```
 //!
 //! Guarantees: every byte of the file is covered by a checksum; the file alone says which rows of which intervals
@@ -15,6 +16,7 @@
 pub(crate) mod index;
 pub mod layout;
 pub(crate) mod occupants;
+pub(crate) mod pages;
 pub(crate) mod segment;
 
 use crate::columns::event::EventColumns;

@@ -4,7 +4,8 @@
 //! column is in memory unencoded, a merge decodes each input column once, and columns can be encoded on several
 //! threads.
 
-use super::index::{INDEX_KEY, INDEX_VERSION, Index, MAX_OVERFLOW_NAMES, RowGroup, SEGMENT_KEY};
+use super::index::{INDEX_KEY, INDEX_VERSION, Index, MAX_OVERFLOW_NAMES, PageChecks, RowGroup, SEGMENT_KEY};
+use super::pages::{self, PageSizes};
 use super::{Encoded, layout, occupants};
 use crate::columns::Column;
 use crate::{Result, StoreError};
@@ -97,7 +98,7 @@ pub fn assemble(
         encoded.into_iter().map(|c| (c.column, c.chunks.into_iter())).unzip();
     let fail = |e: ParquetError| StoreError::encode(&meta.key, e);
     let (mut writer, _) = new_file(&columns).map_err(fail)?;
-    append(&mut writer, &groups, chunks).map_err(fail)?;
+    let sizes = append(&mut writer, &groups, chunks).map_err(fail)?;
     let occupants = match subjects {
         None => None,
         Some(subjects) => {
@@ -106,7 +107,7 @@ pub fn assemble(
             Some(occupants)
         }
     };
-    writer.flush().map_err(|e| StoreError::encode(&meta.key, e))?;
+    let pages = page_checks(&mut writer, sizes).map_err(|e| StoreError::encode(&meta.key, e))?;
     let data_end = writer.bytes_written();
     let index = Index {
         version: INDEX_VERSION,
@@ -116,6 +117,7 @@ pub fn assemble(
         groups,
         overflow: overflow.filter(|names| names.len() <= MAX_OVERFLOW_NAMES),
         occupants,
+        pages,
     };
     for (key, text) in [(SEGMENT_KEY, json(&meta.key, &meta)?), (INDEX_KEY, json(&meta.key, &index)?)] {
         writer.append_key_value_metadata(KeyValue::new(key.to_owned(), text));
@@ -142,7 +144,8 @@ fn append(
     writer: &mut File,
     groups: &[RowGroup],
     mut columns: Vec<std::vec::IntoIter<ArrowColumnChunk>>,
-) -> parquet::errors::Result<()> {
+) -> parquet::errors::Result<Vec<PageSizes>> {
+    let mut sizes = Vec::new();
     for group in groups {
         let mut out = writer.next_row_group()?;
         for chunk in columns.iter_mut().filter_map(Iterator::next) {
@@ -151,11 +154,27 @@ fn append(
                     format!("a column has {} rows, its group {}", chunk.close().rows_written, group.rows);
                 return Err(ParquetError::General(detail));
             }
+            let pages = chunk.close().offset_index.iter().flat_map(|index| &index.page_locations);
+            sizes.push(pages.map(|page| page.compressed_page_size as u32).collect());
             chunk.append_to_row_group(&mut out)?;
         }
         out.close()?;
     }
-    Ok(())
+    Ok(sizes)
+}
+
+/// Writes the checksums of all pages; none if the library did not say where pages are.
+fn page_checks(writer: &mut File, sizes: Vec<PageSizes>) -> std::io::Result<Option<PageChecks>> {
+    writer.flush()?;
+    let ranges = writer.flushed_row_groups().iter().flat_map(|group| group.columns()).map(|chunk| {
+        let (from, len) = chunk.byte_range();
+        from..from + len
+    });
+    let chunks: Vec<_> = ranges.zip(sizes).collect();
+    let Some((checks, bytes)) = pages::encode(writer.inner(), &chunks) else { return Ok(None) };
+    writer.write_all(&bytes)?;
+    writer.flush()?;
+    Ok(Some(checks))
 }
 
 fn checks(writer: &File) -> Vec<String> {

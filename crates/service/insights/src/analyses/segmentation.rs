@@ -142,7 +142,7 @@ impl<'a> Segmentation<'a> {
             held.grow(line_bytes * lines)?;
             let active = self.active(series, &mut table);
             for group in &ranking.shown {
-                let line = self.line(series, table.group(series, *group), &active);
+                let line = self.line(series, table.group(self.cells_of(series), *group), &active);
                 rows.push(self.row(&letter(series), labels.get(group), line));
             }
             if !ranking.rest.is_empty() && self.query.other {
@@ -206,7 +206,7 @@ impl<'a> Segmentation<'a> {
         let measure = &self.query.series[series].measure;
         let range = [self.frame.range()];
         let mut ranked: Vec<(f64, u32)> = Vec::new();
-        for cells in table.groups(series) {
+        for cells in table.groups(self.cells_of(series)) {
             let group = cells[0].0.group();
             if lines::occurs(cells, range[0]) {
                 let ranks = lines::fold(cells, &range, kind(measure), |_, total| rank(measure, total));
@@ -235,7 +235,7 @@ impl<'a> Segmentation<'a> {
             return Ok(again.group(series, 0).to_vec());
         }
         let mut merged: Vec<(Key, Cell)> = Vec::new();
-        for cells in table.groups(series).filter(|cells| rest.contains(&cells[0].0.group())) {
+        for cells in table.groups(self.cells_of(series)).filter(|c| rest.contains(&c[0].0.group())) {
             for (key, cell) in cells.iter() {
                 let key = Key::new(series, 0, key.bucket());
                 match merged.binary_search_by_key(&key, |(k, _)| *k) {
@@ -245,6 +245,15 @@ impl<'a> Segmentation<'a> {
             }
         }
         Ok(merged)
+    }
+
+    /// The series whose cells this one reads: percentiles of the same values, say, are kept once.
+    fn cells_of(&self, series: usize) -> usize {
+        let of = |i: usize| {
+            let s = &self.query.series[i];
+            (s.events_of, kind(&s.measure), s.measure.property(), s.measure == Measure::Sessions)
+        };
+        (0..series).find(|other| of(*other) == of(series)).unwrap_or(series)
     }
 
     /// True if an element of a list counts each time it is there.

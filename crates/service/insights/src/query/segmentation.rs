@@ -31,6 +31,8 @@ pub(crate) struct SegmentationQuery {
 #[derive(Debug, Clone)]
 pub(crate) struct SeriesSpec {
     pub selector: SelectorSpec,
+    /// The first series that means the same events.
+    pub events_of: usize,
     pub measure: Measure,
     /// Per actor with any active event, instead of a count or per actor of the series.
     pub of_active: bool,
@@ -50,7 +52,7 @@ impl SegmentationQuery {
         let series: Vec<SeriesSpec> = list
             .iter()
             .enumerate()
-            .map(|(i, v)| series(v, &format!("series[{i}]"), interval))
+            .map(|(i, v)| series(v, &format!("series[{i}]"), interval, same_events(list, i)))
             .collect::<Result<_, _>>()?;
         let found = SegmentationQuery {
             common,
@@ -68,7 +70,19 @@ impl SegmentationQuery {
     }
 }
 
-fn series(value: &Value, path: &str, interval: Option<Unit>) -> Result<SeriesSpec, Error> {
+/// The first series whose selector reads as that of series `i`.
+fn same_events(list: &[Value], i: usize) -> usize {
+    let selector = |series: &Value| ["event", "where", "nth", "nth_of"].map(|key| series[key].clone());
+    let own = selector(&list[i]);
+    list.iter().position(|other| selector(other) == own).unwrap_or(i)
+}
+
+fn series(
+    value: &Value,
+    path: &str,
+    interval: Option<Unit>,
+    events_of: usize,
+) -> Result<SeriesSpec, Error> {
     let from = Reader::new(value, path)?;
     let selector = parts::selector(&from)?;
     let measure = Measure::read(&from)?;
@@ -83,7 +97,7 @@ fn series(value: &Value, path: &str, interval: Option<Unit>) -> Result<SeriesSpe
         return Err(Error::combination(from.at("cumulative_uniques"), "`cumulative_uniques`", why));
     }
     from.finish()?;
-    Ok(SeriesSpec { selector, measure, of_active, shape })
+    Ok(SeriesSpec { selector, events_of, measure, of_active, shape })
 }
 
 fn formulas(query: &Reader<'_>, series: &[SeriesSpec]) -> Result<Vec<Formula>, Error> {

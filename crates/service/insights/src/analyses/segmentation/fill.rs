@@ -101,7 +101,7 @@ impl Segmentation<'_> {
     }
 
     fn fill_all(&self, part: &mut Part, rows: &Rows<'_>) -> Result<(), QueryError> {
-        for series in 0..self.query.series.len() {
+        for series in (0..self.query.series.len()).filter(|series| self.cells_of(*series) == *series) {
             let kind = kind(&self.query.series[series].measure);
             match (rows.groups.only(), rows.slot) {
                 (Some(group), Some(slot)) if counts_actors(kind) => {

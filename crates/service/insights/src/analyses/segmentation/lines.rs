@@ -84,7 +84,7 @@ impl Segmentation<'_> {
         for formula in &self.query.formulas {
             for group in &groups {
                 let mut line = |series: usize| {
-                    let cells = table.group(series, *group);
+                    let cells = table.group(self.cells_of(series), *group);
                     let lacking = !self.query.breakdown.is_empty() && !occurs(cells, self.frame.range());
                     (!lacking).then(|| self.line(series, cells, &actives[series]))
                 };

@@ -75,6 +75,12 @@ impl<'a> Bound<'a> {
         Bound { as_of, ..self }
     }
 
+    /// For cohorts, which say who people are whatever the query's options say of its rows. Their conditions have
+    /// been given the query's `empty_string` when it was parsed.
+    pub fn of_cohorts(self) -> Bound<'a> {
+        Bound { empty_is_value: false, folding: Folding::default(), ..self }
+    }
+
     /// The instant the query is asked for, for what depends on it.
     pub fn as_of(&self) -> Millis {
         self.context.reads.to_as_of();

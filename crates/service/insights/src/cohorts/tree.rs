@@ -89,6 +89,7 @@ impl Tree {
     ) -> Result<Tree, Error> {
         // Definitions and static lists are kept elsewhere, and may change without a commit.
         bound.context.reads.fix("who belongs to a cohort");
+        let bound = &bound.clone().of_cohorts();
         let definition = directory.expand(bound.snapshot, definition)?;
         let mut held = Vec::new();
         let mut first = None;

@@ -67,6 +67,36 @@ fn days_sums_and_distinct_values() {
 }
 
 #[test]
+fn options_of_a_query_do_not_change_what_a_cohort_counts() {
+    // b looks at "x" and at nothing, so at one item, whether or not the query shows "" as a value of its own.
+    let w = world(&[
+        ("2025-01-01T10:00:00Z", "a", "look", json!({"item": "x"})),
+        ("2025-01-01T11:00:00Z", "a", "look", json!({"item": ["y", ""]})),
+        ("2025-01-01T12:00:00Z", "b", "look", json!({"item": "x"})),
+        ("2025-01-01T13:00:00Z", "b", "look", json!({"item": ""})),
+    ]);
+    let two = json!({"performed": "look", "distinct": ["item", "gte", 2]});
+    let whole = json!({"from": "2025-01-01", "to": "2025-01-01"});
+    for empty in ["none", "value"] {
+        let personas = json!({"type": "personas", "clusters": 1, "range": whole, "target": two,
+            "as_of": T, "empty_string": empty});
+        assert_eq!(ask(&w, personas)["clusters"][0]["overlap"]["actors"], 1, "{empty}");
+        let composition = json!({"type": "composition", "range": whole, "breakdown": {"scope": "event", "property": "item"},
+            "segment": [{"cohort": two}], "as_of": T, "empty_string": empty});
+        assert_eq!(ask(&w, composition)["total"], 1, "{empty}");
+    }
+    // What a condition inside of it calls none follows the query.
+    let with_item = json!({"performed": {"event": "look",
+        "where": [{"scope": "event", "property": "item", "op": "is_set"}]}, "count": ["gte", 2]});
+    let overlap = |empty: &str| {
+        let query = json!({"type": "personas", "clusters": 1, "range": whole, "target": with_item,
+            "as_of": T, "empty_string": empty});
+        ask(&w, query)["clusters"][0]["overlap"]["actors"].clone()
+    };
+    assert_eq!((overlap("none"), overlap("value")), (json!(1), json!(2)));
+}
+
+#[test]
 fn windows_by_calendar_and_by_elapsed_time() {
     let w = world(&[
         ("2025-01-01T00:00:00Z", "a", "e", json!({})),

@@ -1,7 +1,7 @@
 //! Chapter 9 from the text: `type: "cohort"`, and membership for conditions.
 //!
 //! Where the text leaves a choice: a `then` bounds its first event by the window and its second by `within` alone;
-//! `distinct` counts list elements separately, as chapter 2 does; a clause of property `when:"any_time"` looks at
+//! `distinct` counts list elements separately, as chapter 2 does, and never empty text; a clause of property `when:"any_time"` looks at
 //! events, not at operations; size over time asks at the last millisecond of each bucket that has begun.
 
 use super::calendar::{duration_ms, unit_ms};
@@ -9,7 +9,7 @@ use super::check_keys;
 use super::conditions::compare;
 use super::events::{Prepared, Seen};
 use super::properties::{Properties, fold};
-use super::values::{at_path, number, text};
+use super::values::{at_path, is_none, number, text};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tallymark_model::Millis;
@@ -292,7 +292,7 @@ fn comparison(
                 Some(single) => vec![single],
                 None => Vec::new(),
             };
-            texts.extend(elements.iter().filter(|v| !prepared.is_none(Some(v))).map(text));
+            texts.extend(elements.iter().filter(|v| !is_none(Some(v))).map(text));
         }
         return compares(&test[1], &test[2], texts.len() as f64);
     }

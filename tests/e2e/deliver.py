@@ -1,7 +1,7 @@
 """Sends what it is told through one vendor's Python SDK, and says what the SDK reported: `deliver.py VENDOR ADDRESS KEY`.
 
-Each line of standard input is a list of ids to send; its end is the end of the program. An event's id is its property
-`id` and its insert id.
+Each line of standard input is a list of ids to send, and is answered when the SDK's calls have returned; its end is the end
+of the program. An event's id is its property `id` and its insert id.
 """
 
 import sys
@@ -187,4 +187,6 @@ if __name__ == "__main__":
         ids = line.split()
         sent.extend(ids)
         send(ids)
+        with lock:
+            print("report taken", flush=True)
     close()

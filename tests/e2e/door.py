@@ -42,7 +42,7 @@ class Door:
     def __init__(self, server, folder=None):
         """With a folder it speaks TLS, with a certificate (`cert`) made there."""
         self.server, self.context, self.cert = server, None, None
-        self.asked, self.failing, self.answers = 0, 0, []
+        self.failing, self.answers = 0, []
         self.steps, self.lock, self.open_connections = collections.deque(), threading.Lock(), set()
         if folder:
             self.cert, key = certificate(folder)
@@ -89,12 +89,25 @@ class Door:
     def fail(self, *steps):
         self.steps.extend(steps)
 
-    def wait(self, seconds=90):
+    def wait_failed(self):
         """Until every failure that was asked for has been met with."""
+        until(lambda: not self.steps and not self.failing, f"nothing was sent that could meet with {list(self.steps)}")
+
+    def passed(self, after, seconds):
+        """Whether the server takes a request within this time, not counting the first `after` answers."""
         end = time.monotonic() + seconds
-        while self.steps or self.failing:
-            assert time.monotonic() < end, f"nothing was sent that could meet with {list(self.steps)}"
+        while time.monotonic() < end:
+            if any(status < 300 for status in self.answers[after:]):
+                return True
             time.sleep(0.02)
+        return False
+
+
+def until(what, otherwise, seconds=90):
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, otherwise
+        time.sleep(0.02)
 
 
 def reset(connection):
@@ -126,7 +139,6 @@ def handler(door):
         def handle_one(self):
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             with door.lock:
-                door.asked += 1
                 step = door.steps.popleft() if door.steps else None
                 door.failing += step is not None
             try:

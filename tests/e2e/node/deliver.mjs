@@ -1,7 +1,7 @@
 // Sends what it is told through one vendor's Node SDK, and says what the SDK reported: `deliver.mjs VENDOR ADDRESS KEY`.
 //
-// Each line of standard input is a list of ids to send; its end is the end of the program. An event's id is its property
-// `id` and its insert id.
+// Each line of standard input is a list of ids to send, and is answered when the SDK's calls have returned; its end is the
+// end of the program. An event's id is its property `id` and its insert id.
 import { writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 
@@ -122,6 +122,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const ids = line.split(" ").filter(Boolean);
   sent.push(...ids);
   await send(ids);
+  writeSync(1, "report taken\n");
 }
 await close();
 process.exit(0);

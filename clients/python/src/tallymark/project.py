@@ -238,7 +238,7 @@ class Project:
         return read(Rule, self._api.change("PUT", self._path("rules", id), body))
 
     def rule_versions(self, id: int) -> list[Rule]:
-        """All versions of a rule, newest first."""
+        """All versions of a rule, oldest first."""
         return [read(Rule, r) for r in self._api.get(self._path("rules", id, "versions"))["rules"]]
 
     def preview_rule(

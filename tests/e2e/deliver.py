@@ -94,7 +94,7 @@ def posthog(address, key, **more):
             client.capture("beat", distinct_id=user(ident), properties={"id": ident}, uuid=ident)
 
     def close():
-        client.flush()
+        # Drains without a time limit; its `flush` would give up after ten seconds and say nothing.
         client.shutdown()
         silence_is_delivery()
 

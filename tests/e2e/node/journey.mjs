@@ -1,9 +1,9 @@
-// The same journey for every vendor: 1,000 events of 50 people, one of them anonymous first, with identify,
+// The same journey for every vendor: 1,000 events (or as many as asked for) of 50 people, one of them anonymous first, with identify,
 // alias and group calls where the vendor has them, visits and orders.
 export const [url, key] = process.argv.slice(2);
 export const user = (i) => `user-${String(i % 50).padStart(4, "0")}`;
 export const name = (i) => (i % 2 ? "play" : "search");
-export const N = 1000;
+export const N = Number(process.env.JOURNEY_EVENTS ?? 1000);
 export const ANON = "anon-0003";
 export const KNOWN = "user-0003";
 

@@ -86,7 +86,7 @@ export async function startServer(options = [], env = {}) {
     await stop();
     throw error;
   });
-  return { url, code, stop, crash, restart, output: () => output };
+  return { url, code, data, stop, crash, restart, output: () => output };
 }
 
 /** An error that waiting longer cannot mend. */

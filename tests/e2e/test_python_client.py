@@ -52,6 +52,9 @@ def test_a_journey(server, shop):
         client.change_user("user-1", {"plan": "pro"}, set_once={"first": "b"}, add={"seen": 2}, append={"tags": "x"})
         client.change_user("user-1", append={"tags": "y"}, prepend={"tags": "w"}, unset=["nothing"])
         client.change_user("user-1", remove={"tags": "x"})
+        client.change_user("user-2", {"a": 1, "l": [1]})
+        client.change_user("user-2", {"b": 2}, clear_all=True, post_insert={"l": 1}, pre_insert={"l": 0})
+        client.change_user("user-2", post_insert={"l": 1})
         client.alias("user-9", "old-nine")
         client.capture("legacy", user_id="old-nine")
         client.merge("user-10", "user-11")
@@ -59,7 +62,7 @@ def test_a_journey(server, shop):
         assert client.flush(60) and client.pending == 0
     assert reported == []
 
-    balanced(server, visible=N + 8)
+    balanced(server, visible=N + 11)
     assert server.total("play") == 500 and server.total("search") == 500
     assert server.total("*", "max", property="i") == 999
     # 50 users; old-nine is user-9, and user-11 is user-10.
@@ -67,6 +70,7 @@ def test_a_journey(server, shop):
     one = shop.person("phone-1")
     assert set(one.device_ids) == {"device-1", "phone-1"} and one.user_ids == ["user-1"]
     assert one.properties == {"plan": "pro", "first": "a", "seen": 3, "tags": ["w", "y"]}
+    assert shop.person("user-2").properties == {"b": 2, "l": [0, 1]}
     assert "legacy" in {e.event for e in shop.timeline("user-9")}
     assert set(shop.person("user-10").user_ids) == {"user-10", "user-11"}
     assert {e.session_id for e in shop.timeline("user-1") if e.event == "play"} == {"s-1"}

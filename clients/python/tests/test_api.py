@@ -87,9 +87,13 @@ def test_not_for_ever():
     server = Answers(*[error(503, "TM0007")] * 3)
     with pytest.raises(ApiError, match="TM0007"):
         project(server, retries=2).schema()
-    server = Answers(*[httpx.ReadTimeout("slow")] * 2)
-    with pytest.raises(UnreachableError, match="slow"):
+    server = Answers(*[httpx.ConnectError("refused")] * 2)
+    with pytest.raises(UnreachableError, match="cannot be reached: refused"):
         project(server, retries=1).schema()
+    server = Answers(httpx.ReadTimeout("slow"))
+    with pytest.raises(UnreachableError, match="does not answer in time: slow") as caught:
+        project(server).schema()
+    assert caught.value.timed_out
 
 
 def test_changes_are_sent_once():

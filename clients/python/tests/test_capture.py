@@ -91,6 +91,14 @@ def test_an_event_without_a_time_has_the_time_of_its_capture():
             },
         ),
         (
+            lambda c: c.change_user("u", clear_all=True, post_insert={"l": 1}, pre_insert={"l": 2}),
+            {
+                "event": "$set",
+                "user_id": "u",
+                "user_properties": {"$clear_all": "-", "$post_insert": {"l": 1}, "$pre_insert": {"l": 2}},
+            },
+        ),
+        (
             lambda c: c.change_user("u", unset=["a", "b"]),
             {"event": "$set", "user_id": "u", "user_properties": {"$unset": ["a", "b"]}},
         ),
@@ -106,7 +114,7 @@ def test_an_event_without_a_time_has_the_time_of_its_capture():
             },
         ),
     ],
-    ids=["identify", "change", "unset", "alias", "merge", "reset", "group"],
+    ids=["identify", "change", "lists", "unset", "alias", "merge", "reset", "group"],
 )
 def test_operations(call, event):
     server = Tallymark()

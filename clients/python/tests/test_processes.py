@@ -46,7 +46,11 @@ def server():
 def run(program, url):
     head = f"import os, sys; sys.path.insert(0, {str(SOURCE)!r})\nfrom tallymark import Client\n"
     done = subprocess.run(
-        [sys.executable, "-c", head + program, url], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", head + program, url],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     return done.returncode, done.stdout + done.stderr
 

@@ -39,7 +39,7 @@ export interface Options {
 }
 
 export interface Tallymark extends Client<paths> {
-  /** Sends events and resolves when they are durable; `rejected` names those that are not taken. */
+  /** Sends up to 20,000 events and resolves when they are durable; `rejected` names those that are not taken. */
   send(events: NewEvent[], options?: SendOptions): Promise<Sending>;
   /** Asks one query; the caller knows the shape of its answer. */
   query<T extends object = Answer>(

@@ -82,7 +82,11 @@ class Http:
                 timeout=self._timeout if timeout is None else timeout,
             )
         except httpx.HTTPError as error:
-            raise UnreachableError(f"{self.url} cannot be reached: {error or type(error).__name__}") from error
+            timed_out = isinstance(error, httpx.ReadTimeout)
+            what = "does not answer in time" if timed_out else "cannot be reached"
+            raise UnreachableError(
+                f"{self.url} {what}: {error or type(error).__name__}", timed_out=timed_out
+            ) from error
         return _read(response)
 
     def close(self) -> None:
@@ -110,8 +114,12 @@ class Api:
             try:
                 return self.http.request(method, path, **more)
             except (ApiError, UnreachableError) as error:
-                # 500 is a fault: it would be the same again. A busy or starting server says 503.
-                again = isinstance(error, UnreachableError) or error.status in (429, 502, 503, 504)
+                if isinstance(error, UnreachableError):
+                    # A question that takes too long takes as long the next time.
+                    again = not error.timed_out
+                else:
+                    # 500 is a fault: it would be the same again. A busy or starting server says 503.
+                    again = error.status in (429, 502, 503, 504)
                 if not again or attempt >= self.retries:
                     raise
                 self.backoff.sleep(self.backoff.delay(attempt, error.retry_after))

@@ -118,7 +118,7 @@ class Client:
         return self.capture("$identify", user_id=user_id, device_id=device_id, user_properties=ops)
 
     def change_user(self, user_id: str, set: Properties | None = None, **more: Any) -> str:
-        """Changes a person's properties: `set`, `set_once`, `add`, `append`, `prepend`, `remove`, `unset`."""
+        """Changes a person's properties: `set`, `set_once`, `add`, `append`, `unset` and the others of `changes`."""
         return self.capture("$set", user_id=user_id, user_properties=changes(set, **more))
 
     def alias(self, user_id: str, other: str) -> str:
@@ -252,7 +252,7 @@ class Client:
         delay = self._backoff.delay(attempt, outcome.retry_after)
         if outcome.is_throttled:
             outbox.put_off(again, delay)
-            return 0
+            return 0 if outcome.accepted else attempt + 1
         log.warning("%d events wait: %s; the next attempt is in %.1f s", len(again), outcome.error, delay)
         outbox.put_back(again)
         outbox.pause(delay)

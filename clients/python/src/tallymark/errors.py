@@ -69,6 +69,11 @@ class UnreachableError(TallymarkError):
     retryable = True
     retry_after: float | None = None
 
+    def __init__(self, message: str, *, timed_out: bool = False) -> None:
+        super().__init__(message)
+        self.timed_out = timed_out
+        """The server was reached, and did not answer in time."""
+
 
 class InvalidEventError(TallymarkError, ValueError):
     """An event that no server would take; said at once, where it was made."""

@@ -70,18 +70,27 @@ def changes(
     append: Properties | None = None,
     prepend: Properties | None = None,
     remove: Properties | None = None,
+    post_insert: Properties | None = None,
+    pre_insert: Properties | None = None,
     unset: Sequence[str] = (),
+    clear_all: bool = False,
 ) -> dict[str, Any]:
-    """Operations on properties of a person or a group, in the order in which the server applies them."""
+    """Operations on properties of a person or a group, in the order in which the server applies them.
+
+    `post_insert` and `pre_insert` add to a list what it does not have yet; `clear_all` comes before everything else.
+    """
     if isinstance(unset, str):
         raise InvalidEventError("`unset` takes a list of names, not one text")
     given: dict[str, Any] = {
+        "$clear_all": "-" if clear_all else None,
         "$set": set,
         "$set_once": set_once,
         "$add": add,
         "$append": append,
         "$prepend": prepend,
         "$remove": remove,
+        "$post_insert": post_insert,
+        "$pre_insert": pre_insert,
         "$unset": list(unset),
     }
     return {name: operand for name, operand in given.items() if operand}

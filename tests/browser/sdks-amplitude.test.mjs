@@ -165,6 +165,7 @@ describe('@amplitude/analytics-browser', () => {
       await liveThrough(stage, { ...shop, project }, {
         track: (n) => amplitude.track('step', { n }),
         carries: (s) => s.path === '/2/httpapi',
+        reopen: () => open(shop.page),
       });
     });
   });

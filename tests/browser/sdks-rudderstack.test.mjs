@@ -151,6 +151,7 @@ describe('@rudderstack/analytics-js', () => {
       await liveThrough(stage, { ...shop, project }, {
         track: (n) => rudder.track('step', { n }),
         carries: (s) => s.path === '/v1/track',
+        reopen: () => open(shop.page),
       });
     });
   });

@@ -12,8 +12,8 @@ const NOTICE_MS = 4000;
  * while the browser is offline. All of them must be there in the end, each of them once.
  *
  * `sdk.track` tracks the event `step` with the property `n` it is given; it runs in the page. `sdk.carries` knows the
- * requests with events. `sdk.drops` names what the SDK gives up at, by its own decision; `sdk.also` is how many events
- * there are beside the steps.
+ * requests with events. `sdk.drops` names what the SDK gives up at, by its own decision; `sdk.reopen` opens the next page, of
+ * an SDK that keeps what was refused over pages; `sdk.also` is how many events there are beside the steps.
  */
 export async function liveThrough(stage, { project, hop, context, page }, sdk) {
   let tracked = 0;
@@ -21,22 +21,24 @@ export async function liveThrough(stage, { project, hop, context, page }, sdk) {
     await page.evaluate(`for (let n = ${tracked}; n < ${tracked + AT_ONCE}; n++) (${sdk.track})(n)`);
     tracked += AT_ONCE;
   };
-  const met = (what, is) =>
-    eventually(what, LIMIT_MS, () => hop.seen.some((s) => s.method === 'POST' && sdk.carries(s) && is(s)));
+  const met = (what, is) => eventually(what, LIMIT_MS, () => hop.seen.some((s) => sdk.carries(s) && is(s)));
 
   for (const mode of ['busy', 'strict'].filter((mode) => !sdk.drops?.includes(mode))) {
     hop.mode = mode;
     await track();
-    await met(`a request while the collector is ${mode}`, (s) => s.mode === mode);
+    await met(`a request while the collector is ${mode}`, (s) => s.method === 'POST' && s.mode === mode);
+    // The page goes while nothing of it has been taken.
+    await sdk.reopen?.();
   }
 
   hop.mode = 'forgetful';
   await track();
-  await met('a lost answer', (s) => s.mode === 'forgetful' && s.status >= 200 && s.status < 300);
+  await met('a lost answer', (s) => s.method === 'POST' && s.mode === 'forgetful' && s.status >= 200 && s.status < 300);
   // The collector has these events now, and the browser does not know; nor may the collector forget.
   await stage.server.crash();
   hop.mode = 'through';
   await track();
+  // Or the question whether the request may be sent.
   await met('a request to a dead collector', (s) => s.unreachable);
   await stage.server.restart();
 

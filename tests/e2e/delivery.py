@@ -134,6 +134,7 @@ def survive(server, folder, sdk, env, tls=False, keyed=True):
         # Every kind of failure can be outlived by sending again; an SDK that never does still delivers the rest.
         assert len(delivered) >= 3 * ONE_STEP, (len(delivered), len(failed), len(sent))
         assert set(stored) <= set(sent)
+        assert server.total("beat", "uniques") == len({ident[0] for ident in stored}), "sixteen users, as in the programs"
 
         unsure = [ident for ident in sent if ident not in delivered]
         if keyed and unsure:

@@ -384,8 +384,21 @@ def test_flush_says_if_something_is_left():
     assert server.names == ["a"]
 
 
+def test_events_are_sent_without_being_asked():
+    server = Tallymark()
+    with client(server, flush_interval=0.01) as c:
+        c.capture("a")
+        assert c.flush()
+        server.came.clear()
+        # The thread waits for the first event of an empty queue, and then for the interval.
+        c.capture("b")
+        assert server.came.wait(30)
+    assert server.names == ["a", "b"]
+
+
 def test_what_is_left_at_the_end_is_reported_once():
     server = stuck()
+    server.rejects = lambda _: {"code": "too_late", "message": "its answer comes after the end"}
     reported = []
     c = client(server, batch_events=1, on_error=reported.append)
     ids = [c.capture(f"e{i}") for i in range(3)]
@@ -398,7 +411,7 @@ def test_what_is_left_at_the_end_is_reported_once():
     server.gate.set()
     thread.join(30)
     assert not thread.is_alive()
-    assert len(reported) == 3
+    assert [r.code for r in reported] == ["undelivered"] * 3
 
 
 def test_close_ends_while_the_server_is_away():

@@ -24,6 +24,7 @@ def server():
                 body = gzip.decompress(body)
             events = json.loads(body)["events"]
             self.server.events += [(event["event"], event["insert_id"]) for event in events]
+            self.server.ports |= {event["event"]: self.client_address[1] for event in events}
             answer = json.dumps({"accepted": len(events), "rejected": [], "receipt": "r"}).encode()
             self.send_response(200)
             self.send_header("content-type", "application/json")
@@ -36,6 +37,7 @@ def server():
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     http.events = []
+    http.ports = {}
     http.url = f"http://127.0.0.1:{http.server_port}"
     threading.Thread(target=http.serve_forever, daemon=True).start()
     yield http
@@ -94,3 +96,5 @@ c.close()
     assert run(program, server.url) == (0, "")
     assert sorted(name for name, _ in server.events) == ["before", "child", "child batch", "connected", "parent"]
     assert len({insert_id for _, insert_id in server.events}) == 5
+    connections = server.ports
+    assert not {connections["child"], connections["child batch"]} & {connections["connected"], connections["parent"]}

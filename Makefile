@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run build web test test-web test-rust test-e2e lint bench drill
+.PHONY: help setup run build web test test-web test-rust test-clients test-e2e lint bench drill
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 STEP = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
@@ -24,7 +24,7 @@ build: web ## Build the release binary
 run: build ## Build and start Tallymark with demo data
 	@$(TARGET)/release/tallymark serve --demo
 
-test: setup lint test-web test-rust test-e2e ## Everything
+test: setup lint test-web test-rust test-clients test-e2e ## Everything
 	$(call STEP,all tests passed)
 
 lint: setup
@@ -38,6 +38,10 @@ test-web: web
 test-rust: web
 	$(call STEP,Rust tests)
 	@. scripts/env.sh && cargo test --workspace --locked --quiet
+
+test-clients: setup
+	$(call STEP,client libraries)
+	@. scripts/env.sh && python -m pytest -q clients/python
 
 test-e2e: web ## The real binary with real SDKs and a real browser
 	$(call STEP,end to end)

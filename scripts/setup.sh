@@ -58,5 +58,5 @@ install_npm() {
     (cd "$1" && npm ci --no-audit --no-fund --silent && cp package-lock.json node_modules/.installed)
   fi
 }
-for folder in web tests/browser tests/e2e/node; do install_npm "$folder"; done
+for folder in web clients/typescript tests/browser tests/e2e/node; do install_npm "$folder"; done
 say "ready: $(rustc --version | cut -d' ' -f1-2), node $(node --version), $(python --version), $(chromium --version 2>/dev/null | cut -d' ' -f1-2)"

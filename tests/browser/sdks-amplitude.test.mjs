@@ -1,6 +1,7 @@
 /** @amplitude/analytics-browser from npm in a real Chromium, on a page of another origin. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { liveThrough } from './support/outage.mjs';
 import { eventually } from './support/server.mjs';
 import { counted, openShop, openStage, PREFIX } from './support/shop.mjs';
 
@@ -79,7 +80,7 @@ describe('@amplitude/analytics-browser', () => {
   it('tells a whole visit: session, page view, click, identify, revenue, group, properties', async () => {
     const project = await stage.project();
     const script = (hop) => start(project.key, hop.url);
-    await openShop(stage, script, async ({ hop, page }) => {
+    await openShop(stage, script, async ({ hop, page, complaints }) => {
       await journey(project, page);
       const events = await told(project);
       const seen = hop.seen.filter((s) => s.path === '/2/httpapi');
@@ -108,6 +109,7 @@ describe('@amplitude/analytics-browser', () => {
       );
       const { total } = await project.sessions();
       assert.deepEqual([total.sessions, total.users], [1, 1]);
+      assert.deepEqual(complaints, []);
     });
   });
 
@@ -155,33 +157,16 @@ describe('@amplitude/analytics-browser', () => {
     });
   });
 
-  it('keeps what it tracked while the collector is busy, forgets to answer, or cannot be reached', async () => {
+  it('keeps what it tracked while the collector is busy, limits, forgets to answer, dies, or cannot be reached', async () => {
     const project = await stage.project();
     const script = (hop) => start(project.key, hop.url, quiet);
-    await openShop(stage, script, async ({ hop, context, page }) => {
-      await open(page);
-      const track = (from) =>
-        page.evaluate((first) => {
-          for (let n = first; n < first + 5; n++) amplitude.track('step', { n });
-        }, from);
-      const posts = (mode) => hop.seen.filter((s) => s.mode === mode && s.method === 'POST').length;
-
-      hop.mode = 'busy';
-      await track(0);
-      await eventually('a refusal', SENT_MS, () => posts('busy') >= 1);
-      hop.mode = 'forgetful';
-      await eventually('a lost answer', SENT_MS, () => posts('forgetful') >= 1);
-      hop.mode = 'through';
-      await context.setOffline(true);
-      await track(5);
-      await new Promise((done) => setTimeout(done, 4000));
-      await context.setOffline(false);
-      await project.settled(10);
-      await eventually('what came twice', SENT_MS, async () => (await project.get('ledger')).identity.duplicate >= 5);
-      const identity = await project.settled(10);
-      assert.equal(identity.visible, 10);
-      const steps = (await project.events()).map((e) => e.properties.n);
-      assert.deepEqual(steps.sort((a, b) => a - b), Array.from({ length: 10 }, (_, n) => n));
+    await openShop(stage, script, async (shop) => {
+      await open(shop.page);
+      await liveThrough(stage, { ...shop, project }, {
+        track: (n) => amplitude.track('step', { n }),
+        carries: (s) => s.path === '/2/httpapi',
+        reopen: () => open(shop.page),
+      });
     });
   });
 

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { openShop, openStage } from './support/shop.mjs';
 
-const CLICKS = ['$autocapture', '[Amplitude] Element Clicked'];
+const CLICKS = ['$autocapture', '[Amplitude] Element Clicked', '$mp_click'];
 
 /** The conditions of the page in the docs, by what they ask. */
 const CONDITIONS = {
@@ -43,8 +43,22 @@ describe('clicks that SDKs capture by themselves', () => {
         autocapture: { elementInteractions: { viewportContentUpdated: false } },
       }).promise.then(() => { window.ready = true; });
     </script>`;
-    const clicks = async () => (await project.measure(CLICKS[0])) + (await project.measure(CLICKS[1]));
-    for (const [script, visible] of [[posthog, 3], [amplitude, 6]]) {
+    const mixpanel = (hop) => `<script type="module">
+      import mixpanel from '/sdk/mixpanel.js';
+      mixpanel.init('${project.key}', {
+        api_host: '${hop.url}',
+        autocapture: {
+          click: true, capture_text_content: true, capture_extra_attrs: ['data-area'],
+          pageview: false, dead_click: false, input: false, rage_click: false, scroll: false, submit: false,
+        },
+      });
+      window.ready = true;
+    </script>`;
+    const clicks = async () => {
+      const counts = await Promise.all(CLICKS.map((name) => project.measure(name)));
+      return counts.reduce((sum, count) => sum + count);
+    };
+    for (const [script, visible] of [[posthog, 3], [amplitude, 6], [mixpanel, 9]]) {
       await openShop(stage, script, async ({ page }) => {
         await page.goto('/');
         await page.waitForFunction(() => window.ready);
@@ -56,13 +70,13 @@ describe('clicks that SDKs capture by themselves', () => {
         while ((await clicks()) < visible && Date.now() < end) await new Promise((done) => setTimeout(done, 200));
       });
     }
-    assert.deepEqual(await Promise.all(CLICKS.map((name) => project.measure(name))), [3, 3]);
+    assert.deepEqual(await Promise.all(CLICKS.map((name) => project.measure(name))), [3, 3, 3]);
 
     const found = {};
     for (const [name, where] of Object.entries(CONDITIONS)) {
       await project.put(`definitions/virtual_event/${name}`, { any: [{ event: CLICKS, where }] });
       found[name] = await project.measure(name);
     }
-    assert.deepEqual(found, { text: 4, id: 4, tag: 6, class: 4, within: 6, selector: 4, nowhere: 0 });
+    assert.deepEqual(found, { text: 6, id: 6, tag: 9, class: 6, within: 9, selector: 6, nowhere: 0 });
   });
 });

@@ -1,6 +1,7 @@
 /** posthog-js from npm in a real Chromium, on a page of another origin: what it captured is there, once. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { liveThrough } from './support/outage.mjs';
 import { eventually } from './support/server.mjs';
 import { counted, openShop, openStage, PREFIX } from './support/shop.mjs';
 
@@ -71,7 +72,7 @@ describe('posthog-js', () => {
   it('tells a whole visit: page view, click, identify, revenue, group, properties, leaving', async () => {
     const project = await stage.project();
     const script = (hop) => start(project.key, hop.url);
-    await openShop(stage, script, async ({ hop, page }) => {
+    await openShop(stage, script, async ({ hop, page, complaints }) => {
       await journey(project, page);
       await close(page);
       const events = await told(project);
@@ -111,6 +112,7 @@ describe('posthog-js', () => {
       });
       const { total } = await project.sessions();
       assert.deepEqual([total.sessions, total.users], [1, 1]);
+      assert.deepEqual(complaints, []);
     });
   });
 
@@ -130,38 +132,17 @@ describe('posthog-js', () => {
     });
   });
 
-  it('keeps what it captured while the collector is busy, forgets to answer, or cannot be reached', async () => {
+  it('keeps what it captured while the collector is busy, forgets to answer, dies, or cannot be reached', async () => {
     const project = await stage.project();
     const script = (hop) => start(project.key, hop.url, { autocapture: false, capture_pageview: false });
-    await openShop(stage, script, async ({ hop, context, page }) => {
-      await page.goto('/');
-      await page.waitForFunction(() => window.ready);
-      const capture = (from) =>
-        page.evaluate((first) => {
-          for (let n = first; n < first + 5; n++) posthog.capture('step', { n });
-        }, from);
-      const refused = (mode) => hop.seen.filter((s) => s.mode === mode && INGESTION.includes(s.path)).length;
-
-      hop.mode = 'busy';
-      await capture(0);
-      await eventually('a refusal', SENT_MS, () => refused('busy') >= 1);
-      // The collector has these events now, and the browser does not know.
-      hop.mode = 'forgetful';
-      await capture(5);
-      await eventually('a lost answer', SENT_MS, () => refused('forgetful') >= 2);
-      hop.mode = 'through';
-      await context.setOffline(true);
-      await capture(10);
-      await new Promise((done) => setTimeout(done, 4000));
-      await context.setOffline(false);
-      await project.settled(15);
-      // The copies of what was taken without an answer come later.
-      const twice = async () => (await project.get('ledger')).identity.duplicate >= 5;
-      await eventually('what came twice', SENT_MS, twice);
-      const identity = await project.settled(15);
-      assert.equal(identity.visible, 15);
-      const steps = (await project.events()).map((e) => e.properties.n);
-      assert.deepEqual(steps.sort((a, b) => a - b), Array.from({ length: 15 }, (_, n) => n));
+    await openShop(stage, script, async (shop) => {
+      await shop.page.goto('/');
+      await shop.page.waitForFunction(() => window.ready);
+      await liveThrough(stage, { ...shop, project }, {
+        track: (n) => posthog.capture('step', { n }),
+        carries: (s) => INGESTION.includes(s.path),
+        drops: ['strict'],
+      });
     });
   });
 

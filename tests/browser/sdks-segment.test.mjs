@@ -1,6 +1,7 @@
 /** @segment/analytics-next from npm in a real Chromium: only the address of its settings is changed. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { liveThrough } from './support/outage.mjs';
 import { eventually } from './support/server.mjs';
 import { counted, openShop, openStage, PREFIX } from './support/shop.mjs';
 
@@ -66,7 +67,7 @@ describe('@segment/analytics-next', () => {
   it('tells a whole visit: page, track, identify, revenue, group, traits, alias', async () => {
     const project = await stage.project();
     const script = (hop) => start(project.key, hop.url);
-    await openShop(stage, script, async ({ hop, page }) => {
+    await openShop(stage, script, async ({ hop, page, complaints }) => {
       await journey(project, page);
       const events = await told(project);
       assert.equal(hop.seen.find((s) => s.path === `/v1/projects/${project.key}/settings`).status, 200);
@@ -90,6 +91,7 @@ describe('@segment/analytics-next', () => {
       assert.deepEqual({ email, plan }, { email: 'ana@example.com', plan: 'pro' });
       const { total } = await project.sessions();
       assert.deepEqual([total.sessions, total.users], [1, 1]);
+      assert.deepEqual(complaints, []);
     });
   });
 
@@ -108,33 +110,15 @@ describe('@segment/analytics-next', () => {
     });
   });
 
-  it('keeps what it tracked while the collector is busy, forgets to answer, or cannot be reached', async () => {
+  it('keeps what it tracked while the collector is busy, limits, forgets to answer, dies, or cannot be reached', async () => {
     const project = await stage.project();
     const script = (hop) => start(project.key, hop.url);
-    await openShop(stage, script, async ({ hop, context, page }) => {
-      await open(page);
-      const track = (from) =>
-        page.evaluate((first) => {
-          for (let n = first; n < first + 5; n++) analytics.track('step', { n });
-        }, from);
-      const posts = (mode) => hop.seen.filter((s) => s.mode === mode && s.path === '/v1/b').length;
-
-      hop.mode = 'busy';
-      await track(0);
-      await eventually('a refusal', SENT_MS, () => posts('busy') >= 1);
-      hop.mode = 'forgetful';
-      await eventually('a lost answer', SENT_MS, () => posts('forgetful') >= 2);
-      hop.mode = 'through';
-      await context.setOffline(true);
-      await track(5);
-      await new Promise((done) => setTimeout(done, 4000));
-      await context.setOffline(false);
-      await project.settled(10);
-      await eventually('what came twice', SENT_MS, async () => (await project.get('ledger')).identity.duplicate >= 5);
-      const identity = await project.settled(10);
-      assert.equal(identity.visible, 10);
-      const steps = (await project.events()).map((e) => e.properties.n);
-      assert.deepEqual(steps.sort((a, b) => a - b), Array.from({ length: 10 }, (_, n) => n));
+    await openShop(stage, script, async (shop) => {
+      await open(shop.page);
+      await liveThrough(stage, { ...shop, project }, {
+        track: (n) => analytics.track('step', { n }),
+        carries: (s) => s.path === '/v1/b',
+      });
     });
   });
 

@@ -8,9 +8,25 @@ import shlex
 import subprocess
 
 import pytest
-from conftest import BINARY, ROOT
+from conftest import BINARY, ROOT, WRITE_KEY
+from door import Door
+from shown import SOURCES, run_page
 
 PAGES = ["docs/analyses.md", "docs/import.md", "docs/operating.md"]
+
+# What the code of a page sends, by event; the pages about files have tests of their own.
+SENT = {
+    "amplitude.md": {"signed up": 3, "imported": 1},
+    "braze.md": {"listened": 1, "users.messages.email.Open": 1, "rented": 1},
+    "browser.md": {},
+    "heap.md": {"Signed Up": 2, "Renewed": 1},
+    "mixpanel.md": {"Signed Up": 5},
+    "mparticle.md": {"played": 2, "purchase": 1, "Home": 1},
+    "posthog.md": {"signed up": 3, "played": 1},
+    "rudderstack.md": {"played": 4},
+    "segment.md": {"Order Completed": 4},
+}
+FILES = {"folders.md", "s3.md"}
 
 
 def commands(page):
@@ -57,3 +73,20 @@ def test_the_readme_names_only_what_exists():
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"^make (\w+)", text, re.M):
         assert re.search(rf"^{target}:", makefile, re.M), f"README shows `make {target}`"
+
+
+@pytest.mark.parametrize("page", sorted({page.name for page in SOURCES.glob("*.md")} - FILES))
+def test_the_code_of_a_source_runs_as_it_stands(server, tmp_path, page):
+    door = Door(server, tmp_path)
+    try:
+        run_page(page, door, WRITE_KEY)
+    finally:
+        door.shut()
+    identity = server.settle()
+    assert identity["balanced"] and identity["dead"] == 0, identity
+    assert {event: server.total(event) for event in SENT[page]} == SENT[page]
+    if page == "mixpanel.md":
+        assert server.get("persons/user-1")["properties"]["logins"] == 1
+    if page == "heap.md":
+        alice = server.get("persons/alice@example.com")
+        assert alice["properties"]["plan"] == "pro" and "2736466277391" in alice["device_ids"]

@@ -1,15 +1,10 @@
-"""Heap's clients, unmodified but for the host: exact counts, persons and properties."""
-
-import subprocess
-from pathlib import Path
+"""Heap's Python client, unmodified but for the host: exact counts, persons and properties; and the calls without a client. Node's
+is in `test_node_sdks.py`."""
 
 import httpx
 import pytest
-from conftest import node
-from shown import run_page
-from tls_proxy import Proxy
+from journey import ORDERS, VISITS, check_visits_and_orders, ms
 
-HERE = Path(__file__).resolve().parent / "node"
 N = 1000
 
 
@@ -35,25 +30,18 @@ def test_python(server, client):
     assert [answer.status_code for answer in client.bulk_track(bulk)] == [200, 200]
     # No client of Heap's sends again; a program that does, with the same key, adds nothing.
     assert [answer.status_code for answer in client.bulk_track(bulk[:N])] == [200]
+    visits = [{"identity": "user-3", "event": "visit", "timestamp": ms(time), "session_id": str(ms(session))} for time, session in VISITS]
+    orders = [{"identity": "user-3", "event": "order", "properties": {"revenue": price * quantity}} for price, quantity in ORDERS]
+    assert [answer.status_code for answer in client.bulk_track(visits + orders)] == [200]
     client.add_user_properties("user-3", {"plan": "pro", "tags": [1, 2]})
     client.bulk_add_user_properties([{"identity": f"user-{i}", "properties": {"tier": i % 3}} for i in range(50)])
-    books(server, dead=0, duplicate=N, visible=100 + 2 * N + 1 + 50)
+    books(server, dead=0, duplicate=N, visible=100 + 2 * N + 6 + 1 + 50)
+    check_visits_and_orders(server)
     assert server.total("play") == N and server.total("search") == N
     assert server.total("single", where=[{"property": "tags", "op": "is", "value": "a||b"}]) == 100
     assert server.total("*", "uniques") == 50
     three = server.get("persons/user-3")["properties"]
     assert (three["plan"], three["tags"], three["tier"]) == ("pro", "1||2", 0)
-
-
-def test_node(server):
-    done = subprocess.run([node(), "heap.mjs", server.url, server.write_key], cwd=HERE, capture_output=True, text=True, timeout=180)
-    assert done.returncode == 0, done.stdout + done.stderr
-    books(server, dead=0, duplicate=0, visible=1 + N + 2)
-    assert server.total("play") == 500 and server.total("search") == 500
-    assert server.total("play", "uniques") == 25 and server.total("*", "uniques") == 50
-    person = server.get("persons/user-0003")
-    assert person["properties"]["plan"] == "pro" and "anon-0003" in person["device_ids"], person
-    assert "landing" in {e["event"] for e in server.get("persons/user-0003/timeline", limit=1000)["events"]}
 
 
 def test_faulty_calls_and_items(server, client):
@@ -76,15 +64,3 @@ def test_the_pixel(server):
     assert server.total("Pageview") == 1 and server.total("$autocapture") == 2
     assert server.total("*", "uniques") == 1
     assert server.total("$autocapture", where=[{"property": "target_text", "op": "is", "value": "Buy"}]) == 1
-
-
-def test_the_page_runs_as_it_stands(server, tmp_path):
-    proxy = Proxy(tmp_path, server.port)
-    try:
-        run_page("heap.md", proxy, server.write_key)
-    finally:
-        proxy.close()
-    books(server, dead=0, visible=6)
-    assert server.total("Signed Up") == 2 and server.total("Renewed") == 1
-    alice = server.get("persons/alice@example.com")
-    assert alice["properties"]["plan"] == "pro" and "2736466277391" in alice["device_ids"]

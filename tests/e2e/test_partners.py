@@ -1,19 +1,13 @@
 """Partners: mParticle's SDK and forwarded batches, Braze Currents, webhooks of Segment and RudderStack, RudderStack's
-SDKs, and Amplitude's user mapping; and the commands that their pages show."""
+Python SDK, and Amplitude's user mapping."""
 
 import hashlib
 import hmac
 import json
-import re
-import subprocess
-from pathlib import Path
 
 import httpx
-import pytest
-from conftest import ROOT, WRITE_KEY, node
-
-HERE = Path(__file__).resolve().parent / "node"
-PAGES = ["amplitude", "posthog", "segment", "rudderstack", "mparticle", "braze"]
+from conftest import WRITE_KEY
+from journey import ORDERS, VISITS, check_visits_and_orders, ms
 
 
 def post(server, path, body, **more):
@@ -56,20 +50,28 @@ def test_mparticle_python(server):
     # mParticle's clients repeat whole batches.
     api.bulk_upload_events(many)
 
-    bought = batch([], "user-1")
-    product = models.Product()
-    product.id, product.name, product.price, product.quantity = "sku", "Shoe", 20.5, 2
-    action = models.ProductAction("purchase")
-    action.products, action.total_amount = [product], 44.5
-    bought.events = [models.CommerceEvent(action), models.ScreenViewEvent(screen_name="Home"), models.SessionStartEvent()]
+    def purchase(price, quantity):
+        product = models.Product()
+        product.id, product.name, product.price, product.quantity = "sku", "Shoe", price, quantity
+        action = models.ProductAction("purchase")
+        action.products, action.total_amount = [product], price * quantity
+        return models.CommerceEvent(action)
+
+    def visit(time, session):
+        made = event("visit", ms(time))
+        made.timestamp_unixtime_ms, made.session_uuid = ms(time), str(ms(session))
+        return made
+
+    bought = batch([purchase(*order) for order in ORDERS] + [visit(*visited) for visited in VISITS], "user-1")
+    bought.events += [models.ScreenViewEvent(screen_name="Home"), models.SessionStartEvent()]
     bought.user_attributes, bought.deleted_user_attributes = {"plan": "pro", "age": 41}, ["gone"]
     api.upload_events(bought)
 
     identity = balanced(server)
-    assert identity["visible"] == 50 + 950 + 3 + 1 and identity["duplicate"] == 950, identity
+    assert identity["visible"] == 50 + 950 + 6 + 2 + 1 and identity["duplicate"] == 950, identity
     assert server.total("play") == 500 and server.total("search") == 500
     assert server.total("*", "uniques") == 5
-    assert server.total("purchase", "sum", property="revenue") == 44.5
+    check_visits_and_orders(server)
     assert server.total("Home") == 1
     person = server.get("persons/user-1")
     assert person["properties"]["plan"] == "pro" and person["properties"]["age"] == 41, person
@@ -134,24 +136,19 @@ def test_rudder_python(server):
         rudder.track(f"user-{i % 50}", "play" if i % 2 else "search", {"i": i})
     rudder.identify("user-3", {"plan": "pro"}, anonymous_id="anon-3")
     rudder.group("user-3", "acme", {"seats": 3})
+    for time, session in VISITS:
+        rudder.track("user-3", "visit", timestamp=time, context={"sessionId": ms(session)})
+    for price, quantity in ORDERS:
+        rudder.track("user-3", "order", {"revenue": price * quantity})
     rudder.flush()
     rudder.shutdown()
     assert not failures
     identity = balanced(server)
-    assert identity["visible"] == 1002 and identity["duplicate"] == 0, identity
+    assert identity["visible"] == 1002 + 6 and identity["duplicate"] == 0, identity
+    check_visits_and_orders(server)
     assert server.total("play") == 500 and server.total("*", "uniques") == 50
     person = server.get("persons/user-3")
     assert person["properties"]["plan"] == "pro" and "anon-3" in person["device_ids"]
-
-
-def test_rudder_node(server):
-    done = subprocess.run([node(), "rudder.mjs", server.url, WRITE_KEY], cwd=HERE, capture_output=True, text=True, timeout=180)
-    assert done.returncode == 0, done.stdout + done.stderr
-    identity = balanced(server)
-    assert identity["duplicate"] == 0, identity
-    assert server.total("play") == 500 and server.total("*", "uniques") == 50
-    person = server.get("persons/user-0003")
-    assert person["properties"]["plan"] == "pro" and "anon-0003" in person["device_ids"], person
 
 
 def test_user_mapping(server):
@@ -164,18 +161,3 @@ def test_user_mapping(server):
     assert unmap.status_code == 400 and unmap.json()["events_with_invalid_fields"] == {"unmap": [0]}
     balanced(server)
     assert server.total("a") == 2 and server.total("a", "uniques") == 1
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_the_requests_of_a_page(server, page):
-    """Every `curl` of the page, with our address and key, is taken and balances."""
-    text = (ROOT / f"docs/sources/{page}.md").read_text()
-    shown = [block.replace("\\\n", " ") for block in re.findall(r"```sh\n(.*?)```", text, re.S)]
-    commands = [line for block in shown for line in block.splitlines() if line.startswith("curl ")]
-    assert commands, f"{page} shows no request"
-    for line in commands:
-        line = line.replace("https://tallymark.example.com", server.url).replace("YOUR_KEY", WRITE_KEY)
-        done = subprocess.run(["bash", "-c", f"{line} --silent --show-error --fail-with-body"], capture_output=True, text=True)
-        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
-    balanced(server)
-    assert server.total("*") >= 1

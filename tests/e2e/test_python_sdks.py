@@ -3,6 +3,8 @@
 import datetime
 import uuid
 
+from journey import ORDERS, VISITS, check_visits_and_orders, ms
+
 N = 1000
 
 
@@ -13,7 +15,7 @@ def check_books(server, visible):
 
 
 def test_amplitude(server):
-    from amplitude import Amplitude, BaseEvent, EventOptions, Identify
+    from amplitude import Amplitude, BaseEvent, EventOptions, Identify, Revenue
 
     client = Amplitude(server.write_key)
     client.configuration.server_url = f"{server.url}/2/httpapi"
@@ -34,11 +36,16 @@ def test_amplitude(server):
     identify.set("plan", "premium").add("plays", 5)
     client.identify(identify, EventOptions(user_id="listener-0001", device_id="device-0001"))
     client.set_group("company", "acme", EventOptions(user_id="listener-0001", device_id="device-0001"))
+    for time, session in VISITS:
+        client.track(BaseEvent(event_type="visit", user_id="listener-0001", device_id="device-0001", time=ms(time), session_id=ms(session)))
+    for price, quantity in ORDERS:
+        client.revenue(Revenue(price, quantity), EventOptions(user_id="listener-0001", device_id="device-0001"))
     client.flush()
     client.shutdown()
     assert statuses and set(statuses) == {200}
 
-    check_books(server, visible=N + 2)
+    check_books(server, visible=N + 2 + 6)
+    check_visits_and_orders(server)
     assert server.total("play") == 500 and server.total("search") == 500
     assert server.total("*", "uniques") == 100
     assert server.total("play", where=[{"property": "even", "op": "is", "value": True}]) == 0
@@ -61,10 +68,15 @@ def test_posthog(server):
     client.alias(previous_id="user-9", distinct_id="old-nine")
     client.capture("legacy", distinct_id="old-nine")
     client.group_identify("company", "acme", {"seats": 12})
+    for time, session in VISITS:
+        client.capture("visit", distinct_id="user-1", timestamp=time, properties={"$session_id": str(ms(session))})
+    for price, quantity in ORDERS:
+        client.capture("order", distinct_id="user-1", properties={"revenue": price * quantity})
     client.flush()
     client.shutdown()
 
-    check_books(server, visible=N + 6)
+    check_books(server, visible=N + 6 + 6)
+    check_visits_and_orders(server)
     assert server.total("play") == 500
     assert server.total("search", "uniques") == 25
     # 50 users; anon-77 became user-7, old-nine is user-9, the group call makes nobody.
@@ -93,11 +105,16 @@ def test_segment(server):
     analytics.page("user-3", "docs", "intro", {"path": "/intro"})
     analytics.screen("user-3", "main", "home")
     analytics.alias("user-3-old", "user-3")
+    for time, session in VISITS:
+        analytics.track("user-3", "visit", timestamp=time, context={"sessionId": ms(session)})
+    for price, quantity in ORDERS:
+        analytics.track("user-3", "order", {"revenue": price * quantity})
     analytics.flush()
     analytics.shutdown()
     assert not failures
 
-    check_books(server, visible=N + 15)
+    check_books(server, visible=N + 15 + 6)
+    check_visits_and_orders(server)
     assert server.total("play") == 500 and server.total("landing") == 10
     assert server.total("landing", "uniques") == 1
     # 50 users; anon-3 and user-3-old are user-3.

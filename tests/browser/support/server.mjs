@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -19,20 +19,25 @@ export async function startServer(options = [], env = {}) {
   const data = await mkdtemp(join(tmpdir(), 'tallymark-browser-'));
   const port = await freePort();
   const address = `127.0.0.1:${port}`;
-  const child = spawn(binary, ['serve', '--data', data, '--listen', address, ...options], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NO_COLOR: '1', ...env },
-  });
+  let child;
   let output = '';
-  let exited = null;
+  let exited;
   const keep = (chunk) => {
     output += chunk;
   };
-  child.stdout.setEncoding('utf8').on('data', keep);
-  child.stderr.setEncoding('utf8').on('data', keep);
-  child.on('exit', (code, signal) => {
-    exited = signal ?? code;
-  });
+  const launch = () => {
+    exited = null;
+    child = spawn(binary, ['serve', '--data', data, '--listen', address, ...options], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, NO_COLOR: '1', ...env },
+    });
+    child.stdout.setEncoding('utf8').on('data', keep);
+    child.stderr.setEncoding('utf8').on('data', keep);
+    child.on('exit', (code, signal) => {
+      exited = signal ?? code;
+    });
+  };
+  launch();
 
   const stop = async () => {
     if (exited === null) {
@@ -46,6 +51,32 @@ export async function startServer(options = [], env = {}) {
   };
 
   const url = `http://${address}`;
+
+  /** Kills every process of the server at once, as a power failure does. */
+  const crash = async () => {
+    const components = JSON.parse(await readFile(join(data, 'run', 'components.json'), 'utf8'));
+    const gone = new Promise((done) => child.once('exit', done));
+    const roles = Object.values(components).flatMap(({ pid }) => (pid ? [pid] : []));
+    for (const pid of [child.pid, ...roles]) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch (error) {
+        if (error.code !== 'ESRCH') throw error;
+      }
+    }
+    await gone;
+  };
+
+  /** Starts it again over the same data, and waits until it is ready. */
+  const restart = async () => {
+    launch();
+    await eventually('the server', START_LIMIT_MS, async () => {
+      if (exited !== null) throw new Fatal(`the server ended (${exited}) before it was ready:\n${output}`);
+      const answers = await Promise.all(['/health/ready', '/api/v1/session'].map((path) => fetch(url + path)));
+      return answers.every((answer) => answer.ok);
+    });
+  };
+
   const code = await eventually('the set-up code', START_LIMIT_MS, async () => {
     if (exited !== null) throw new Fatal(`the server ended (${exited}) before it was ready:\n${output}`);
     const found = /Set-up code:\s*([A-Z0-9]+(?:-[A-Z0-9]+)+)\s/.exec(output)?.[1];
@@ -55,7 +86,7 @@ export async function startServer(options = [], env = {}) {
     await stop();
     throw error;
   });
-  return { url, code, stop, output: () => output };
+  return { url, code, data, stop, crash, restart, output: () => output };
 }
 
 /** An error that waiting longer cannot mend. */

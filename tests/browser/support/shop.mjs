@@ -74,10 +74,10 @@ export class Project {
   }
 
   /** Waits until `visible` events are there and nothing is on its way; says what else the ledger counts. */
-  async settled(visible) {
+  async settled(visible, limitMs = SETTLED_MS) {
     let identity;
     const done = () => identity.visible >= visible && identity.pending === 0;
-    await eventually(`${visible} events of ${this.name}`, SETTLED_MS, async () => {
+    await eventually(`${visible} events of ${this.name}`, limitMs, async () => {
       identity = (await this.get('ledger')).identity;
       return done();
     }).catch((error) => {
@@ -111,16 +111,22 @@ export class Project {
   }
 }
 
-/** Opens the shop in a context of its own; `script` writes what its pages load, given the hop and the shop's URL. */
-export async function openShop(stage, script, work, { userAgent = CHROME } = {}) {
-  const hop = await openHop(stage.server.url);
-  const site = await openSite((url) => script(hop, url), stage.server.url);
-  const context = await stage.browser.newContext({ baseURL: site.url, userAgent, timezoneId: 'UTC' });
+/**
+ * Opens the shop in a context of its own; `script` writes what its pages load, given the hop and the shop's URL.
+ * An uncaught error fails the test; `complaints` are what the console calls an error.
+ */
+export async function openShop(stage, script, work, { userAgent = CHROME, tls = false } = {}) {
+  const hop = await openHop(stage.server.url, { tls });
+  const site = await openSite((url) => script(hop, url), stage.server.url, { tls });
+  const options = { baseURL: site.url, userAgent, timezoneId: 'UTC', ignoreHTTPSErrors: tls };
+  const context = await stage.browser.newContext(options);
   const page = await context.newPage();
   const errors = [];
+  const complaints = [];
   page.on('pageerror', (error) => errors.push(error.message));
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
   try {
-    await work({ hop, site, context, page });
+    await work({ hop, site, context, page, complaints });
     assert.deepEqual(errors, [], 'the page failed');
   } finally {
     await context.close();

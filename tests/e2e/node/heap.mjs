@@ -1,14 +1,8 @@
-// Heap's client has its host built in: requests are turned round on their way out, the client itself is untouched.
-import { createRequire } from "node:module";
-import { ANON, finish, key, KNOWN, N, name, url, user } from "./journey.mjs";
+// Heap's client knows `track` and `addUserProperties`; the other calls of its server API are made by hand.
+import { heapClient } from "./heap-host.mjs";
+import { ANON, finish, key, KNOWN, N, name, ORDERS, url, user, VISITS } from "./journey.mjs";
 
-const require = createRequire(import.meta.url);
-const path = require.resolve("request", { paths: [require.resolve("heap-api")] });
-const request = require(path);
-require.cache[path].exports = (options, callback) =>
-  request({ ...options, url: options.url.replace("https://heapanalytics.com", url) }, callback);
-const heap = require("heap-api")(key);
-
+const heap = heapClient(key, url);
 const failures = [];
 const run = (call) => call.catch((error) => failures.push(String(error)));
 const post = (where, body) =>
@@ -22,6 +16,12 @@ await post("/api/track", { user_id: ANON, event: "landing" });
 for (let i = 0; i < N; i += 20) {
   const calls = Array.from({ length: 20 }, (_, j) => run(heap.track(name(i + j), user(i + j), { i: i + j })));
   await Promise.all(calls);
+}
+for (const _ of VISITS) {
+  await run(heap.track("visit", KNOWN));
+}
+for (const { revenue } of ORDERS) {
+  await run(heap.track("order", KNOWN, { revenue }));
 }
 await run(heap.addUserProperties(KNOWN, { plan: "pro" }));
 await post("/api/v1/identify", { identity: KNOWN, user_id: ANON });

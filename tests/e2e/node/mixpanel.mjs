@@ -1,6 +1,6 @@
 // Mixpanel: single events go as GET, batches as POST forms, person and group changes as GET.
 import Mixpanel from "mixpanel";
-import { ANON, finish, key, KNOWN, N, name, url, user } from "./journey.mjs";
+import { ANON, finish, key, KNOWN, N, name, ORDERS, url, user, VISITS } from "./journey.mjs";
 
 const { hostname, port, protocol } = new URL(url);
 const failures = [];
@@ -19,6 +19,12 @@ await new Promise((resolve) =>
   }),
 );
 await done((cb) => mixpanel.track("$identify", { $identified_id: KNOWN, $anon_id: ANON }, cb));
+for (const { time } of VISITS) {
+  await done((cb) => mixpanel.track("visit", { distinct_id: KNOWN, time }, cb));
+}
+for (const { revenue } of ORDERS) {
+  await done((cb) => mixpanel.track("order", { distinct_id: KNOWN, $amount: revenue }, cb));
+}
 await done((cb) => mixpanel.people.set(KNOWN, { plan: "pro", name: "naïve ☃ +/=" }, cb));
 await done((cb) => mixpanel.people.set_once(KNOWN, "plan", "free", cb));
 await done((cb) => mixpanel.people.increment(KNOWN, "plays", 5, cb));

@@ -1,5 +1,5 @@
 import { PostHog } from "posthog-node";
-import { ANON, finish, KNOWN, key, N, name, url, user } from "./journey.mjs";
+import { ANON, finish, KNOWN, key, N, name, ORDERS, url, user, VISITS } from "./journey.mjs";
 
 const failures = [];
 const client = new PostHog(key, { host: url, flushAt: 100, flushInterval: 200 });
@@ -12,5 +12,11 @@ client.identify({ distinctId: KNOWN, properties: { plan: "pro" } });
 client.capture({ distinctId: KNOWN, event: "$identify", properties: { $anon_distinct_id: ANON, $set: { plan: "pro" } } });
 client.alias({ distinctId: "user-0009", alias: "old-nine" });
 client.groupIdentify({ groupType: "company", groupKey: "acme", properties: { seats: 12 } });
+for (const { time, session } of VISITS) {
+  client.capture({ distinctId: KNOWN, event: "visit", timestamp: time, properties: { $session_id: String(session) } });
+}
+for (const { revenue } of ORDERS) {
+  client.capture({ distinctId: KNOWN, event: "order", properties: { revenue } });
+}
 await client.shutdown();
 finish(failures);

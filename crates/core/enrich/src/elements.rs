@@ -1,5 +1,5 @@
 //! What was clicked, as one text for every SDK: PostHog's `$elements_chain`, also from the lists that its older SDKs
-//! and Amplitude's browser SDK send.
+//! and the browser SDKs of Amplitude and Mixpanel send.
 //!
 //! Elements are joined by `;`, the clicked one first: `button.btn.primary:attr__id="buy"nth-child="1"text="Buy";main`.
 //! Tag and classes stand before the colon, attributes after it in the order of their names, quotes escaped by `\`.
@@ -33,7 +33,12 @@ pub(crate) fn describe(properties: &Properties, found: &mut Vec<(&'static str, V
     }
     let list = |name| properties.get(name).and_then(Value::as_array);
     let chain = if let Some(elements) = list("$elements") {
-        chain(elements.iter().filter_map(Value::as_object).map(of_posthog))
+        let text = text_of(properties, &[TEXT]);
+        let elements = elements.iter().filter_map(Value::as_object).enumerate();
+        chain(elements.map(|(depth, element)| match element.contains_key("$tag_name") {
+            true => of_mixpanel(element, text.filter(|_| depth == 0)),
+            false => of_posthog(element),
+        }))
     } else if let Some(elements) = list("[Amplitude] Element Hierarchy") {
         let text = text_of(properties, &["[Amplitude] Element Text"]);
         let elements = elements.iter().filter_map(Value::as_object).enumerate();
@@ -98,6 +103,36 @@ fn of_amplitude<'a>(element: &'a Map<String, Value>, text: Option<&str>) -> Elem
     read
 }
 
+fn of_mixpanel<'a>(element: &'a Map<String, Value>, text: Option<&str>) -> Element<'a> {
+    let mut read = Element { tag: text_in(element, "$tag_name"), ..Element::default() };
+    let classes = element.get("$classes").and_then(Value::as_array).into_iter().flatten();
+    // An element without classes is sent with one that has no name.
+    read.classes = classes.filter_map(Value::as_str).filter(|class| !class.is_empty()).collect();
+    if !read.classes.is_empty() {
+        read.attributes.insert("attr__class".to_owned(), read.classes.join(" "));
+    }
+    for (name, value) in element {
+        match name.as_str() {
+            "$id" => {
+                read.add("attr__id", value);
+                read.add("attr_id", value);
+            }
+            "$nth_child" => read.add("nth-child", value),
+            "$nth_of_type" => read.add("nth-of-type", value),
+            "$attr-href" => read.add("href", value),
+            name => {
+                if let Some(name) = name.strip_prefix("$attr-") {
+                    read.add(&format!("attr__{name}"), value);
+                }
+            }
+        }
+    }
+    if let Some(text) = text {
+        read.attributes.insert("text".to_owned(), text.to_owned());
+    }
+    read
+}
+
 impl Element<'_> {
     fn add(&mut self, name: &str, value: &Value) {
         let text = match value {
@@ -154,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn both_lists_become_the_same_chain() {
+    fn every_list_becomes_the_same_chain() {
         let chain = r#"button.btn.primary:attr__class="primary btn"attr__id="buy"attr__type="button"attr_id="buy"nth-child="1"nth-of-type="1"text="Buy \"now\"";main.content:attr__class="content"nth-child="2"nth-of-type="1""#;
         let posthog = json!({"$elements": [
             {"tag_name": "button", "classes": ["primary", "btn"], "attr__class": "primary btn", "attr__id": "buy",
@@ -170,6 +205,18 @@ mod tests {
             ],
         });
         assert_eq!(told(amplitude), json!({"$el_text": "Buy \"now\"", "$elements_chain": chain}));
+        let mixpanel = json!({
+            "$el_text": "Buy \"now\"",
+            "$elements": [
+                {"$tag_name": "button", "$classes": ["primary", "btn"], "$id": "buy", "$attr-type": "button",
+                 "$nth_child": 1, "$nth_of_type": 1},
+                {"$tag_name": "main", "$classes": ["content"], "$nth_child": 2, "$nth_of_type": 1},
+            ],
+        });
+        assert_eq!(told(mixpanel), json!({"$elements_chain": chain}));
+        let bare =
+            json!({"$elements": [{"$tag_name": "A", "$classes": [""], "$attr-href": "/x", "$nth_child": 3}]});
+        assert_eq!(told(bare), json!({"$elements_chain": r#"a:href="/x"nth-child="3""#}));
     }
 
     #[test]

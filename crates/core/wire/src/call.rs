@@ -89,7 +89,7 @@ pub enum PosthogCall {
 /// Segment's and RudderStack's routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SegmentCall {
-    /// `/v1/batch`, `/v1/b`.
+    /// `/v1/batch`, `/v1/b`, `/beacon/v1/batch`.
     Batch,
     /// `/v1/import`.
     Import,
@@ -108,7 +108,7 @@ pub enum MparticleCall {
     Events,
     /// `/v2/bulkevents`: a list of batches.
     Bulk,
-    /// `/v3/JS/{key}/events`: one batch of the browser SDK.
+    /// `/v3/JS/{key}/events`, `/webevents/v3/JS/{key}/events`: one batch of the browser SDK.
     Web,
     /// `/webhooks/mparticle`: a batch or a list of them, forwarded by the partner.
     Webhook,
@@ -182,7 +182,7 @@ impl Call {
             "/e" | "/i/v0/e" | "/i/v0/ai/batch" | "/capture" => Call::Posthog(PosthogCall::Capture),
             "/s" => Call::Posthog(PosthogCall::Recordings),
             "/i/v1/analytics/events" => Call::Posthog(PosthogCall::V1),
-            "/v1/batch" | "/v1/b" => Call::Segment(SegmentCall::Batch),
+            "/v1/batch" | "/v1/b" | "/beacon/v1/batch" => Call::Segment(SegmentCall::Batch),
             "/v1/import" => Call::Segment(SegmentCall::Import),
             "/v1/track" | "/v1/t" => Call::Segment(SegmentCall::One("track")),
             "/v1/identify" | "/v1/i" => Call::Segment(SegmentCall::One("identify")),
@@ -277,9 +277,9 @@ impl Call {
     }
 }
 
-/// The browser SDK of mParticle has its key in the path.
+/// The browser SDK of mParticle has its key in the path, and before it a folder if it knows a `domain` of the customer's.
 fn is_mparticle_web(path: &str) -> bool {
-    let parts: Vec<&str> = path.split('/').collect();
+    let parts: Vec<&str> = path.strip_prefix("/webevents").unwrap_or(path).split('/').collect();
     matches!(parts.as_slice(), ["", "v3", "JS" | "js", key, "events"] if !key.is_empty())
 }
 

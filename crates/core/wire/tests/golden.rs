@@ -1,7 +1,8 @@
 //! Requests as each SDK sends them, and what must become of them: the answer, the lane, and every event.
 //!
 //! One file per case in `golden/`. `UPDATE_GOLDEN=1 cargo test -p tallymark-wire --test golden` rewrites the
-//! expectations; read the difference before committing it.
+//! expectations; read the difference before committing it. `tests/e2e/record.py` records requests of the
+//! server SDKs, `tests/browser/record.mjs` of the browsers'.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use bytes::Bytes;

@@ -249,6 +249,8 @@ codes! {
         "List the cohorts first.";
     BAD_COHORT = "TM0819", 400, "The cohort cannot be kept like this",
         "The message names the place and what is accepted there.";
+    NO_SOURCE = "TM0820", 404, "There is no such source in this project",
+        "List the sources first: one that ended is not listed any more.";
 }
 
 /// The row of a code.

@@ -38,7 +38,8 @@ pub use ports::{
     AffectedBody, AlertBody, Backlog, BacklogReading, CareBody, Catalog, Component, ComponentStatus,
     Components, ControlDoor, ControlOrder, DeadLetter, DeadPage, DeliveryBody, EstimateBody, FindingBody,
     HeldBack, InForce, Keepsake, Maintenance, MaintenanceBody, Outcomes, PortError, Questions, RecordHead,
-    Records, RuleInForce, SenderRow, Senders, ShardBounds, StatusDocument, Verdict, Watch,
+    Records, RuleInForce, SenderRow, Senders, ShardBounds, SourceBody, SourcesReading, StatusDocument,
+    Verdict, Watch,
 };
 pub use router::router;
 pub use routes::{RouteInfo, route_table};

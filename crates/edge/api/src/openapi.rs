@@ -7,7 +7,7 @@
 use crate::access::Action;
 use crate::handlers::{
     books, cohorts, definitions, erasures, events, jobs, keys, letters, loss, operations, outcomes, people,
-    persons, projects, query, receipts, rules, settings, status, watch,
+    persons, projects, query, receipts, rules, settings, sources, status, watch,
 };
 use crate::routes::route_table;
 use crate::schemas::{AcceptedBody, ErrorBody, EventBody, NewEventsBody};
@@ -38,6 +38,7 @@ use utoipa::{Modify, OpenApi};
         definitions::list, definitions::put, definitions::delete, definitions::versions,
         projects::delete, projects::restore,
         books::ledger, letters::list, letters::redrive, outcomes::get, loss::accounting, receipts::get,
+        sources::list, sources::change, sources::end,
         rules::list, rules::create, rules::preview, rules::update, rules::versions,
         erasures::list, erasures::undo, erasures::erase, erasures::export,
         watch::summary, watch::findings, watch::alerts, watch::acknowledge, watch::report, watch::estimates, watch::backups,

@@ -6,7 +6,7 @@
 use crate::access::Action;
 use crate::handlers::{
     books, cohorts, definitions, erasures, events, jobs, keys, letters, loss, operations, outcomes, people,
-    persons, projects, query, receipts, rules, settings, status, watch,
+    persons, projects, query, receipts, rules, settings, sources, status, watch,
 };
 use crate::{ApiState, docs};
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
@@ -94,6 +94,14 @@ pub(crate) fn routes() -> Vec<Route> {
         row("POST", "/api/v1/projects/{project}/dead-letters/redrive", MendBooks, post(letters::redrive)),
         row("GET", "/api/v1/projects/{project}/outcomes", ReadBooks, get(outcomes::get)),
         row("GET", "/api/v1/projects/{project}/accounting", ReadBooks, get(loss::accounting)),
+        row("GET", "/api/v1/projects/{project}/sources", ReadBooks, get(sources::list)),
+        row(
+            "PATCH",
+            "/api/v1/projects/{project}/sources/{source}",
+            ManageDefinitions,
+            patch(sources::change),
+        ),
+        row("DELETE", "/api/v1/projects/{project}/sources/{source}", ManageDefinitions, delete(sources::end)),
         row("GET", "/api/v1/projects/{project}/rules", ReadBooks, get(rules::list)),
         row("POST", "/api/v1/projects/{project}/rules", ManageRules, post(rules::create)),
         row("POST", "/api/v1/projects/{project}/rules/preview", ManageRules, post(rules::preview)),

@@ -105,6 +105,29 @@ async fn alerts_windows_and_throttles_are_managed() {
 }
 
 #[tokio::test]
+async fn sources_are_shown_and_decided_about() {
+    let w = World::new().await;
+    let path = "/api/v1/projects/alpha/sources";
+    let own = format!("{path}/ab12");
+    let shown = w.get(path, &w.admin).await.json;
+    let source = &shown["sources"][0];
+    assert_eq!((&source["protocol"], &source["state"]), (&json!("PostHog"), &json!("silent")));
+    assert_eq!((&source["usual_rate"], source["minutes"].as_array().unwrap().len()), (&json!(12.5), 60));
+    assert_eq!(w.get("/api/v1/projects/beta/sources", &w.admin).await.json["sources"], json!([]));
+    assert_eq!(w.delete("/api/v1/projects/beta/sources/ab12", &w.admin).await.code(), "TM0820");
+
+    assert_eq!(w.patch(&own, &w.admin, json!({"watched": false})).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(w.patch(&own, &w.admin, json!({"muted": true})).await.code(), "TM0004");
+    let none = w.patch(&format!("{path}/none"), &w.admin, json!({"watched": true})).await;
+    assert_eq!(none.code(), "TM0820");
+    assert_eq!(w.delete(&own, &w.admin).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(w.delete(&own, &w.admin).await.code(), "TM0820");
+    assert_eq!(w.get(path, &w.admin).await.json["sources"], json!([]));
+    let trail = w.get("/api/v1/audit", &w.admin).await.text;
+    assert!(trail.contains("source.unwatch") && trail.contains("source.end"), "{trail}");
+}
+
+#[tokio::test]
 async fn the_loss_report_says_who_is_affected_and_adds_up() {
     let w = World::new().await;
     w.commit(7).await;

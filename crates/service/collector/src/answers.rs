@@ -14,9 +14,9 @@ use http::{Method, Request, StatusCode};
 use serde_json::json;
 use tallymark_wire::answer::Problem;
 use tallymark_wire::body::{self as packed, Packing};
-use tallymark_wire::mparticle::identity;
+use tallymark_wire::mparticle::{identity, settings as mparticle};
 use tallymark_wire::posthog::flags::{self, Nothing};
-use tallymark_wire::{Dialect, Refusal, amplitude, segment};
+use tallymark_wire::{Dialect, Refusal, amplitude, mixpanel, segment};
 
 /// Largest body of a flags request, packed or not.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -36,6 +36,18 @@ pub(crate) enum Extra {
     PosthogNothing(Nothing),
     /// mParticle's identity calls.
     MparticleIdentity,
+    /// mParticle `/v1/{mpid}/modify`: other ids of whom it knows.
+    MparticleModify(String),
+    /// mParticle `/v1/identity/{key}/Alias`: two of its ids are one person, which events say themselves.
+    MparticleAlias,
+    /// mParticle `/JS/v2/{key}/config`.
+    MparticleConfig,
+    /// Mixpanel `/settings`.
+    MixpanelSettings,
+    /// Mixpanel `/record`: recordings, which are not kept.
+    MixpanelRecord,
+    /// RudderStack `/sourceConfig`.
+    RudderConfig,
     /// Segment `/v1/projects/{key}/settings`.
     SegmentSettings(String),
     /// Segment `/v1/m`: the SDK's own metrics.
@@ -56,6 +68,9 @@ impl Extra {
                 return Some(Extra::MparticleIdentity);
             }
             "/v1/m" => return Some(Extra::SegmentMetrics),
+            "/settings" => return Some(Extra::MixpanelSettings),
+            "/record" => return Some(Extra::MixpanelRecord),
+            "/sourceConfig" => return Some(Extra::RudderConfig),
             _ => {}
         }
         if let Some(nothing) = Nothing::of(path) {
@@ -67,6 +82,21 @@ impl Extra {
             ["array", token, "config.js"] => Some(Extra::PosthogConfigScript((*token).to_owned())),
             ["v1", "projects", key, "settings"] => Some(Extra::SegmentSettings((*key).to_owned())),
             ["config", key] if !key.is_empty() => Some(Extra::AmplitudeConfig),
+            _ => Extra::of_mparticle(&parts),
+        }
+    }
+
+    /// mParticle's: each also in the folder where its SDK asks below a `domain` of the customer's own.
+    fn of_mparticle(parts: &[&str]) -> Option<Extra> {
+        match parts {
+            ["identity", "v1", "identify" | "login" | "logout"] => Some(Extra::MparticleIdentity),
+            ["v1", mpid, "modify"] | ["identity", "v1", mpid, "modify"] => {
+                Some(Extra::MparticleModify((*mpid).to_owned()))
+            }
+            ["v1", "identity", _, "Alias"] | ["webevents", "v1", "identity", _, "Alias"] => {
+                Some(Extra::MparticleAlias)
+            }
+            ["JS", "v2", _, "config"] | ["tags", "JS", "v2", _, "config"] => Some(Extra::MparticleConfig),
             _ => None,
         }
     }
@@ -99,6 +129,21 @@ pub(crate) async fn handle(
                 Err(problem) => reply::of_answer(Refusal::new(Dialect::Posthog, problem).answer()),
             }
         }
+        Extra::MparticleModify(mpid) => {
+            body::discard(body, collector.config.body_timeout).await;
+            reply::json(StatusCode::OK, &identity::modified(&mpid))
+        }
+        Extra::MparticleAlias => {
+            body::discard(body, collector.config.body_timeout).await;
+            reply::json(StatusCode::ACCEPTED, &json!({}))
+        }
+        Extra::MparticleConfig => reply::json(StatusCode::OK, &mparticle::config()),
+        Extra::MixpanelSettings => reply::json(StatusCode::OK, &mixpanel::settings::settings()),
+        Extra::MixpanelRecord => {
+            body::discard(body, collector.config.body_timeout).await;
+            reply::json(StatusCode::OK, &mixpanel::settings::recorded())
+        }
+        Extra::RudderConfig => reply::json(StatusCode::OK, &segment::settings::source_config()),
         Extra::PosthogConfig(token) => reply::json(StatusCode::OK, &flags::config(&token)),
         Extra::PosthogConfigScript(token) => script(flags::config_script(&token)),
         Extra::PosthogNothing(nothing) => reply::json(StatusCode::OK, &nothing.answer()),
@@ -146,7 +191,9 @@ fn flags_answer(collector: &Collector, is_flags: bool, query: &str, token: &str)
     let parameter = |name: &str| query.split('&').find_map(|p| p.strip_prefix(name)?.strip_prefix('='));
     let version = parameter("v").and_then(|v| v.parse().ok());
     let request_id = uuid::Uuid::new_v4().to_string();
-    let body = if is_flags {
+    let body = if is_flags && parameter("mp_lib").is_some() {
+        mixpanel::settings::flags()
+    } else if is_flags {
         let with_config = parameter("config").is_some_and(|v| v != "false" && v != "0");
         flags::flags(version, with_config, token, &request_id, collector.clock.now())
     } else {
@@ -177,7 +224,24 @@ mod tests {
         assert_eq!(Extra::of("/config/k"), Some(Extra::AmplitudeConfig));
         assert_eq!(Extra::of("/v1/login"), Some(Extra::MparticleIdentity));
         assert_eq!(Extra::of("/api/surveys/"), Some(Extra::PosthogNothing(Nothing::Surveys)));
-        for path in ["/", "/config", "/config/", "/config/a/b", "/array/k", "/api/v1/projects", "/flagship"] {
+        assert_eq!(Extra::of("/sourceConfig/"), Some(Extra::RudderConfig));
+        for folder in ["", "/identity"] {
+            let modify = Extra::of(&format!("{folder}/v1/-7/modify"));
+            assert_eq!(modify, Some(Extra::MparticleModify("-7".into())));
+            assert_eq!(Extra::of(&format!("{folder}/v1/logout")), Some(Extra::MparticleIdentity));
+        }
+        assert_eq!(Extra::of("/tags/JS/v2/k/config"), Some(Extra::MparticleConfig));
+        assert_eq!(Extra::of("/webevents/v1/identity/k/Alias"), Some(Extra::MparticleAlias));
+        for path in [
+            "/",
+            "/config",
+            "/config/",
+            "/config/a/b",
+            "/array/k",
+            "/api/v1/projects",
+            "/flagship",
+            "/identity",
+        ] {
             assert_eq!(Extra::of(path), None, "{path}");
         }
     }

@@ -131,6 +131,8 @@ monitors! {
     HotPartition => "hot-partition",
     /// One project or key carries most of the backlog.
     HotProject => "hot-project",
+    /// A source fell silent, or its volume changed.
+    SourceSilent => "source-silent",
     /// A finite resource runs out.
     FiniteResources => "finite-resources",
     /// The newest backup is too old.
@@ -225,6 +227,7 @@ impl Finding {
             Monitor::DiskDaysLeft | Monitor::FiniteResources | Monitor::RetentionAgainstLag => "capacity",
             Monitor::Settings => "settings",
             Monitor::BlindSpot => "blind-spot",
+            Monitor::SourceSilent => "sources",
             _ => match self.component {
                 Component::Collection => "collection",
                 Component::Processing | Component::Lane(_) => "processing",

@@ -17,6 +17,7 @@ mod finding;
 pub mod forecast;
 mod incident;
 pub mod outbound;
+pub mod sources;
 pub mod status;
 pub mod store;
 pub mod watch;

@@ -6,6 +6,7 @@ import { Panel } from '../../ui/Panel';
 import { Loading } from '../../ui/states';
 import { Snippets } from './Snippets';
 import classes from './SourcesPage.module.css';
+import { WhoSends } from './WhoSends';
 
 const route = getRouteApi('/p/$project/sources');
 
@@ -20,7 +21,8 @@ export function SourcesPage() {
       lead="Keep the SDK you already use and change two values: the address and the key. Nothing else in your code has to know."
     >
       <div className={classes.stack}>
-        <Panel>
+        <WhoSends project={project} />
+        <Panel title="Address and key">
           <dl className={classes.facts}>
             <Fact name="Address" value={window.location.origin} />
             <Fact

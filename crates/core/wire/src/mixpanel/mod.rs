@@ -1,6 +1,6 @@
 //! Mixpanel: events, imports, and changes of persons and groups.
 //!
-//! Sources: mixpanel (Python) 5.4.1 and mixpanel (Node) 0.24.0 as observed; Mixpanel's documentation.
+//! Sources: mixpanel (Python) 5.4.1, mixpanel (Node) 0.24.0 and mixpanel-browser 2.83.0 as observed; Mixpanel's documentation.
 //!
 //! | path | body | lane | limit |
 //! |---|---|---|---|
@@ -46,6 +46,7 @@ mod event;
 mod ids;
 mod profile;
 mod read;
+pub mod settings;
 
 pub(crate) use event::decode as decode_event;
 pub(crate) use profile::decode as decode_profile;

@@ -1,4 +1,4 @@
-//! Answers of `/v1/identify`, `/v1/login`, `/v1/logout`, `/v1/modify` as mParticle's browser SDK asks them, with the
+//! Answers of `/v1/identify`, `/v1/login`, `/v1/logout`, `/v1/{mpid}/modify` as mParticle's browser SDK asks them, with the
 //! header `x-mp-key`: it sends no event before it knows an mpid. (`/v1/identify` without it is Segment's.)
 //!
 //! The mpid follows from the key and the ids alone, so it needs no store and is the same for ever: of the user's id,
@@ -31,6 +31,11 @@ pub fn answer(key: &str, body: &[u8]) -> Value {
     })
 }
 
+/// The answer to `/v1/{mpid}/modify`: whoever changes an id is who it was. What changed is in the next batch.
+pub fn modified(mpid: &str) -> Value {
+    json!({"mpid": mpid, "change_results": [], "is_logged_in": true})
+}
+
 /// A positive 64-bit number, as text: JavaScript cannot hold it.
 fn mpid(key: &str, kind: &str, id: &str) -> String {
     let digest = Sha256::digest(format!("{key}\n{kind}\n{id}").as_bytes());
@@ -59,5 +64,10 @@ mod tests {
         assert_eq!(of(json!({DEVICE: "d1"})).0, device);
         assert_eq!(answer("k", b"not JSON")["is_logged_in"], json!(false));
         assert_ne!(answer("k", b"")["mpid"], answer("l", b"")["mpid"]);
+    }
+
+    #[test]
+    fn whoever_changes_an_id_keeps_the_mpid() {
+        assert_eq!(modified("-7")["mpid"], json!("-7"));
     }
 }

@@ -6,7 +6,7 @@
 //! |---|---|---|---|
 //! | `/v2/events` | one batch | live | 6 MB |
 //! | `/v2/bulkevents` | a list of batches | bulk | 20 MB, 100 batches |
-//! | `/v3/JS/{key}/events` | one batch of the browser SDK | live | 6 MB |
+//! | `/v3/JS/{key}/events`, `/webevents/v3/JS/{key}/events` | one batch of the browser SDK | live | 6 MB |
 //! | `/webhooks/mparticle` | a batch or a list, as mParticle forwards them | bulk | 20 MB, 100 batches |
 //!
 //! The key: Basic user name (the secret is not looked at), Bearer token, the path, query `key`, `api_key` of the batch.
@@ -34,6 +34,7 @@
 mod decode;
 pub mod identity;
 mod read;
+pub mod settings;
 
 pub(crate) use decode::decode;
 pub(crate) use read::read;

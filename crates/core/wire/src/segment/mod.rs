@@ -1,11 +1,11 @@
-//! Segment's tracking API, which RudderStack's SDKs speak too, and the settings its browser SDK asks for.
+//! Segment's tracking API, which RudderStack's SDKs speak too, and the settings their browser SDKs ask for.
 //!
 //! Sources: segment-analytics-python 2.4.0, @segment/analytics-node 3.1.0, @segment/analytics-next 1.84.3,
-//! rudder-sdk-python 2.1.9, rudder-sdk-node 3.0.13 as observed; Segment's specification.
+//! rudder-sdk-python 2.1.9, rudder-sdk-node 3.0.13, @rudderstack/analytics-js 3.34.1 as observed; Segment's specification.
 //!
 //! | path | body | lane | limit |
 //! |---|---|---|---|
-//! | `/v1/batch`, `/v1/b` | `{batch, writeKey?, sentAt?, context?, integrations?}` | live | 4 MB |
+//! | `/v1/batch`, `/v1/b`, `/beacon/v1/batch` | `{batch, writeKey?, sentAt?, context?, integrations?}` | live | 4 MB |
 //! | `/v1/import` | the same | bulk | 20 MB |
 //! | `/webhooks/segment`, `/webhooks/rudderstack` | one message, a list of them, or a batch, as the partner forwards them | live | 4 MB |
 //! | `/v1/track`, `/v1/t` and identify, page, screen, group, alias | one message | live | 4 MB |

@@ -1,4 +1,5 @@
-//! Answer of `/v1/projects/{writeKey}/settings`, which the browser SDK loads before it sends anything.
+//! What browser SDKs load before they send anything: Segment's `/v1/projects/{writeKey}/settings`, RudderStack's
+//! `/sourceConfig`.
 
 use serde_json::{Value, json};
 
@@ -26,9 +27,36 @@ pub fn settings(write_key: &str, scheme: &str, host: &str) -> Value {
     })
 }
 
+/// RudderStack's source: on, without destinations in the browser, and without reports about the SDK itself. Key and data
+/// plane are those that the page names.
+pub fn source_config() -> Value {
+    let off = || json!({"enabled": false});
+    json!({
+        "source": {
+            "id": "tallymark",
+            "name": "tallymark",
+            "workspaceId": "tallymark",
+            "enabled": true,
+            "config": {"statsCollection": {"errors": off(), "metrics": off()}},
+            "connections": [],
+            "destinations": [],
+            "dataplanes": {},
+        },
+        "consentManagementMetadata": {"providers": []},
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_source_of_rudderstack_is_on() {
+        let source = &source_config()["source"];
+        assert_eq!((&source["enabled"], &source["destinations"]), (&json!(true), &json!([])));
+        // Without these two the SDK takes the answer for broken.
+        assert!(source["id"].is_string() && source["config"].is_object());
+    }
 
     #[test]
     fn the_key_and_the_host_come_back() {

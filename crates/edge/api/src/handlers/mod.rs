@@ -22,6 +22,7 @@ pub(crate) mod query;
 pub(crate) mod receipts;
 pub(crate) mod rules;
 pub(crate) mod settings;
+pub(crate) mod sources;
 pub(crate) mod status;
 pub(crate) mod watch;
 

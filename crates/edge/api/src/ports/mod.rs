@@ -19,7 +19,7 @@ pub use outcomes::{DeadLetter, DeadPage, Outcomes, Verdict};
 pub use questions::Questions;
 pub use watch::{
     AffectedBody, AlertBody, CareBody, DeliveryBody, EstimateBody, FindingBody, Maintenance, MaintenanceBody,
-    StatusDocument, Watch,
+    SourceBody, SourcesReading, StatusDocument, Watch,
 };
 
 use tallymark_catalog::{

@@ -112,6 +112,43 @@ pub struct CareBody {
     pub report: serde_json::Value,
 }
 
+/// What one library sends under one key in one protocol over one lane. `state`: `as_usual`, `learning` (not seen for long
+/// enough to know what is usual), `quiet` (no events, which is usual or nobody can tell), `silent`, `less`, `more` (far
+/// less or far more than usual), `import` (ends on purpose), `key_ended`, `not_watched`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SourceBody {
+    pub id: String,
+    /// Name of the key and its first characters.
+    pub key: String,
+    pub protocol: String,
+    /// What the library calls itself, if it does.
+    pub library: Option<String>,
+    pub library_version: Option<String>,
+    /// `live` or `bulk`.
+    pub lane: String,
+    pub state: String,
+    /// False: nobody is told if it falls silent.
+    pub watched: bool,
+    pub first_event: String,
+    pub last_event: String,
+    /// Events per minute in the last five whole minutes.
+    pub rate: f64,
+    /// Events per minute in the hour before the last half hour, or before the last event.
+    pub usual_rate: f64,
+    /// What is usual at this time on other days, in events per minute: the lower and the higher figure.
+    pub other_days: Option<Vec<f64>>,
+    /// Events of each of the last 60 minutes, oldest first; the last one has not ended.
+    pub minutes: Vec<u64>,
+}
+
+/// The sources of a project.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SourcesReading {
+    pub sources: Vec<SourceBody>,
+    /// When the watch looked last; `None` if it never did.
+    pub watched_at: Option<String>,
+}
+
 /// A planned interruption. `status`: `scheduled`, `in_progress`, `completed`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MaintenanceBody {
@@ -154,6 +191,23 @@ pub trait Watch: Send + Sync {
     ) -> Result<(u64, Vec<(tallymark_model::Millis, u64)>), PortError>;
     /// What is wrong now.
     async fn findings(&self) -> Result<Vec<FindingBody>, PortError>;
+    /// Who sends what into a project, the newest event first.
+    async fn sources(&self, project: tallymark_model::ProjectId) -> Result<SourcesReading, PortError>;
+    /// Whether anybody is told if a source falls silent. False: there is no such source in the project.
+    async fn watch_source(
+        &self,
+        project: tallymark_model::ProjectId,
+        id: &str,
+        watched: bool,
+        by: &str,
+    ) -> Result<bool, PortError>;
+    /// A source ended: it is forgotten. False: there is no such source in the project.
+    async fn end_source(
+        &self,
+        project: tallymark_model::ProjectId,
+        id: &str,
+        by: &str,
+    ) -> Result<bool, PortError>;
     /// The newest incidents, newest first.
     async fn alerts(&self, limit: usize) -> Result<Vec<AlertBody>, PortError>;
     /// What there is to report about an incident, as Markdown, with the incident. `None`: there is no such incident.

@@ -157,6 +157,20 @@ pub(crate) struct BackupsBody {
     pub rehearsals: Vec<JobBody>,
 }
 
+/// Who sends what into a project. `watched_at`: when the watch looked last; null if it never did.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct SourcesBody {
+    pub sources: Vec<crate::SourceBody>,
+    pub watched_at: Option<String>,
+}
+
+/// Whether anybody wants to be told about a source.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WatchSourceBody {
+    pub watched: bool,
+}
+
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct MaintenancesBody {
     pub maintenances: Vec<MaintenanceBody>,

@@ -153,6 +153,11 @@ impl World {
         self.send(request.body(Body::from(body.to_string())).unwrap()).await
     }
 
+    pub async fn patch(&self, path: &str, key: &str, body: Value) -> Answer {
+        let request = with_key("PATCH", path, key).header("content-type", "application/json");
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
     pub async fn delete(&self, path: &str, key: &str) -> Answer {
         self.send(with_key("DELETE", path, key).body(Body::empty()).unwrap()).await
     }

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use tallymark_api::{
     AlertBody, CareBody, ControlDoor, ControlOrder, EstimateBody, FindingBody, HeldBack, InForce,
     Maintenance, MaintenanceBody, PortError, RecordHead, Records, RuleInForce, SenderRow, Senders,
-    StatusDocument, Watch,
+    SourceBody, SourcesReading, StatusDocument, Watch,
 };
 use tallymark_ledger::Interval;
 use tallymark_model::{DeadReason, Lane, Position, ProjectId, WireFormat};
@@ -131,6 +131,7 @@ impl InForce for Fold {
 pub struct Watcher {
     pub acknowledged: Mutex<Option<String>>,
     pub windows: Mutex<Vec<MaintenanceBody>>,
+    pub ended_sources: Mutex<Vec<String>>,
     pub broken: std::sync::atomic::AtomicBool,
 }
 
@@ -170,6 +171,38 @@ impl Watch for Watcher {
             since: "2026-01-01T00:00:00.000Z".into(),
             runbook: "runbooks/auditor-findings.md".into(),
         }])
+    }
+    async fn sources(&self, project: ProjectId) -> Result<SourcesReading, PortError> {
+        self.works()?;
+        let at = "2026-01-01T00:00:00.000Z".to_owned();
+        let ended = self.ended_sources.lock().unwrap();
+        let mine = |id: &str| project == ProjectId(1) && !ended.contains(&id.to_owned());
+        let source = SourceBody {
+            id: "ab12".into(),
+            key: "default (wk_12345…)".into(),
+            protocol: "PostHog".into(),
+            library: Some("posthog-python".into()),
+            library_version: None,
+            lane: "live".into(),
+            state: "silent".into(),
+            watched: true,
+            first_event: at.clone(),
+            last_event: at.clone(),
+            rate: 0.0,
+            usual_rate: 12.5,
+            other_days: Some(vec![10.0, 15.0]),
+            minutes: vec![0; 60],
+        };
+        let sources = if mine("ab12") { vec![source] } else { vec![] };
+        Ok(SourcesReading { sources, watched_at: Some(at) })
+    }
+    async fn watch_source(&self, project: ProjectId, id: &str, _: bool, _: &str) -> Result<bool, PortError> {
+        Ok(self.sources(project).await?.sources.iter().any(|s| s.id == id))
+    }
+    async fn end_source(&self, project: ProjectId, id: &str, _: &str) -> Result<bool, PortError> {
+        let known = self.watch_source(project, id, true, "").await?;
+        self.ended_sources.lock().unwrap().extend(known.then(|| id.to_owned()));
+        Ok(known)
     }
     async fn alerts(&self, _: usize) -> Result<Vec<AlertBody>, PortError> {
         self.works()?;

@@ -13,19 +13,24 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use tallymark_api::{
     AffectedBody, AlertBody, CareBody, DeliveryBody, EstimateBody, FindingBody, Maintenance, MaintenanceBody,
-    PortError, StatusDocument, Watch,
+    PortError, SourceBody, SourcesReading, StatusDocument, Watch,
 };
 use tallymark_catalog::Instance;
 use tallymark_model::{Millis, ProjectId};
+use tallymark_monitor::checks::SourceState;
 use tallymark_monitor::config::{AlertConfig, PublicConfig};
 use tallymark_monitor::status::{self, StatusPage};
-use tallymark_monitor::store::{CareKind, CareResult, Delivery, DeliveryState, EtaRun, MaintenanceState};
+use tallymark_monitor::store::{
+    CareKind, CareResult, Delivery, DeliveryState, EtaRun, MaintenanceState, SourceRow,
+};
 use tallymark_monitor::{Component, Finding, Incident, MonitorError, WatchConfig, WatchStore};
 use tallymark_recovery::{Floors, Retention};
 use tokio::sync::OnceCell;
 
 /// Hours of conflicts that are told one by one.
 const CONFLICT_HOURS: u32 = 200;
+/// Minutes of a source that are told one by one.
+const MINUTES_SHOWN: usize = 60;
 const WHAT: &str = "the watch";
 /// Windows that ended longer ago are not listed.
 const MAINTENANCE_KEPT: Millis = 90 * 86_400_000;
@@ -121,6 +126,33 @@ impl Watch for WatchNotes {
     async fn findings(&self) -> Result<Vec<FindingBody>, PortError> {
         let found = self.store().await?.findings().await.map_err(|e| port(WHAT, e))?;
         Ok(found.into_iter().map(|(finding, _)| finding_body(&finding)).collect())
+    }
+
+    async fn sources(&self, project: ProjectId) -> Result<SourcesReading, PortError> {
+        let store = self.store().await?;
+        let mut rows = store.sources(Some(project)).await.map_err(|e| port(WHAT, e))?;
+        let choices = store.source_choices().await.map_err(|e| port(WHAT, e))?;
+        let looked = store.snapshot().await.map_err(|e| port(WHAT, e))?;
+        rows.sort_by_key(|row| std::cmp::Reverse(row.heard.last()));
+        let watched = |id: &String| choices.get(id).is_none_or(|c| c.watched);
+        Ok(SourcesReading {
+            sources: rows.iter().map(|row| source_body(row, watched(&row.source.id), now())).collect(),
+            watched_at: looked.map(|snapshot| iso(snapshot.at)),
+        })
+    }
+
+    async fn watch_source(
+        &self,
+        project: ProjectId,
+        id: &str,
+        watched: bool,
+        by: &str,
+    ) -> Result<bool, PortError> {
+        self.store().await?.watch_source(project, id, watched, by).await.map_err(|e| port(WHAT, e))
+    }
+
+    async fn end_source(&self, project: ProjectId, id: &str, by: &str) -> Result<bool, PortError> {
+        self.store().await?.end_source(project, id, by, now()).await.map_err(|e| port(WHAT, e))
     }
 
     async fn alerts(&self, limit: usize) -> Result<Vec<AlertBody>, PortError> {
@@ -274,6 +306,33 @@ fn finding_body(finding: &Finding) -> FindingBody {
         affected: affected.collect(),
         since: iso(finding.since),
         runbook: format!("runbooks/{}.md", finding.runbook()),
+    }
+}
+
+/// As the watch judged it in its last round, unless somebody has just decided otherwise.
+fn source_body(row: &SourceRow, watched: bool, now: Millis) -> SourceBody {
+    let v = row.heard.volume(now);
+    let state = match row.state {
+        SourceState::NotWatched if watched => SourceState::AsUsual,
+        SourceState::KeyEnded => SourceState::KeyEnded,
+        _ if !watched => SourceState::NotWatched,
+        state => state,
+    };
+    SourceBody {
+        id: row.source.id.clone(),
+        key: row.source.key.clone(),
+        protocol: row.source.protocol.clone(),
+        library: row.source.library.clone(),
+        library_version: row.source.version.clone(),
+        lane: row.source.lane.name().to_owned(),
+        state: state.name().to_owned(),
+        watched,
+        first_event: iso(v.first),
+        last_event: iso(v.last),
+        rate: v.recent as f64 / (v.recent_ms as f64 / 60_000.0),
+        usual_rate: v.usual_per_minute,
+        other_days: v.other_days.map(|days| vec![days.low, days.high]),
+        minutes: row.heard.minutes(now, MINUTES_SHOWN),
     }
 }
 

@@ -8,9 +8,23 @@ use tallymark_log::AppendError;
 #[tokio::test]
 async fn preflights_are_answered_for_ingestion_only() {
     let running = start(config()).await;
-    for path in
-        ["/e/", "/2/httpapi", "/batch", "/v1/t", "/api/v1/events", "/flags/", "/v1/projects/k/settings", "/"]
-    {
+    for path in [
+        "/e/",
+        "/2/httpapi",
+        "/batch",
+        "/v1/t",
+        "/api/v1/events",
+        "/flags/",
+        "/v1/projects/k/settings",
+        "/",
+        "/sourceConfig/",
+        "/settings/",
+        "/record/",
+        "/identity/v1/identify",
+        "/v1/7/modify",
+        "/tags/JS/v2/k/config",
+        "/webevents/v3/JS/k/events",
+    ] {
         let response = running
             .http
             .request(Method::OPTIONS, running.url(path))

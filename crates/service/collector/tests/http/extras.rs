@@ -88,3 +88,42 @@ async fn configurations_and_settings() {
     }
     assert!(running.records().await.is_empty());
 }
+
+#[tokio::test]
+async fn browser_sdks_hear_that_nothing_is_configured() {
+    let running = start(config()).await;
+    let get = async |path: &str| json(running.get(path).send().await.unwrap()).await;
+    let post = |path: &str| running.post(path).body("{}").send();
+    let (status, answer) = get("/sourceConfig/?p=npm&v=3.34.1&build=modern&writeKey=k").await;
+    assert_eq!((status, &answer["source"]["destinations"]), (200, &j!([])));
+    assert_eq!(get("/settings/?mp_lib=web&sdk_config=1").await, (200, j!({})));
+    assert_eq!(get("/flags/?context=%7B%7D&token=k&mp_lib=web").await, (200, j!({"flags": {}})));
+    let (status, answer) = json(post("/record/?mp_lib=web&seq=0").await.unwrap()).await;
+    assert_eq!((status, &answer["code"]), (200, &j!(200)));
+    for folder in ["", "/tags"] {
+        let (status, answer) = get(&format!("{folder}/JS/v2/{KEY}/config?env=0")).await;
+        assert_eq!((status, &answer["kitConfigs"]), (200, &j!([])), "{folder}");
+    }
+    for folder in ["", "/identity"] {
+        let (status, answer) = json(post(&format!("{folder}/v1/-42/modify")).await.unwrap()).await;
+        assert_eq!((status, &answer["mpid"]), (200, &j!("-42")), "{folder}");
+    }
+    for folder in ["", "/webevents"] {
+        let alias = post(&format!("{folder}/v1/identity/{KEY}/Alias")).await.unwrap();
+        assert_eq!(alias.status(), 202, "{folder}");
+    }
+    assert!(running.records().await.is_empty());
+}
+
+#[tokio::test]
+async fn beacons_and_folders_are_ingestion() {
+    let running = start(config()).await;
+    let beacon = r#"{"batch":[{"type":"track","event":"by beacon","anonymousId":"a","messageId":"m"}]}"#;
+    let path = format!("/beacon/v1/batch?writeKey={KEY}");
+    assert_eq!(running.post(&path).body(beacon).send().await.unwrap().status(), 200);
+    let batch =
+        r#"{"mp_deviceid":"d","events":[{"event_type":"custom_event","data":{"event_name":"played"}}]}"#;
+    let path = format!("/webevents/v3/JS/{KEY}/events");
+    assert_eq!(running.post(&path).body(batch).send().await.unwrap().status(), 202);
+    assert_eq!(running.names().await, ["by beacon", "played"]);
+}

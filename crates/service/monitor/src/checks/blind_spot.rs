@@ -31,8 +31,10 @@ pub fn check(facts: &Facts, _: &Thresholds) -> Vec<Finding> {
 
 /// Findings of the round before that cannot be said to have ended, since what they are made from is missing.
 pub fn carried(before: &[Finding], facts: &Facts) -> Vec<Finding> {
-    if !facts.unavailable.iter().any(|(name, _)| ESSENTIAL.contains(&name.as_str())) {
-        return Vec::new();
+    let unseen = |names: &[&str]| facts.unavailable.iter().any(|(name, _)| names.contains(&name.as_str()));
+    if !unseen(&ESSENTIAL) {
+        let deaf = unseen(&["sources"]);
+        return before.iter().filter(|f| deaf && f.monitor == Monitor::SourceSilent).cloned().collect();
     }
     // These have sources of their own.
     let independent = |monitor| {

@@ -25,11 +25,13 @@ mod lag;
 mod rehearsal_age;
 mod retention_against_lag;
 mod settings;
+mod source_silent;
 mod stuck_jobs;
 #[cfg(test)]
 mod tests;
 
 pub use finite_resources::resources_of_disk;
+pub use source_silent::{SourceState, collecting_since, state as source_state};
 
 use crate::config::Thresholds;
 use crate::facts::{Facts, ProjectFacts, ShardFacts};
@@ -50,6 +52,7 @@ pub fn function(monitor: Monitor) -> Check {
         Monitor::DiskDaysLeft => disk_days_left::check,
         Monitor::HotPartition => hot_partition::check,
         Monitor::HotProject => hot_project::check,
+        Monitor::SourceSilent => source_silent::check,
         Monitor::FiniteResources => finite_resources::check,
         Monitor::BackupAge => backup_age::check,
         Monitor::RehearsalAge => rehearsal_age::check,

@@ -44,6 +44,20 @@ thresholds! {
     hot_project_share: f64 = 0.5,
     /// Below so many records no project is hot.
     hot_project_records_min: u64 = 10_000,
+    /// A source is watched once it has been sending for so long, minutes.
+    source_observed_minutes: f64 = 15.0,
+    /// A source may be silent this long, however much it usually sends, minutes.
+    source_silent_minutes: f64 = 3.0,
+    /// A source may be silent for so many times its longest pause.
+    source_pause_factor: f64 = 3.0,
+    /// Silence speaks once so many of the usual events are missing.
+    source_missing_events: f64 = 20.0,
+    /// The volume of a source is judged from so many events in five minutes, sent or usual, on.
+    source_volume_events: f64 = 60.0,
+    /// A source that sends this part of what is usual or less: warning.
+    source_volume_low: f64 = 0.2,
+    /// A source that sends this many times what is usual or more: warning.
+    source_volume_high: f64 = 5.0,
     /// Days until a resource is used up at the observed rate: warning. Above 7, so that the alarm is early enough.
     resource_days_warning: f64 = 10.0,
     /// Days until a resource is used up: critical.

@@ -8,12 +8,14 @@ mod care;
 mod flow;
 mod health;
 mod resources;
+mod sources;
 
 pub use books::{AuditFinding, AuditKind, LossStatement};
 pub use care::{AgeFacts, BackupFacts, CopyFacts, JobFacts, RehearsalFacts, SettingFact};
 pub use flow::{ProjectFacts, ShardFacts, Share};
 pub use health::{CanaryFacts, ChannelFacts, RateFacts, RoleFacts, RoleState};
 pub use resources::{DiskFacts, Growth, ResourceFacts, ResourceKind};
+pub use sources::{OtherDays, Source, SourceFacts, Volume};
 
 use serde::{Deserialize, Serialize};
 use tallymark_model::Millis;
@@ -30,6 +32,8 @@ pub struct Facts {
     pub shards: Vec<ShardFacts>,
     /// Every project that sent something lately.
     pub projects: Vec<ProjectFacts>,
+    /// Who sends what.
+    pub sources: Vec<SourceFacts>,
     /// The file systems in use.
     pub disks: Vec<DiskFacts>,
     /// Everything else that can run out.

@@ -14,6 +14,7 @@ mod maintenance;
 mod reported;
 mod samples;
 mod snapshot;
+mod sources;
 
 pub use care::{CareKind, CareResult};
 pub use copy::WatchContents;
@@ -22,6 +23,7 @@ pub use deliveries::{Delivery, DeliveryState};
 pub use eta::EtaRun;
 pub use maintenance::{Maintenance, MaintenanceState};
 pub use snapshot::{ComponentNow, WatchSnapshot};
+pub use sources::{SourceChoice, SourceRow};
 
 use crate::MonitorError;
 use sqlx::sqlite::{

@@ -192,13 +192,14 @@ fn merge(incident: &mut Incident, found: &[&Finding], now: Millis) {
     }
 }
 
-/// Worth telling by itself: a monitor that had not spoken yet, something worse than before, or anything about the
-/// books. A hundred projects that become late one after the other are one message, not a hundred.
+/// Worth telling by itself: a monitor that had not spoken yet, something worse than before, anything about the
+/// books, or one more source. A hundred projects that become late one after the other are one message, not a hundred.
 fn is_news(known: &Incident, finding: &Finding) -> bool {
     let before =
         |same: fn(&Finding, &Finding) -> bool| known.findings.iter().any(|f| same(&f.finding, finding));
     match finding.monitor {
-        Monitor::AuditorFindings => !before(|a, b| a.key == b.key),
+        // Each source is somebody else's to look after.
+        Monitor::AuditorFindings | Monitor::SourceSilent => !before(|a, b| a.key == b.key),
         _ => finding.severity > known.severity || !before(|a, b| a.monitor == b.monitor),
     }
 }

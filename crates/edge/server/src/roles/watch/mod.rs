@@ -11,6 +11,7 @@ mod machine;
 mod rates;
 mod roles;
 mod schedule;
+mod sources;
 
 use super::measure;
 use crate::secrets::Secrets;
@@ -21,10 +22,12 @@ use canary::Canaries;
 use flow::Flow;
 use rates::Rates;
 use roles::Roles;
+use sources::{Judging, Sources};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tallymark_catalog::{Instance, Snapshots};
 use tallymark_model::Millis;
+use tallymark_monitor::checks::collecting_since;
 use tallymark_monitor::config::{AlertConfig, Locked, PublicConfig};
 use tallymark_monitor::facts::SettingFact;
 use tallymark_monitor::{FactSource, Facts, WatchConfig, WatchDeps, WatchStore};
@@ -95,6 +98,7 @@ struct Memory {
     flow: Flow,
     rates: Rates,
     roles: Roles,
+    sources: Sources,
 }
 
 impl Observer {
@@ -201,6 +205,14 @@ impl FactSource for Observer {
             care::sequences(&mut facts, catalog, &self.layout).await;
             facts.rates = memory.rates.observe(catalog, &self.store, &self.layout, now).await;
             care::observe(&mut facts, catalog, &self.store, &self.layout, now).await;
+        }
+        if let (Some(log), Some(catalog)) = (&log, &catalog) {
+            let thresholds = self.secrets.watch_toml().0.thresholds;
+            let judging = Judging { now, collecting: collecting_since(&facts), thresholds: &thresholds };
+            match memory.sources.look(log.as_ref(), catalog, &self.store, judging).await {
+                Ok(sources) => facts.sources = sources,
+                Err(error) => facts.unavailable.push(("sources".to_owned(), error)),
+            }
         }
         facts.canary = self.canaries.facts();
         facts.settings.extend(machine::test_switches());

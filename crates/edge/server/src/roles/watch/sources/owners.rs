@@ -1,0 +1,77 @@
+//! Whose a key is, and what it is called.
+//!
+//! Guarantees: bounded, whatever tokens strangers send; a revoked key or a new name is noticed within a minute.
+
+use std::collections::HashMap;
+use tallymark_catalog::sqlite::SqliteCatalog;
+use tallymark_catalog::{KeyInfo, Settings, token_of};
+use tallymark_model::{Millis, ProjectId, ProjectToken};
+
+const FRESH_FOR: Millis = 60_000;
+/// Tokens looked up in one look; more are nobody's until the next one.
+const LOOK_UPS_MAX: usize = 500;
+
+/// Whose a key is, and what people call it.
+pub type Owner = (ProjectId, String);
+
+/// Keys that were looked up.
+#[derive(Default)]
+pub struct Owners {
+    known: HashMap<ProjectToken, Option<Owner>>,
+    /// Names of keys that are kept in clear, of customers' projects.
+    names: HashMap<ProjectToken, String>,
+    customers: Vec<ProjectId>,
+    since: Option<Millis>,
+    look_ups: usize,
+}
+
+impl Owners {
+    /// A new look; True if everything is looked up anew.
+    pub async fn begin(&mut self, catalog: &SqliteCatalog, now: Millis) -> Result<bool, String> {
+        self.look_ups = 0;
+        if self.since.is_some_and(|since| (0..FRESH_FOR).contains(&(now - since))) {
+            return Ok(false);
+        }
+        let projects = catalog.projects().await.map_err(|e| e.to_string())?;
+        let customers = projects.iter().filter(|p| p.name != tallymark_api::CANARY_PROJECT);
+        self.customers = customers.map(|p| p.id).collect();
+        self.names.clear();
+        for project in &self.customers {
+            let keys = catalog.keys(Some(*project)).await.map_err(|e| e.to_string())?;
+            let named = keys.iter().filter_map(|k| Some((token_of(k.clear.as_ref()?), name(k))));
+            self.names.extend(named);
+        }
+        self.known.clear();
+        self.since = Some(now);
+        Ok(true)
+    }
+
+    /// The owner, if the key is valid and of a customer's project.
+    pub async fn of(
+        &mut self,
+        token: ProjectToken,
+        catalog: &SqliteCatalog,
+    ) -> Result<Option<Owner>, String> {
+        if let Some(known) = self.known.get(&token) {
+            return Ok(known.clone());
+        }
+        if self.look_ups >= LOOK_UPS_MAX {
+            return Ok(None);
+        }
+        self.look_ups += 1;
+        let found = catalog.resolve(token).await.map_err(|e| e.to_string())?;
+        let owner = found.filter(|(project, _)| self.customers.contains(project)).map(|(project, kind)| {
+            let name = self.names.get(&token).cloned();
+            (project, name.unwrap_or_else(|| format!("{} key", kind.name())))
+        });
+        self.known.insert(token, owner.clone());
+        Ok(owner)
+    }
+}
+
+fn name(key: &KeyInfo) -> String {
+    match key.name.trim() {
+        "" => format!("{}…", key.prefix),
+        name => format!("{name} ({}…)", key.prefix),
+    }
+}

@@ -14,7 +14,7 @@ from test_books import freeze, pending_ranges, thaw
 
 sys.path.insert(0, str(ROOT / "clients/python/src"))
 
-from tallymark import Admin, ApiError, Backoff, Client, InvalidEventError, Project, UndeliveredError  # noqa: E402
+from tallymark import Admin, ApiError, Backoff, Client, InvalidEventError, Project, UndeliveredError, __version__  # noqa: E402
 
 N = 1000
 
@@ -424,6 +424,20 @@ def test_the_books_and_jobs(server, shop, admin):
     assert admin.summary()["environment"] == admin.settings()["environment"]
     assert admin.change_settings(environment="lab")["environment"] == "lab"
     assert isinstance(admin.findings(), list) and isinstance(admin.alerts(), list)
+
+
+def test_the_client_is_a_source_by_its_name(make_server):
+    server = make_server()
+    server.data.mkdir()
+    (server.data / "watch.toml").write_text("every_seconds = 1\n")
+    server.start()
+    with Client(server.url, WRITE_KEY) as client, Project(server.url, SECRET_KEY, "shop") as shop:
+        client.send_batch([{"event": "a", "user_id": "u"}])
+        until(shop.sources, "the client does not become a source")
+        (source,) = shop.sources()
+        assert (source.library, source.library_version, source.protocol) == ("tallymark-python", __version__, "Tallymark")
+        shop.watch_source(source.id, False)
+        until(lambda: shop.sources()[0].state == "not_watched", "the watch does not take note")
 
 
 # -- the documentation --------------------------------------------------------------------------------------

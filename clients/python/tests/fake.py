@@ -24,6 +24,7 @@ class Tallymark(httpx.MockTransport):
         self.requests = []
         self.stored = {}  # insert id -> event, in the order in which they came first
         self.duplicates = 0
+        self.libraries = set()
         self.rejects: Callable[[dict], dict | None] = lambda _: None
         self.events_max = 20_000
         self.gate = threading.Event()
@@ -37,6 +38,12 @@ class Tallymark(httpx.MockTransport):
         if request.headers.get("content-encoding") == "gzip":
             body = gzip.decompress(body)
         events = json.loads(body)["events"]
+        for event in events:
+            # Every event says who sent it, first of all; the tests are about the rest.
+            name, version, *rest = event.pop("properties").items()
+            self.libraries.add((name, version))
+            if rest:
+                event["properties"] = dict(rest)
         self.requests.append((request, events))
         step = self.plan.pop(0) if self.plan else "take"
         if callable(step):

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fake import Asked, Tallymark, client, error, refuse
 
-from tallymark import ClosedError, InvalidEventError, QueueFullError, changes
+from tallymark import ClosedError, InvalidEventError, QueueFullError, __version__, changes
 
 LONG = 3600.0
 
@@ -52,6 +52,19 @@ def test_an_event_is_sent_as_it_was_captured():
     assert uuid.UUID(given).version == 4
     assert request.url.path == "/api/v1/events"
     assert request.headers["authorization"] == "Bearer wk_0123456789abcdef"
+
+
+def test_every_event_says_who_sent_it():
+    server = Tallymark()
+    with client(server) as c:
+        c.capture("a", properties={"x": 1})
+        c.reset("d")
+        c.send_batch([{"event": "b"}])
+    assert server.libraries == {(("$lib", "tallymark-python"), ("$lib_version", __version__))}
+    assert {request.headers["user-agent"] for request, _ in server.requests} == {f"tallymark-python/{__version__}"}
+    with client(server) as c:
+        c.capture("c", properties={"$lib": "mine"})
+    assert (("$lib", "mine"), ("$lib_version", __version__)) in server.libraries
 
 
 def test_an_event_without_a_time_has_the_time_of_its_capture():
@@ -287,7 +300,7 @@ def test_what_the_server_refuses_is_reported_per_event():
     (rejection,) = reported
     assert (rejection.insert_id, rejection.code, rejection.message) == (bad, "missing_field", "no alias")
     assert rejection.field == "properties.alias"
-    assert rejection.event["properties"] == {"x": 1}
+    assert rejection.event["properties"]["x"] == 1
 
 
 def test_a_refused_request_is_reported_for_each_of_its_events():

@@ -3945,6 +3945,151 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who sends what into the project: one library under one key in one protocol; the newest event first. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description Id or name of the project */
+                    project: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SourcesBody"];
+                    };
+                };
+                /** @description A documented error, such as TM0201 */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/sources/{source}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** The source ended for good: it is forgotten with its history. Its events stay; if it sends again it is a new source. */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description Number from the list */
+                    source: string;
+                    /** @description Id or name of the project */
+                    project: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description A documented error, such as TM0201 */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        /** Whether anybody is told when the source falls silent or its volume changes. In force with the next look of the watch. */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description Number from the list */
+                    source: string;
+                    /** @description Id or name of the project */
+                    project: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["WatchSourceBody"];
+                };
+            };
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description A documented error, such as TM0201 */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        trace?: never;
+    };
     "/api/v1/receipts/{receipt}": {
         parameters: {
             query?: never;
@@ -5831,6 +5976,46 @@ export interface components {
             /** Format: int64 */
             to: number;
         };
+        /**
+         * @description What one library sends under one key in one protocol over one lane. `state`: `as_usual`, `learning` (not seen for long
+         *     enough to know what is usual), `quiet` (no events, which is usual or nobody can tell), `silent`, `less`, `more` (far
+         *     less or far more than usual), `import` (ends on purpose), `key_ended`, `not_watched`.
+         */
+        SourceBody: {
+            first_event: string;
+            id: string;
+            /** @description Name of the key and its first characters. */
+            key: string;
+            /** @description `live` or `bulk`. */
+            lane: string;
+            last_event: string;
+            /** @description What the library calls itself, if it does. */
+            library?: string | null;
+            library_version?: string | null;
+            /** @description Events of each of the last 60 minutes, oldest first; the last one has not ended. */
+            minutes: number[];
+            /** @description What is usual at this time on other days, in events per minute: the lower and the higher figure. */
+            other_days?: number[] | null;
+            protocol: string;
+            /**
+             * Format: double
+             * @description Events per minute in the last five whole minutes.
+             */
+            rate: number;
+            state: string;
+            /**
+             * Format: double
+             * @description Events per minute in the hour before the last half hour, or before the last event.
+             */
+            usual_rate: number;
+            /** @description False: nobody is told if it falls silent. */
+            watched: boolean;
+        };
+        /** @description Who sends what into a project. `watched_at`: when the watch looked last; null if it never did. */
+        SourcesBody: {
+            sources: components["schemas"]["SourceBody"][];
+            watched_at?: string | null;
+        };
         StatusBody: {
             /** Format: int64 */
             commit: number;
@@ -5931,6 +6116,10 @@ export interface components {
         UserBody: {
             email: string;
             name: string;
+        };
+        /** @description Whether anybody wants to be told about a source. */
+        WatchSourceBody: {
+            watched: boolean;
         };
     };
     responses: never;

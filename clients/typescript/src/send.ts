@@ -21,6 +21,8 @@ export interface SendOptions {
   signal?: AbortSignal;
 }
 
+/** Who sent an event, in the properties that the list of a project's sources reads. */
+const LIBRARY = { $lib: 'tallymark-js', $lib_version: '0.1.0' };
 const FIRST_MS = 500;
 const LONGEST_MS = 30_000;
 
@@ -33,6 +35,7 @@ export async function sendAll(
   const query = { ...(wait === 'visible' ? { wait } : {}), ...(lane === 'bulk' ? { lane } : {}) };
   const time = new Date().toISOString();
   const body = { events: events.map((event) => ({ time, insert_id: newId(), ...given(event) })) };
+  for (const event of body.events) event.properties = { ...LIBRARY, ...event.properties };
   for (let attempt = 1; ; attempt++) {
     try {
       const { data } = await client.POST('/api/v1/events', {

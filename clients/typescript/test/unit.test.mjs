@@ -33,7 +33,7 @@ test('an event has its id and its time, and keeps its own', async () => {
   await client.send(
     [
       { event: 'a', user_id: 'u', insert_id: null },
-      { event: 'b', insert_id: 'mine', time: 5 },
+      { event: 'b', insert_id: 'mine', time: 5, properties: { x: 1 } },
     ],
     { wait: 'visible', lane: 'bulk' },
   );
@@ -41,9 +41,12 @@ test('an event has its id and its time, and keeps its own', async () => {
   assert.equal(request.url, 'http://tallymark.test/base/api/v1/events?wait=visible&lane=bulk');
   assert.equal(request.headers.get('authorization'), `Bearer ${KEY}`);
   const [a, b] = body.events;
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  const library = { $lib: 'tallymark-js', $lib_version: version };
+  assert.deepEqual(a.properties, library);
   assert.match(a.insert_id, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   assert.ok(Number.isFinite(Date.parse(a.time)));
-  assert.deepEqual(b, { event: 'b', insert_id: 'mine', time: 5 });
+  assert.deepEqual(b, { event: 'b', insert_id: 'mine', time: 5, properties: { ...library, x: 1 } });
 });
 
 test('what is sent again is the same, after the time that the server names', async () => {

@@ -1,6 +1,7 @@
 """Tallymark for Python: send events (`Client`), ask questions (`Project`), run an instance (`Admin`)."""
 
 from ._http import Backoff
+from ._version import __version__
 from .admin import Admin, JobFailedError
 from .client import Client
 from .delivery import BatchResult, Rejection
@@ -16,8 +17,6 @@ from .errors import (
 from .events import Event, changes
 from .project import Project
 from .result import Explanation, Gap, Result
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Admin",
@@ -38,5 +37,6 @@ __all__ = [
     "TallymarkError",
     "UndeliveredError",
     "UnreachableError",
+    "__version__",
     "changes",
 ]

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 import httpx
 
+from ._version import NAME, __version__
 from .errors import ApiError, TallymarkError, UnreachableError
 
 Params = Mapping[str, "str | int | bool | None"]
@@ -50,7 +51,11 @@ class Http:
     def _open(self) -> None:
         self._owner = os.getpid()
         self._client = httpx.Client(
-            headers={"authorization": f"Bearer {self._key}", "accept": "application/json", "user-agent": user_agent()},
+            headers={
+                "authorization": f"Bearer {self._key}",
+                "accept": "application/json",
+                "user-agent": f"{NAME}/{__version__}",
+            },
             timeout=self._timeout,
             transport=self._transport,
         )
@@ -162,13 +167,6 @@ def segment(text: object) -> str:
     if not str(text):
         raise TallymarkError("a name or an id is empty")
     return quote(str(text), safe="")
-
-
-def user_agent() -> str:
-    """How this package introduces itself."""
-    from . import __version__  # noqa: PLC0415 (the version lives where packaging reads it)
-
-    return f"tallymark-python/{__version__}"
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

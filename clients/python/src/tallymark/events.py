@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypedDict
 
+from ._version import NAME, __version__
 from .errors import InvalidEventError
 
 EVENT_BYTES_MAX = 1 << 20
@@ -47,6 +48,8 @@ class Event(TypedDict, total=False):
 
 
 KNOWN = frozenset(Event.__annotations__)
+LIBRARY = {"$lib": NAME, "$lib_version": __version__}
+"""Who sent an event, in the properties that the list of a project's sources reads."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,7 @@ def prepare(event: Mapping[str, Any]) -> Item:
     for field in ("properties", "user_properties", "groups", "group_properties"):
         if not isinstance(given.get(field, {}), Mapping):
             raise InvalidEventError(f"`{field}` must be a mapping, not {given[field]!r}")
+    given["properties"] = {**LIBRARY, **given.get("properties", {})}
     given["time"] = _time(given.get("time"))
     insert_id = given.setdefault("insert_id", new_id())
     body = _json(given)

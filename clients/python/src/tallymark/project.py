@@ -16,7 +16,7 @@ import httpx
 from ._http import Api, Backoff, Http, segment
 from .books import DeadLetter, Erasure, Ledger, Preview, RecordOutcome, Redriven
 from .errors import TallymarkError
-from .records import Cohort, Definition, Key, Person, ProjectInfo, Rule, Schema, StoredEvent, read
+from .records import Cohort, Definition, Key, Person, ProjectInfo, Rule, Schema, Source, StoredEvent, read
 from .result import Explanation, Result
 
 if TYPE_CHECKING:
@@ -249,6 +249,14 @@ class Project:
         if from_ is not None:
             body["from"] = _when(from_)
         return read(Preview, self._api.change("POST", self._path("rules", "preview"), body))
+
+    def sources(self) -> list[Source]:
+        """Who sends what into the project; the newest event first."""
+        return self._list(Source, "sources", "sources")
+
+    def watch_source(self, id: str, watched: bool) -> None:
+        """Whether anybody is told when a source falls silent or its volume changes."""
+        self._api.change("PATCH", self._path("sources", id), {"watched": watched})
 
     def keys(self) -> list[Key]:
         """The project's keys."""

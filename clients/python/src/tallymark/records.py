@@ -184,6 +184,26 @@ class Key:
 
 
 @dataclass(frozen=True)
+class Source:
+    """What one library sends under one key; `state` is `as_usual`, `silent`, `less`, `more` or what else it may be."""
+
+    id: str
+    key: str
+    protocol: str
+    lane: str
+    state: str
+    watched: bool
+    first_event: Instant
+    last_event: Instant
+    rate: float
+    usual_rate: float
+    minutes: list[int] = field(default_factory=list)
+    library: str | None = None
+    library_version: str | None = None
+    other_days: list[float] | None = None
+
+
+@dataclass(frozen=True)
 class Membership:
     """Who was in a cohort when it was last looked at."""
 

@@ -4,7 +4,6 @@ A program of the vendor's own SDK (`deliver.py`, `node/deliver.mjs`) is told ove
 says over its standard output what the SDK reported. The test makes the trouble and judges by what is stored.
 """
 
-import json
 import subprocess
 import sys
 import threading

@@ -9,14 +9,13 @@ import { eventually } from './support/server.mjs';
 import { counted, openShop, openStage, PREFIX } from './support/shop.mjs';
 
 const SENT_MS = 60_000;
-const TLS = { tls: true };
 const hostOf = (url) => url.replace('https://', '');
 
 describe('@mparticle/web-sdk', () => {
   let stage;
 
   before(async () => {
-    stage = await openStage();
+    stage = await openStage({}, { tls: true });
   });
   after(() => stage?.close());
 
@@ -135,7 +134,7 @@ describe('@mparticle/web-sdk', () => {
       const asked = hop.seen.filter((s) => s.method === 'OPTIONS').map((s) => s.path.split('/').at(-1));
       assert.deepEqual(Object.keys(counted(asked)), ['identify', 'login', 'modify']);
     };
-    await openShop(stage, script, work, TLS);
+    await openShop(stage, script, work);
   });
 
   it('the same with each address named, without asking for its configuration', async () => {
@@ -145,21 +144,25 @@ describe('@mparticle/web-sdk', () => {
       await tells(project, shop);
       assert.deepEqual(shop.hop.seen.filter((s) => s.path.endsWith('/config')), []);
     };
-    await openShop(stage, script, work, TLS);
+    await openShop(stage, script, work);
   });
 
   it('a page that closes sends what it has not sent yet', async () => {
     const project = await stage.project();
-    const script = (hop) => below(project.key, hostOf(hop.url));
+    // What is on its way by itself when the page goes is lost with it, so nothing may be.
+    const waits = { requestConfig: false, flags: { eventBatchingIntervalMillis: '3600000', offlineStorage: '100' } };
+    const script = (hop) => start(project.key, { domain: hostOf(hop.url), ...waits });
     const work = async ({ hop, page }) => {
       await open(page);
       await page.evaluate(() => mParticle.logEvent('last words'));
+      assert.deepEqual(hop.seen.filter(isEvents), []);
       await page.goto('about:blank');
-      await project.settled(3);
+      const identity = await project.settled(3);
+      assert.deepEqual([identity.visible, identity.duplicate], [3, 0]);
       assert.equal(await project.measure('last words'), 1);
       assert.equal(hop.seen.findLast(isEvents).status, 202);
     };
-    await openShop(stage, script, work, TLS);
+    await openShop(stage, script, work);
   });
 
   it('keeps what it tracked while the collector is busy, limits, forgets to answer, dies, or cannot be reached', async () => {
@@ -175,14 +178,14 @@ describe('@mparticle/web-sdk', () => {
         also: 2,
       });
     };
-    await openShop(stage, script, work, TLS);
+    await openShop(stage, script, work);
   });
 
   it('works below a path of the own domain, taken away by a proxy or by the collector', async () => {
     for (const host of [(hop, site) => `${site}/ingest`, (hop) => `${hop.url}${PREFIX}`]) {
       const project = await stage.project();
       const script = (hop, site) => below(project.key, hostOf(host(hop, site)));
-      await openShop(stage, script, async (shop) => tells(project, shop), TLS);
+      await openShop(stage, script, async (shop) => tells(project, shop));
     }
   });
 });

@@ -9,12 +9,12 @@ const ARTIFACTS = resolve(import.meta.dirname, '../../artifacts');
 const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const ACTION_LIMIT_MS = 20_000;
 
-export async function openBrowser() {
+export async function openBrowser(more = []) {
   const executablePath = process.env.TALLYMARK_CHROMIUM ?? PLACES.find((p) => existsSync(p));
   if (!executablePath) throw new Error(`no Chromium at ${PLACES.join(', ')}: install it, or set TALLYMARK_CHROMIUM`);
   await mkdir(ARTIFACTS, { recursive: true });
   // As root, which is what build machines are, Chromium's own sandbox cannot start.
-  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage', ...more] });
 }
 
 /**

@@ -9,11 +9,14 @@ export const PREFIX = '/first-party';
 const SETTLED_MS = 60_000;
 const EVER = { from: '2000-01-01', to: '2035-01-01' };
 
-/** A server, a browser, and as many fresh projects as there are tests. */
-export async function openStage(env = {}) {
+/**
+ * A server, a browser, and as many fresh projects as there are tests. With `tls` shops and hops speak it, and the browser takes
+ * every certificate: that of a single context would not be taken for what is sent after its page is gone.
+ */
+export async function openStage(env = {}, { tls = false } = {}) {
   // One hop is declared, so that what the shop's own proxy says of the address is believed.
   const server = await startServer([], { TALLYMARK_PATH_PREFIX: PREFIX, TALLYMARK_TRUSTED_HOPS: '1', ...env });
-  const browser = await openBrowser();
+  const browser = await openBrowser(tls ? ['--ignore-certificate-errors'] : []);
   const admin = await browser.newContext({ baseURL: server.url });
   const data = {
     code: server.code,
@@ -27,6 +30,7 @@ export async function openStage(env = {}) {
   return {
     server,
     browser,
+    tls,
     /** A project of its own, so that every number of it is known. */
     async project() {
       projects += 1;
@@ -115,11 +119,11 @@ export class Project {
  * Opens the shop in a context of its own; `script` writes what its pages load, given the hop and the shop's URL.
  * An uncaught error fails the test; `complaints` are what the console calls an error.
  */
-export async function openShop(stage, script, work, { userAgent = CHROME, tls = false } = {}) {
+export async function openShop(stage, script, work, { userAgent = CHROME } = {}) {
+  const { tls } = stage;
   const hop = await openHop(stage.server.url, { tls });
   const site = await openSite((url) => script(hop, url), stage.server.url, { tls });
-  const options = { baseURL: site.url, userAgent, timezoneId: 'UTC', ignoreHTTPSErrors: tls };
-  const context = await stage.browser.newContext(options);
+  const context = await stage.browser.newContext({ baseURL: site.url, userAgent, timezoneId: 'UTC' });
   const page = await context.newPage();
   const errors = [];
   const complaints = [];

@@ -74,23 +74,21 @@ pub(crate) fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
     let mut rejected = Vec::new();
     let (mut envelopes, mut senders) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for (index, piece) in pieces.into_iter().enumerate() {
-        let uuid = uuid(body, &piece);
-        let (result, sender) = match (look(index, &body[piece.range.clone()]), &uuid) {
-            (Ok(Seen { sender, garbage: true }), _) => {
-                (json!({"result": "warning", "details": "invalid_distinct_id"}), sender)
-            }
-            (Ok(seen), _) => (json!({"result": "ok"}), seen.sender),
-            (Err(fault), Some(uuid)) => {
-                results.insert(uuid.clone(), json!({"result": "drop", "details": fault.message}));
-                rejected.push(Rejected {
-                    index,
-                    code: fault.code.to_owned(),
-                    message: fault.message,
-                    field: Some(fault.field).filter(|field| !field.is_empty()),
-                });
-                continue;
-            }
-            (Err(_), None) => (Value::Null, Sender::nobody(index)),
+        let (uuid, result, sender) = match look(index, &body[piece.range.clone()]) {
+            Ok(seen) => (seen.uuid, verdict(seen.garbage), seen.sender),
+            Err(fault) => match uuid(body, &piece) {
+                Some(uuid) => {
+                    results.insert(uuid, json!({"result": "drop", "details": fault.message}));
+                    rejected.push(Rejected {
+                        index,
+                        code: fault.code.to_owned(),
+                        message: fault.message,
+                        field: Some(fault.field).filter(|field| !field.is_empty()),
+                    });
+                    continue;
+                }
+                None => (None, Value::Null, Sender::nobody(index)),
+            },
         };
         if let Some(uuid) = uuid {
             results.insert(uuid, result);
@@ -113,8 +111,16 @@ pub(crate) fn read(request: &Request<'_>) -> Result<Parsed, Refusal> {
 
 struct Seen {
     sender: Sender,
+    uuid: Option<String>,
     /// The distinct id names nobody.
     garbage: bool,
+}
+
+fn verdict(garbage: bool) -> Value {
+    match garbage {
+        true => json!({"result": "warning", "details": "invalid_distinct_id"}),
+        false => json!({"result": "ok"}),
+    }
 }
 
 /// Looks at one event as decoding will.
@@ -123,7 +129,7 @@ fn look(index: usize, text: &[u8]) -> Result<Seen, Fault> {
         let message = format!("the event has {} bytes, more than {}", text.len(), limits::EVENT_BYTES);
         return Err(Fault { code: "event_too_large", field: String::new(), message });
     }
-    let found = Doc::understand(text, |doc| {
+    let (found, uuid) = Doc::understand(text, |doc| {
         let event = &doc.object()?;
         let name = name(event, false)?;
         if name == SNAPSHOT {
@@ -133,14 +139,15 @@ fn look(index: usize, text: &[u8]) -> Result<Seen, Fault> {
             return Err(crate::draft::too_long("uuid", limits::ID_BYTES));
         }
         let object = |name| event.get(name).and_then(|v| v.as_object());
-        identity::of(event, object("properties").as_ref(), object("options").as_ref(), &name)
+        let found = identity::of(event, object("properties").as_ref(), object("options").as_ref(), &name)?;
+        Ok((found, event.str("uuid").filter(|uuid| !uuid.is_empty()).map(str::to_owned)))
     })?;
     let (device, user) = (found.device.as_deref(), found.user.as_deref());
     let garbage = user.or(device).is_some_and(ids::is_garbage);
-    Ok(Seen { sender: Sender::of(index, device, user, 1), garbage })
+    Ok(Seen { sender: Sender::of(index, device, user, 1), uuid, garbage })
 }
 
-/// The event's uuid, also if the rest of the event is broken.
+/// The uuid of an event that is broken elsewhere.
 fn uuid(body: &[u8], piece: &Piece) -> Option<String> {
     let members = split::members(body, piece.range.clone()).ok()?;
     let (_, value) = members.iter().rev().find(|(key, _)| &body[key.clone()] == b"\"uuid\"")?;

@@ -20,8 +20,8 @@ export function SourceRow({ project, zone, source }: Props) {
   const s = standing(source);
   const name = nameOf(source);
   const small = { size: 'compact-sm', variant: 'default' } as const;
-  // The last minute has not ended: it would look like a fall.
-  const whole = source.minutes.slice(0, -1);
+  // The last minute has not ended.
+  const open = source.minutes.map((_, i) => i === source.minutes.length - 1);
   return (
     <li className={classes.source} aria-label={`${name}, ${source.key}`}>
       <div className={classes.who}>
@@ -39,10 +39,16 @@ export function SourceRow({ project, zone, source }: Props) {
         </p>
       </div>
       <div className={classes.volume}>
-        <Sparkline values={whole} width={132} color={s.tone === 'bad' ? 'var(--tm-pen)' : undefined} />
+        <Sparkline
+          values={source.minutes}
+          incomplete={open}
+          width={132}
+          color={s.tone === 'bad' ? 'var(--tm-pen)' : undefined}
+        />
         <span className={classes.unseen}>{hourInWords(source.minutes)}</span>
         <p>
-          <b>{rate(source.rate)}</b> a minute now, usually {rate(source.usual_rate)}
+          <b>{rate(source.rate)}</b> a minute now,{' '}
+          {source.state === 'learning' ? 'usually not known yet' : `usually ${rate(source.usual_rate)}`}
         </p>
       </div>
       {s.more && <p className={classes.more}>{s.more}</p>}

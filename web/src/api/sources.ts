@@ -7,6 +7,8 @@ type Schemas = components['schemas'];
 export type Source = Schemas['SourceBody'];
 export type Sources = Schemas['SourcesBody'];
 
+export type FileSource = Schemas['FileSourceBody'];
+
 const EVERY_MS = 10_000;
 const one = (project: string, source: string) => ({ params: { path: { project, source } } });
 
@@ -16,6 +18,18 @@ export const useSources = (project: string) =>
     queryFn: ({ signal }) =>
       answer<Sources>(
         http.GET('/api/v1/projects/{project}/sources', { params: { path: { project } }, signal }),
+        signal,
+      ),
+    refetchInterval: EVERY_MS,
+    placeholderData: keepPreviousData,
+  });
+
+export const useFiles = (project: string) =>
+  useQuery({
+    queryKey: [project, 'files'],
+    queryFn: ({ signal }) =>
+      answer<Schemas['FilesBody']>(
+        http.GET('/api/v1/projects/{project}/files', { params: { path: { project } }, signal }),
         signal,
       ),
     refetchInterval: EVERY_MS,

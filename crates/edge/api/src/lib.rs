@@ -36,10 +36,10 @@ pub use error::ApiError;
 pub use openapi::document as openapi_document;
 pub use ports::{
     AffectedBody, AlertBody, Backlog, BacklogReading, CareBody, Catalog, Component, ComponentStatus,
-    Components, ControlDoor, ControlOrder, DeadLetter, DeadPage, DeliveryBody, EstimateBody, FindingBody,
-    HeldBack, InForce, Keepsake, Maintenance, MaintenanceBody, Outcomes, PortError, Questions, RecordHead,
-    Records, RuleInForce, SenderRow, Senders, ShardBounds, SourceBody, SourcesReading, StatusDocument,
-    Verdict, Watch,
+    Components, ControlDoor, ControlOrder, DeadLetter, DeadPage, DeliveryBody, EstimateBody,
+    FailedObjectBody, FileSourceBody, FindingBody, HeldBack, InForce, Keepsake, Maintenance, MaintenanceBody,
+    Outcomes, PortError, Questions, RecordHead, Records, RuleInForce, SenderRow, Senders, ShardBounds,
+    SourceBody, SourcesReading, StatusDocument, Verdict, Watch,
 };
 pub use router::router;
 pub use routes::{RouteInfo, route_table};

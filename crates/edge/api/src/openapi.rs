@@ -38,7 +38,7 @@ use utoipa::{Modify, OpenApi};
         definitions::list, definitions::put, definitions::delete, definitions::versions,
         projects::delete, projects::restore,
         books::ledger, letters::list, letters::redrive, outcomes::get, loss::accounting, receipts::get,
-        sources::list, sources::change, sources::end,
+        sources::list, sources::change, sources::end, sources::files,
         rules::list, rules::create, rules::preview, rules::update, rules::versions,
         erasures::list, erasures::undo, erasures::erase, erasures::export,
         watch::summary, watch::findings, watch::alerts, watch::acknowledge, watch::report, watch::estimates, watch::backups,

@@ -95,6 +95,7 @@ pub(crate) fn routes() -> Vec<Route> {
         row("GET", "/api/v1/projects/{project}/outcomes", ReadBooks, get(outcomes::get)),
         row("GET", "/api/v1/projects/{project}/accounting", ReadBooks, get(loss::accounting)),
         row("GET", "/api/v1/projects/{project}/sources", ReadBooks, get(sources::list)),
+        row("GET", "/api/v1/projects/{project}/files", ReadBooks, get(sources::files)),
         row(
             "PATCH",
             "/api/v1/projects/{project}/sources/{source}",

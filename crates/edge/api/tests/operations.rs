@@ -123,6 +123,9 @@ async fn sources_are_shown_and_decided_about() {
     assert_eq!(w.delete(&own, &w.admin).await.status, StatusCode::NO_CONTENT);
     assert_eq!(w.delete(&own, &w.admin).await.code(), "TM0820");
     assert_eq!(w.get(path, &w.admin).await.json["sources"], json!([]));
+    let files = |project| format!("/api/v1/projects/{project}/files");
+    assert_eq!(w.get(&files("alpha"), &w.admin).await.json["files"][0]["name"], "orders");
+    assert_eq!(w.get(&files("beta"), &w.admin).await.json["files"], json!([]));
     let trail = w.get("/api/v1/audit", &w.admin).await.text;
     assert!(trail.contains("source.unwatch") && trail.contains("source.end"), "{trail}");
 }

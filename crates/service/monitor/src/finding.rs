@@ -133,6 +133,8 @@ monitors! {
     HotProject => "hot-project",
     /// A source fell silent, or its volume changed.
     SourceSilent => "source-silent",
+    /// Files of a bucket or folder are not taken, or changed after they were.
+    Vacuum => "vacuum",
     /// A finite resource runs out.
     FiniteResources => "finite-resources",
     /// The newest backup is too old.
@@ -227,7 +229,7 @@ impl Finding {
             Monitor::DiskDaysLeft | Monitor::FiniteResources | Monitor::RetentionAgainstLag => "capacity",
             Monitor::Settings => "settings",
             Monitor::BlindSpot => "blind-spot",
-            Monitor::SourceSilent => "sources",
+            Monitor::SourceSilent | Monitor::Vacuum => "sources",
             _ => match self.component {
                 Component::Collection => "collection",
                 Component::Processing | Component::Lane(_) => "processing",

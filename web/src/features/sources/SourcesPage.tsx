@@ -4,6 +4,7 @@ import { CopyButton } from '../../ui/CopyButton';
 import { Page } from '../../ui/Page';
 import { Panel } from '../../ui/Panel';
 import { Loading } from '../../ui/states';
+import { Files } from './Files';
 import { Snippets } from './Snippets';
 import classes from './SourcesPage.module.css';
 import { WhoSends } from './WhoSends';
@@ -22,6 +23,7 @@ export function SourcesPage() {
     >
       <div className={classes.stack}>
         <WhoSends project={project} />
+        <Files project={project} />
         <Panel title="Address and key">
           <dl className={classes.facts}>
             <Fact name="Address" value={window.location.origin} />

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Source } from '../../api/sources';
-import { hourInWords, nameOf, rate, standing } from './words';
+import type { FileSource, Source } from '../../api/sources';
+import { fileStanding, fileTroubles, hourInWords, nameOf, rate, standing } from './words';
 
 const source: Source = {
   id: 'ab12',
@@ -52,5 +52,42 @@ describe('words for sources', () => {
       '1,210 events in the last hour, at most 1,200 a minute, the newest 2 min ago.',
     );
     expect(hourInWords([0, 3])).toContain('the newest in this minute');
+  });
+});
+
+describe('words for files', () => {
+  const file: FileSource = {
+    name: 'orders',
+    from: 's3://exports',
+    format: 'events',
+    state: 'idle',
+    objects: 10,
+    done: 8,
+    failed: [],
+    changed: [],
+    unknown: [],
+    rows: 100,
+    rejected: 2,
+  };
+
+  it('calls nothing up to date that somebody must look at', () => {
+    expect(fileStanding(file)).toEqual({ text: 'Up to date', tone: 'good' });
+    expect(fileStanding({ ...file, changed: ['a.csv'] }).tone).toBe('bad');
+    expect(fileStanding({ ...file, state: 'working', changed: ['a.csv'] }).text).toBe('Working');
+  });
+
+  it('says what is wrong, a few of many', () => {
+    expect(fileTroubles(file)).toEqual([]);
+    const wrong = {
+      ...file,
+      reason: 'no bucket',
+      changed: ['a', 'b', 'c', 'd'],
+      failed: [{ object: 'e', reason: 'cut off' }],
+    };
+    expect(fileTroubles(wrong)).toEqual([
+      'no bucket',
+      'Changed after they were taken: a, b, c, …',
+      'e cannot be read: cut off',
+    ]);
   });
 });

@@ -1,5 +1,5 @@
 /** The words for what a source does, in one place. */
-import type { Source } from '../../api/sources';
+import type { FileSource, Source } from '../../api/sources';
 import { number } from '../../ui/format/number';
 
 export interface Standing {
@@ -49,4 +49,30 @@ export function hourInWords(minutes: number[]): string {
   const idle = [...minutes].reverse().findIndex((n) => n > 0);
   const last = idle === 0 ? 'the newest in this minute' : `the newest ${idle} min ago`;
   return `${number(sum)} events in the last hour, at most ${number(Math.max(...minutes))} a minute, ${last}.`;
+}
+
+const FILE_STANDINGS: Record<string, Pick<Standing, 'text' | 'tone'>> = {
+  new: { text: 'Not looked yet', tone: 'plain' },
+  working: { text: 'Working', tone: 'good' },
+  waiting: { text: 'Waiting for the server', tone: 'wait' },
+  failing: { text: 'Failing', tone: 'bad' },
+  idle: { text: 'Up to date', tone: 'good' },
+};
+
+/** How a bucket or folder is: what is wrong with its objects counts for more than that its round ended. */
+export function fileStanding(file: FileSource): Pick<Standing, 'text' | 'tone'> {
+  const s = FILE_STANDINGS[file.state] ?? { text: file.state, tone: 'plain' };
+  const troubled = file.failed.length + file.changed.length > 0;
+  return file.state === 'idle' && troubled ? { text: 'Needs a look', tone: 'bad' } : s;
+}
+
+/** What is wrong, a sentence each. */
+export function fileTroubles(file: FileSource): string[] {
+  const named = (objects: string[]) => objects.slice(0, 3).join(', ') + (objects.length > 3 ? ', …' : '');
+  return [
+    file.reason ?? '',
+    file.changed.length > 0 ? `Changed after they were taken: ${named(file.changed)}` : '',
+    ...file.failed.slice(0, 3).map((f) => `${f.object} cannot be read: ${f.reason}`),
+    file.unknown.length > 0 ? `Of no known kind: ${named(file.unknown)}` : '',
+  ].filter(Boolean);
 }

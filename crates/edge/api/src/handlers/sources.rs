@@ -5,7 +5,7 @@
 
 use crate::access::Access;
 use crate::extract::{Body, Segments};
-use crate::schemas::{ErrorBody, SourcesBody, WatchSourceBody};
+use crate::schemas::{ErrorBody, FilesBody, SourcesBody, WatchSourceBody};
 use crate::{ApiError, ApiState, codes};
 use axum::Json;
 use axum::extract::State;
@@ -60,6 +60,19 @@ pub(crate) async fn end(
     }
     state.audit(&access, "source.end", &path.source).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Buckets and folders whose files become events of the project: how far each is. What is watched stands in a file of
+/// the server, which only its operator can write.
+#[utoipa::path(get, path = "/api/v1/projects/{project}/files", tag = "sources", responses(
+    (status = 200, body = FilesBody)))]
+pub(crate) async fn files(
+    State(state): State<ApiState>,
+    access: Access,
+) -> Result<Json<FilesBody>, ApiError> {
+    let project = access.project()?;
+    let names = [project.id.to_string(), project.name.clone()];
+    Ok(Json(FilesBody { files: state.parts.watch.files(&names).await? }))
 }
 
 fn none(id: &str) -> ApiError {

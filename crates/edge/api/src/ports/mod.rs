@@ -18,8 +18,8 @@ pub use log::{Backlog, BacklogReading, RecordHead, Records, SenderRow, Senders, 
 pub use outcomes::{DeadLetter, DeadPage, Outcomes, Verdict};
 pub use questions::Questions;
 pub use watch::{
-    AffectedBody, AlertBody, CareBody, DeliveryBody, EstimateBody, FindingBody, Maintenance, MaintenanceBody,
-    SourceBody, SourcesReading, StatusDocument, Watch,
+    AffectedBody, AlertBody, CareBody, DeliveryBody, EstimateBody, FailedObjectBody, FileSourceBody,
+    FindingBody, Maintenance, MaintenanceBody, SourceBody, SourcesReading, StatusDocument, Watch,
 };
 
 use tallymark_catalog::{

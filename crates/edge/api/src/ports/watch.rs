@@ -141,6 +141,45 @@ pub struct SourceBody {
     pub minutes: Vec<u64>,
 }
 
+/// A bucket or folder whose files become events. `state`: `new`, `working`, `waiting` (the server takes no rows now),
+/// `failing` (its last round ended early), `idle`. Objects are named a few of many.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FileSourceBody {
+    pub name: String,
+    pub from: String,
+    /// What a row is, or `mapped`.
+    pub format: String,
+    pub state: String,
+    /// Objects that are there and match, and how many of them are taken.
+    pub objects: u64,
+    pub done: u64,
+    pub failed: Vec<FailedObjectBody>,
+    /// Objects that changed after they were taken.
+    pub changed: Vec<String>,
+    /// Objects whose name says nothing about their kind.
+    pub unknown: Vec<String>,
+    /// Rows that were taken and refused, in all.
+    pub rows: u64,
+    pub rejected: u64,
+    /// While a round is under way.
+    pub rows_per_second: Option<f64>,
+    /// Seconds until the round ends, as far as anybody knows.
+    pub seconds_left: Option<f64>,
+    pub last_object: Option<String>,
+    pub last_object_at: Option<String>,
+    /// When the last round began.
+    pub looked_at: Option<String>,
+    /// Why the last round ended early, or what the server says.
+    pub reason: Option<String>,
+}
+
+/// An object that cannot be read to its end.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FailedObjectBody {
+    pub object: String,
+    pub reason: String,
+}
+
 /// The sources of a project.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SourcesReading {
@@ -193,6 +232,8 @@ pub trait Watch: Send + Sync {
     async fn findings(&self) -> Result<Vec<FindingBody>, PortError>;
     /// Who sends what into a project, the newest event first.
     async fn sources(&self, project: tallymark_model::ProjectId) -> Result<SourcesReading, PortError>;
+    /// Buckets and folders whose files become events of a project, by its id or name.
+    async fn files(&self, project: &[String]) -> Result<Vec<FileSourceBody>, PortError>;
     /// Whether anybody is told if a source falls silent. False: there is no such source in the project.
     async fn watch_source(
         &self,

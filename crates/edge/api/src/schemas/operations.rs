@@ -164,6 +164,12 @@ pub(crate) struct SourcesBody {
     pub watched_at: Option<String>,
 }
 
+/// Sources of files, in the order of the server's file.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct FilesBody {
+    pub files: Vec<crate::FileSourceBody>,
+}
+
 /// Whether anybody wants to be told about a source.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use std::sync::Mutex;
 use tallymark_api::{
-    AlertBody, CareBody, ControlDoor, ControlOrder, EstimateBody, FindingBody, HeldBack, InForce,
-    Maintenance, MaintenanceBody, PortError, RecordHead, Records, RuleInForce, SenderRow, Senders,
+    AlertBody, CareBody, ControlDoor, ControlOrder, EstimateBody, FileSourceBody, FindingBody, HeldBack,
+    InForce, Maintenance, MaintenanceBody, PortError, RecordHead, Records, RuleInForce, SenderRow, Senders,
     SourceBody, SourcesReading, StatusDocument, Watch,
 };
 use tallymark_ledger::Interval;
@@ -195,6 +195,12 @@ impl Watch for Watcher {
         };
         let sources = if mine("ab12") { vec![source] } else { vec![] };
         Ok(SourcesReading { sources, watched_at: Some(at) })
+    }
+    async fn files(&self, project: &[String]) -> Result<Vec<FileSourceBody>, PortError> {
+        self.works()?;
+        let orders =
+            FileSourceBody { name: "orders".into(), state: "idle".into(), ..FileSourceBody::default() };
+        Ok(if project == ["1", "alpha"] { vec![orders] } else { vec![] })
     }
     async fn watch_source(&self, project: ProjectId, id: &str, _: bool, _: &str) -> Result<bool, PortError> {
         Ok(self.sources(project).await?.sources.iter().any(|s| s.id == id))

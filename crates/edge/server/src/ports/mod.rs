@@ -3,6 +3,7 @@
 mod backlog;
 mod components;
 mod control;
+mod files;
 mod in_force;
 mod keepsake;
 mod log_handle;

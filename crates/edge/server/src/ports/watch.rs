@@ -4,6 +4,7 @@
 //! that the monitor crate makes, with the settings that the operator gave.
 //! Deliberately not here: watching.
 
+use super::files::Files;
 use super::log_handle::port;
 use crate::Layout;
 use crate::secrets::Secrets;
@@ -12,8 +13,8 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use tallymark_api::{
-    AffectedBody, AlertBody, CareBody, DeliveryBody, EstimateBody, FindingBody, Maintenance, MaintenanceBody,
-    PortError, SourceBody, SourcesReading, StatusDocument, Watch,
+    AffectedBody, AlertBody, CareBody, DeliveryBody, EstimateBody, FileSourceBody, FindingBody, Maintenance,
+    MaintenanceBody, PortError, SourceBody, SourcesReading, StatusDocument, Watch,
 };
 use tallymark_catalog::Instance;
 use tallymark_model::{Millis, ProjectId};
@@ -41,6 +42,7 @@ pub struct WatchNotes {
     store: OnceCell<WatchStore>,
     settings: Arc<dyn Instance>,
     secrets: Secrets,
+    files: Files,
     /// The last good public settings: the page must not depend on the catalog.
     public: Mutex<PublicConfig>,
 }
@@ -51,7 +53,14 @@ impl WatchNotes {
         let secrets = Secrets::of(layout);
         // A file that cannot be read is the watch role's to complain about.
         let public = Mutex::new(secrets.watch_toml().0.public);
-        WatchNotes { path: layout.watch(), store: OnceCell::new(), settings, secrets, public }
+        WatchNotes {
+            path: layout.watch(),
+            store: OnceCell::new(),
+            settings,
+            secrets,
+            files: Files::new(layout),
+            public,
+        }
     }
 
     async fn store(&self) -> Result<&WatchStore, PortError> {
@@ -139,6 +148,10 @@ impl Watch for WatchNotes {
             sources: rows.iter().map(|row| source_body(row, watched(&row.source.id), now())).collect(),
             watched_at: looked.map(|snapshot| iso(snapshot.at)),
         })
+    }
+
+    async fn files(&self, project: &[String]) -> Result<Vec<FileSourceBody>, PortError> {
+        self.files.of(project)
     }
 
     async fn watch_source(
@@ -329,11 +342,26 @@ fn source_body(row: &SourceRow, watched: bool, now: Millis) -> SourceBody {
         watched,
         first_event: iso(v.first),
         last_event: iso(v.last),
-        rate: v.recent as f64 / (v.recent_ms as f64 / 60_000.0),
+        rate: rate(row, now),
         usual_rate: v.usual_per_minute,
         other_days: v.other_days.map(|days| vec![days.low, days.high]),
         minutes: row.heard.minutes(now, MINUTES_SHOWN),
     }
+}
+
+/// Events per minute in the last whole minutes; of a source that has just begun, since it did.
+fn rate(row: &SourceRow, now: Millis) -> f64 {
+    let v = row.heard.volume(now);
+    let age = now - v.first;
+    if age > v.recent_ms {
+        return v.recent as f64 / minutes(v.recent_ms);
+    }
+    let all: u64 = row.heard.minutes(now, MINUTES_SHOWN).iter().sum();
+    all as f64 / minutes(age).max(1.0)
+}
+
+fn minutes(ms: Millis) -> f64 {
+    ms as f64 / 60_000.0
 }
 
 fn alert_body(incident: Incident, deliveries: Vec<Delivery>) -> AlertBody {
@@ -419,6 +447,34 @@ mod tests {
     async fn notes(dir: &std::path::Path) -> WatchNotes {
         let catalog = SqliteCatalog::open(&dir.join("catalog.db"), OpenMode::Create).await.unwrap();
         WatchNotes::new(&Layout::new(dir), Arc::new(catalog))
+    }
+
+    #[test]
+    fn a_young_source_has_a_rate_at_once_and_an_old_one_that_of_whole_minutes() {
+        let at = 600 * 60_000;
+        let mut row = SourceRow {
+            source: tallymark_monitor::facts::Source {
+                id: "a".into(),
+                project: ProjectId(1),
+                lane: tallymark_model::Lane::Live,
+                key: "k".into(),
+                protocol: "PostHog".into(),
+                library: None,
+                version: None,
+            },
+            token: tallymark_model::ProjectToken([1; 16]),
+            heard: tallymark_monitor::sources::Heard::new(at),
+            state: SourceState::Learning,
+            silent_after: None,
+            key_ended: false,
+        };
+        row.heard.hear(at, 30);
+        assert_eq!(rate(&row, at + 5_000), 30.0);
+        assert_eq!(rate(&row, at + 120_000), 15.0);
+        (1..20).for_each(|n| row.heard.hear(at + n * 60_000, 7));
+        assert_eq!(rate(&row, at + 20 * 60_000), 7.0);
+        let body = source_body(&row, false, at + 20 * 60_000);
+        assert_eq!((body.state.as_str(), body.minutes.iter().sum::<u64>()), ("not_watched", 30 + 19 * 7));
     }
 
     #[tokio::test]

@@ -29,6 +29,7 @@ mod source_silent;
 mod stuck_jobs;
 #[cfg(test)]
 mod tests;
+mod vacuum;
 
 pub use finite_resources::resources_of_disk;
 pub use source_silent::{SourceState, collecting_since, state as source_state};
@@ -53,6 +54,7 @@ pub fn function(monitor: Monitor) -> Check {
         Monitor::HotPartition => hot_partition::check,
         Monitor::HotProject => hot_project::check,
         Monitor::SourceSilent => source_silent::check,
+        Monitor::Vacuum => vacuum::check,
         Monitor::FiniteResources => finite_resources::check,
         Monitor::BackupAge => backup_age::check,
         Monitor::RehearsalAge => rehearsal_age::check,

@@ -58,6 +58,10 @@ thresholds! {
     source_volume_low: f64 = 0.2,
     /// A source that sends this many times what is usual or more: warning.
     source_volume_high: f64 = 5.0,
+    /// Rounds of a source of files may end early for so long, minutes.
+    vacuum_failing_minutes: f64 = 5.0,
+    /// A round over files may stand still this long, minutes.
+    vacuum_still_minutes: f64 = 15.0,
     /// Days until a resource is used up at the observed rate: warning. Above 7, so that the alarm is early enough.
     resource_days_warning: f64 = 10.0,
     /// Days until a resource is used up: critical.

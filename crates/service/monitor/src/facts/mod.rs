@@ -5,6 +5,7 @@
 
 mod books;
 mod care;
+mod files;
 mod flow;
 mod health;
 mod resources;
@@ -12,6 +13,7 @@ mod sources;
 
 pub use books::{AuditFinding, AuditKind, LossStatement};
 pub use care::{AgeFacts, BackupFacts, CopyFacts, JobFacts, RehearsalFacts, SettingFact};
+pub use files::FileSourceFacts;
 pub use flow::{ProjectFacts, ShardFacts, Share};
 pub use health::{CanaryFacts, ChannelFacts, RateFacts, RoleFacts, RoleState};
 pub use resources::{DiskFacts, Growth, ResourceFacts, ResourceKind};
@@ -34,6 +36,8 @@ pub struct Facts {
     pub projects: Vec<ProjectFacts>,
     /// Who sends what.
     pub sources: Vec<SourceFacts>,
+    /// Buckets and folders whose files become events.
+    pub files: Vec<FileSourceFacts>,
     /// The file systems in use.
     pub disks: Vec<DiskFacts>,
     /// Everything else that can run out.

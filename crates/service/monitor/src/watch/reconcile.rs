@@ -199,7 +199,7 @@ fn is_news(known: &Incident, finding: &Finding) -> bool {
         |same: fn(&Finding, &Finding) -> bool| known.findings.iter().any(|f| same(&f.finding, finding));
     match finding.monitor {
         // Each source is somebody else's to look after.
-        Monitor::AuditorFindings | Monitor::SourceSilent => !before(|a, b| a.key == b.key),
+        Monitor::AuditorFindings | Monitor::SourceSilent | Monitor::Vacuum => !before(|a, b| a.key == b.key),
         _ => finding.severity > known.severity || !before(|a, b| a.monitor == b.monitor),
     }
 }

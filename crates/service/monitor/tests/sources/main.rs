@@ -1,6 +1,7 @@
 //! Sources of events: what is remembered of them, what is usual, and when somebody is told.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod files;
 mod judged;
 mod kept;
 mod remembered;

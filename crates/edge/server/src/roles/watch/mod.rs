@@ -6,6 +6,7 @@
 mod backends;
 mod canary;
 mod care;
+mod files;
 mod flow;
 mod machine;
 mod rates;
@@ -19,6 +20,7 @@ use crate::{Layout, ServerError};
 use async_trait::async_trait;
 use backends::Backends;
 use canary::Canaries;
+use files::Files;
 use flow::Flow;
 use rates::Rates;
 use roles::Roles;
@@ -99,6 +101,7 @@ struct Memory {
     rates: Rates,
     roles: Roles,
     sources: Sources,
+    files: Files,
 }
 
 impl Observer {
@@ -214,6 +217,7 @@ impl FactSource for Observer {
                 Err(error) => facts.unavailable.push(("sources".to_owned(), error)),
             }
         }
+        facts.files = memory.files.observe(&self.layout, &facts.projects, now);
         facts.canary = self.canaries.facts();
         facts.settings.extend(machine::test_switches());
         facts.settings.extend(self.locked_channels());

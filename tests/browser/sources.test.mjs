@@ -119,6 +119,40 @@ describe('the sources of a project', () => {
     assert.deepEqual((await list()).map((s) => s.library), ['storefront']);
   });
 
+  it('shows how far files are, and what somebody must look at', async () => {
+    const file = {
+      name: 'orders',
+      from: 's3://exports/shop/orders',
+      format: 'mapped',
+      state: 'working',
+      objects: 1000,
+      done: 640,
+      failed: [{ object: 'orders/7.csv.gz', reason: 'cut off' }],
+      changed: ['orders/3.csv.gz'],
+      unknown: [],
+      rows: 3_200_000,
+      rejected: 12,
+      seconds_left: 90,
+      last_object: 's3://exports/shop/orders/639.csv.gz',
+      last_object_at: new Date().toISOString(),
+    };
+    await page.route('**/api/v1/projects/shop/files', (route) => route.fulfill({ json: { files: [file] } }));
+    await page.goto('/p/shop/sources');
+    const row = page.getByRole('listitem', { name: 'Files orders' });
+    await row.getByText('640 of 1,000 objects, 359 waiting, 1 failed').waitFor();
+    await row.getByText('3,200,000 rows, 12 refused').waitFor();
+    await row.getByText('About 1 min 30 s left').waitFor();
+    await row.getByText('Changed after they were taken: orders/3.csv.gz').waitFor();
+    await row.getByText('orders/7.csv.gz cannot be read: cut off').waitFor();
+    assert.deepEqual(await barriers(page), []);
+    await shoot(page, '62-files');
+    await page.setViewportSize({ width: 360, height: 740 });
+    const [inside, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+    assert.ok(inside <= window, `${inside} px in a window of ${window} px`);
+    await page.setViewportSize({ width: 1440, height: 900 });
+    await page.unroute('**/api/v1/projects/shop/files');
+  });
+
   it('says what is wrong when the list cannot be read, and tries again', async () => {
     page.allowed.push(/503 GET .*\/sources$/);
     const error = { error: { code: 'TM0501', message: 'The watch cannot be asked.', hint: 'Try again.' } };

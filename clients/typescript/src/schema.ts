@@ -2801,6 +2801,56 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Buckets and folders whose files become events of the project: how far each is. What is watched stands in a file of
+         *     the server, which only its operator can write.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description Id or name of the project */
+                    project: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["FilesBody"];
+                    };
+                };
+                /** @description A documented error, such as TM0201 */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/keys": {
         parameters: {
             query?: never;
@@ -5174,6 +5224,61 @@ export interface components {
         EventsBody: {
             events: components["schemas"]["EventBody"][];
             next?: string | null;
+        };
+        /** @description An object that cannot be read to its end. */
+        FailedObjectBody: {
+            object: string;
+            reason: string;
+        };
+        /**
+         * @description A bucket or folder whose files become events. `state`: `new`, `working`, `waiting` (the server takes no rows now),
+         *     `failing` (its last round ended early), `idle`. Objects are named a few of many.
+         */
+        FileSourceBody: {
+            /** @description Objects that changed after they were taken. */
+            changed: string[];
+            /** Format: int64 */
+            done: number;
+            failed: components["schemas"]["FailedObjectBody"][];
+            /** @description What a row is, or `mapped`. */
+            format: string;
+            from: string;
+            last_object?: string | null;
+            last_object_at?: string | null;
+            /** @description When the last round began. */
+            looked_at?: string | null;
+            name: string;
+            /**
+             * Format: int64
+             * @description Objects that are there and match, and how many of them are taken.
+             */
+            objects: number;
+            /** @description Why the last round ended early, or what the server says. */
+            reason?: string | null;
+            /** Format: int64 */
+            rejected: number;
+            /**
+             * Format: int64
+             * @description Rows that were taken and refused, in all.
+             */
+            rows: number;
+            /**
+             * Format: double
+             * @description While a round is under way.
+             */
+            rows_per_second?: number | null;
+            /**
+             * Format: double
+             * @description Seconds until the round ends, as far as anybody knows.
+             */
+            seconds_left?: number | null;
+            state: string;
+            /** @description Objects whose name says nothing about their kind. */
+            unknown: string[];
+        };
+        /** @description Sources of files, in the order of the server's file. */
+        FilesBody: {
+            files: components["schemas"]["FileSourceBody"][];
         };
         /** @description The rule that filtered a record, as of the version that decided it. */
         FilteredByBody: {

@@ -200,3 +200,17 @@ def test_waiting_times():
     assert retry_after({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0.0
     assert retry_after({"retry-after": "soon"}) is None
     assert retry_after({}) is None
+
+
+def test_files_of_buckets_and_folders():
+    counts = {"objects": 3, "done": 2, "rows": 10, "rejected": 1}
+    failed = [{"object": "b.csv", "reason": "cut off"}]
+    source = {"name": "exports", "from": "s3://b/p", "format": "mapped", "state": "working", "failed": failed, **counts}
+    at = "2026-01-01T00:00:00.000Z"
+    server = Answers(
+        {"files": [{**source, "changed": [], "unknown": [], "last_object": "a.csv", "last_object_at": at}]}
+    )
+    (files,) = project(server).files()
+    assert server.last.url.raw_path == b"/base/api/v1/projects/my%20shop%2F1/files"
+    assert (files.from_, files.done, files.failed[0].reason) == ("s3://b/p", 2, "cut off")
+    assert files.last_object_at == dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc)

@@ -16,7 +16,7 @@ import httpx
 from ._http import Api, Backoff, Http, segment
 from .books import DeadLetter, Erasure, Ledger, Preview, RecordOutcome, Redriven
 from .errors import TallymarkError
-from .records import Cohort, Definition, Key, Person, ProjectInfo, Rule, Schema, Source, StoredEvent, read
+from .records import Cohort, Definition, FileSource, Key, Person, ProjectInfo, Rule, Schema, Source, StoredEvent, read
 from .result import Explanation, Result
 
 if TYPE_CHECKING:
@@ -253,6 +253,10 @@ class Project:
     def sources(self) -> list[Source]:
         """Who sends what into the project; the newest event first."""
         return self._list(Source, "sources", "sources")
+
+    def files(self) -> list[FileSource]:
+        """Buckets and folders whose files become events of the project, and how far each is."""
+        return self._list(FileSource, "files", "files")
 
     def watch_source(self, id: str, watched: bool) -> None:
         """Whether anybody is told when a source falls silent or its volume changes."""

@@ -204,6 +204,37 @@ class Source:
 
 
 @dataclass(frozen=True)
+class FailedObject:
+    """An object that cannot be read to its end."""
+
+    object: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """A bucket or folder whose files become events; `state` is `new`, `working`, `waiting`, `failing` or `idle`."""
+
+    done: int
+    format: str
+    from_: str
+    name: str
+    objects: int
+    rejected: int
+    rows: int
+    state: str
+    last_object: str | None = None
+    last_object_at: Instant | None = None
+    looked_at: Instant | None = None
+    reason: str | None = None
+    rows_per_second: float | None = None
+    seconds_left: float | None = None
+    changed: list[str] = field(default_factory=list)
+    failed: list[FailedObject] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class Membership:
     """Who was in a cohort when it was last looked at."""
 

@@ -105,7 +105,7 @@ impl Heard {
         let rate = |hour: i64| self.hours.get(&hour).copied().unwrap_or(0) as f64 / (HOUR / MINUTE) as f64;
         let around = |days: i64| {
             let middle = hour - 24 * days;
-            let known = middle - 1 >= whole_from.max(last - HOURS_KEPT) && middle + 1 <= last;
+            let known = middle > whole_from.max(last - HOURS_KEPT) && middle < last;
             known.then(|| [rate(middle - 1), rate(middle), rate(middle + 1)])
         };
         let least = |rates: [f64; 3]| rates.into_iter().fold(f64::INFINITY, f64::min);

@@ -209,6 +209,7 @@ fn working(path: &str) -> (String, Value) {
         .replace("{name}", "seen")
         .replace("{erasure}", "1")
         .replace("{maintenance}", "m0")
+        .replace("{source}", "ab12")
         .replace("{job}", "1");
     let window = json!({"name": "w", "starts_at": "2030-01-01T00:00:00Z", "ends_at": "2030-01-01T01:00:00Z"});
     let body = match path {
@@ -220,6 +221,7 @@ fn working(path: &str) -> (String, Value) {
             json!({"action": {"type": "block", "users": ["u"]}, "wait_ms": 0})
         }
         p if p.contains("/rules") => json!({"name": "r", "action": {"type": "block", "users": ["u"]}}),
+        p if p.ends_with("/sources/{source}") => json!({"watched": false}),
         p if p.ends_with("/erase") => json!({"reason": "asked"}),
         p if p.contains("/maintenances") => window,
         p if p.ends_with("/settings") => json!({"retention": {"log_days": 3}}),

@@ -1,6 +1,7 @@
 """Sources: one that falls silent is found with its project and since when, stays found over a restart of the watch,
 and is over when it sends again; one that nobody watches, or that ended, alarms nobody."""
 
+import json
 import os
 import signal
 import time
@@ -122,3 +123,26 @@ def test_every_protocol_names_its_library(server):
     expected = {("Amplitude", "amplitude-ts", "2.1.0"), ("PostHog", "web", "1.4"), ("Segment", "analytics-go", "3")}
     listed = lambda: {(s["protocol"], s["library"], s["library_version"]) for s in server.get("sources")["sources"]}
     until("three sources", lambda: listed() == expected)
+
+
+def test_files_that_change_are_found_and_shown(server, tmp_path):
+    sources = Sources(server)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    row = lambda n: json.dumps({"event": "order", "user_id": "u", "time": "2026-01-02T03:04:05Z", "properties": {"n": n}}) + "\n"
+    (folder / "a.ndjson").write_text("".join(map(row, range(10))) + "no JSON\n")
+    source = ["orders", "--from", f"file:{folder}", "--project", "shop", "--every", "1", "--settle", "0"]
+    server.cli("vacuum", "add", *source)
+    files = lambda: server.get("files")["files"]
+    shown, = until("the file", lambda: [f for f in files() if f["state"] == "idle" and f["done"] == 1])
+    expected = {"name": "orders", "objects": 1, "rows": 10, "rejected": 1, "format": "events", "failed": [], "changed": []}
+    assert {k: shown[k] for k in expected} == expected, shown
+    assert shown["last_object"].endswith("/a.ndjson") and shown["last_object_at"], shown
+    assert sources.findings("vacuum") == []
+
+    (folder / "a.ndjson").write_text(row(77))
+    found, = until("a finding", lambda: sources.findings("vacuum"))
+    assert "a.ndjson" in found["detail"] and "project shop" in found["detail"], found
+    assert files()[0]["changed"] == ["a.ndjson"], files()
+    server.cli("vacuum", "accept", "orders", "a.ndjson")
+    until("the end of it", lambda: not sources.findings("vacuum"))

@@ -83,7 +83,8 @@ fn check_rest(reader: &SegmentReader) -> Result<()> {
         }
     }
     if let Some(place) = footer.page_checks {
-        let found = reader.store().read_ranges(&footer.key, &[place.at..place.at + u64::from(place.length)])?;
+        let found =
+            reader.store().read_ranges(&footer.key, &[place.at..place.at + u64::from(place.length)])?;
         check_block(footer, place, &found[0])?;
         footer.pages(reader.store())?;
     }

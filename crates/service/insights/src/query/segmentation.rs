@@ -77,12 +77,7 @@ fn same_events(list: &[Value], i: usize) -> usize {
     list.iter().position(|other| selector(other) == own).unwrap_or(i)
 }
 
-fn series(
-    value: &Value,
-    path: &str,
-    interval: Option<Unit>,
-    events_of: usize,
-) -> Result<SeriesSpec, Error> {
+fn series(value: &Value, path: &str, interval: Option<Unit>, events_of: usize) -> Result<SeriesSpec, Error> {
     let from = Reader::new(value, path)?;
     let selector = parts::selector(&from)?;
     let measure = Measure::read(&from)?;

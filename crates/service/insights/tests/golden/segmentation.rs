@@ -295,3 +295,31 @@ fn an_answer_that_may_be_approximate_says_that_it_is_exact() {
     assert_eq!((&answer["approx"], &answer["series"][0]["total"]), (&json!(false), &json!(2)));
     assert!(ask(&plays(), query(json!([{"event": "play"}]), json!({}))).get("approx").is_none());
 }
+
+#[test]
+fn series_over_the_same_events_are_what_each_is_alone() {
+    let of = |measure: &str| json!({"event": "play", "measure": measure, "property": "v"});
+    let large = json!([{"scope": "event", "property": "v", "op": "gt", "value": 8}]);
+    let series = json!([
+        of("median"), of("p90"), of("sum"), of("avg"), of("min"), of("max"),
+        {"event": "play", "measure": "median", "property": "v", "where": large},
+        {"event": "play", "measure": "median", "property": "v", "nth": 1},
+        {"event": "stop", "measure": "p90", "property": "v"},
+        of("median"), {"event": "play", "measure": "totals"}, {"event": "play", "measure": "totals"},
+    ]);
+    let breakdowns = [
+        json!({}),
+        json!({"breakdown": {"scope": "event", "property": "tags"}, "limit": 1}),
+        json!({"compare": {"n": 1, "unit": "day"}, "formula": ["A - J", "B / C"]}),
+    ];
+    for more in breakdowns {
+        let mut alone = Vec::new();
+        for one in series.as_array().unwrap() {
+            let mut more = more.clone();
+            more.as_object_mut().unwrap().remove("formula");
+            alone.extend(lines(&plays(), json!([one]), more));
+        }
+        let together = lines(&plays(), series.clone(), more);
+        assert_eq!(together[..alone.len()], alone);
+    }
+}

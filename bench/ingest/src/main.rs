@@ -57,23 +57,30 @@ async fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// The same events in every protocol, native first; what it costs the collector, and the ratio to native.
+/// The same events in every protocol, native first; what it costs the collector and the processor, each beside native.
 async fn protocols(server: &Server, time: Duration) -> Result<(), Failure> {
     const BATCH: usize = 100;
     println!(
-        "\n| protocol, batches of {BATCH} | events/s acknowledged durable | per CPU-second of the collector | ratio to native |\n|---|---|---|---|"
+        "\n| protocol, batches of {BATCH} | events/s acknowledged durable | per CPU-second of the collector | ratio to native | processed per CPU-second of the processor | ratio to native |\n|---|---|---|---|---|---|"
     );
     let mut native = None;
     for protocol in std::iter::once(protocol::NATIVE).chain(protocol::VENDORS) {
-        let before = server.cpu_of("collect");
+        let cpu = || (server.cpu_of("collect"), server.cpu_of("process"));
+        let (before, accounted) = (cpu(), server.accounted().await?);
         let figures = load::run(server, protocol, BATCH, 32, time).await?;
-        let cpu = server.cpu_of("collect") - before;
+        // What one protocol left to do must not slow the next one down, and is part of what it costs.
+        let processed = server.drained().await? - accounted;
+        let after = cpu();
         let events = figures.requests_per_s * BATCH as f64;
-        let per_cpu = events * time.as_secs_f64() / cpu.max(0.01);
-        let native = *native.get_or_insert(per_cpu);
-        println!("| {} | {events:.0} | {per_cpu:.0} | {:.2} |", protocol.name, per_cpu / native);
-        // What one protocol left to do must not slow the next one down.
-        server.drained().await?;
+        let collected = events * time.as_secs_f64() / (after.0 - before.0).max(0.01);
+        let processed = processed as f64 / (after.1 - before.1).max(0.01);
+        let (of_collecting, of_processing) = *native.get_or_insert((collected, processed));
+        println!(
+            "| {} | {events:.0} | {collected:.0} | {:.2} | {processed:.0} | {:.2} |",
+            protocol.name,
+            collected / of_collecting,
+            processed / of_processing
+        );
     }
     Ok(())
 }

@@ -5593,6 +5593,8 @@ export interface components {
         NewEventBody: {
             device_id?: string | null;
             event: string;
+            /** @description Changes of the properties of every group of the event, as in `user_properties`. */
+            group_properties?: Record<string, unknown> | null;
             groups?: Record<string, unknown> | null;
             insert_id?: string | null;
             properties?: Record<string, unknown> | null;

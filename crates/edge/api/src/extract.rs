@@ -6,14 +6,20 @@
 
 use crate::router::BODY_BYTES_MAX;
 use crate::{ApiError, codes};
+use axum::body::{BodyDataStream, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::middleware::Next;
+use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
-use tokio_stream::StreamExt;
+use tokio_stream::{Stream, StreamExt};
 
 /// So much of a body that is too large is read and forgotten.
 const OVERFLOW_BYTES_MAX: usize = 64 << 20;
@@ -58,6 +64,38 @@ async fn whole(body: axum::body::Body) -> Result<Bytes, ApiError> {
         0 if Instant::now() < until => Ok(bytes.freeze()),
         0 => Err(ApiError::new(&codes::BAD_BODY, "the body did not arrive within half a minute")),
         _ => Err(ApiError::new(&codes::BODY_TOO_LARGE, "the body has more than 1 MiB")),
+    }
+}
+
+/// Answers when the request's body has been read, whether or not a handler wanted it: an answer beside unread bytes may
+/// be lost with the connection, and to a proxy in between looks like a broken one.
+pub(crate) async fn read_to_the_end(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    if body.is_end_stream() {
+        return next.run(Request::from_parts(parts, body)).await;
+    }
+    let left = Arc::new(Mutex::new(body.into_data_stream()));
+    let frames = Frames(Arc::clone(&left));
+    let response = next.run(Request::from_parts(parts, axum::body::Body::from_stream(frames))).await;
+    let (mut rest, mut bytes) = (Frames(left), 0);
+    let until = Instant::now() + OVERFLOW_TIME;
+    while let Ok(Some(Ok(frame))) = timeout_at(until, rest.next()).await {
+        bytes += frame.len();
+        if bytes > OVERFLOW_BYTES_MAX {
+            break;
+        }
+    }
+    response
+}
+
+/// A body that somebody else can go on with.
+struct Frames(Arc<Mutex<BodyDataStream>>);
+
+impl Stream for Frames {
+    type Item = Result<Bytes, axum::Error>;
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut frames = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Pin::new(&mut *frames).poll_next(context)
     }
 }
 

@@ -93,6 +93,7 @@ impl Modify for Common {
                 _ => &mut item.delete,
             };
             if let Some(operation) = slot {
+                operation.operation_id = Some(operation_id(route.method, route.path));
                 complete(operation, route.path, route.action);
             }
         }
@@ -107,6 +108,14 @@ fn method(name: &str) -> HttpMethod {
         "PATCH" => HttpMethod::Patch,
         _ => HttpMethod::Delete,
     }
+}
+
+/// Unique, as the standard asks: `get_projects_project_sources`.
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let words: Vec<&str> = words.skip_while(|word| matches!(*word, "api" | "v1")).collect();
+    let named = if words.is_empty() { "root".to_owned() } else { words.join("_") };
+    format!("{}_{named}", method.to_lowercase())
 }
 
 fn complete(operation: &mut Operation, path: &str, action: Action) {

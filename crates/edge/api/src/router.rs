@@ -5,7 +5,7 @@
 //! Deliberately not here: sockets.
 
 use crate::access::guard;
-use crate::{ApiError, ApiState, codes, headers, routes, static_files};
+use crate::{ApiError, ApiState, codes, extract, headers, routes, static_files};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -31,6 +31,7 @@ pub fn router(state: ApiState) -> Router {
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(CompressionLayer::new())
         .layer(from_fn(headers::add))
+        .layer(from_fn(extract::read_to_the_end))
         .with_state(state)
 }
 

@@ -43,6 +43,16 @@ fn the_description_and_the_route_table_name_the_same_operations() {
 }
 
 #[test]
+fn no_two_operations_have_one_id() {
+    let document: serde_json::Value = serde_json::from_str(&openapi_document().to_json().unwrap()).unwrap();
+    let items =
+        document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
+    let ids: Vec<&str> = items.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    let distinct: BTreeSet<&str> = ids.iter().copied().collect();
+    assert_eq!(distinct.len(), ids.len(), "{ids:?}");
+}
+
+#[test]
 fn every_code_in_the_source_of_every_crate_is_documented() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut found = BTreeSet::new();

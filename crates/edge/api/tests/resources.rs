@@ -39,6 +39,27 @@ async fn projects_are_created_listed_and_found() {
 }
 
 #[tokio::test]
+async fn bodies_that_nobody_wants_are_read_before_the_answer() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let w = World::new().await;
+    for (path, key, status) in [
+        ("/api/v1/nothing", &w.admin, StatusCode::NOT_FOUND),
+        ("/api/v1/projects", &"wrong".to_owned(), StatusCode::UNAUTHORIZED),
+        ("/api/v1/projects", &w.admin, StatusCode::UNSUPPORTED_MEDIA_TYPE),
+    ] {
+        let read = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&read);
+        let frames = futures::stream::iter((0..300).map(move |_| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, std::io::Error>(bytes::Bytes::from_static(&[b'x'; 1000]))
+        }));
+        let answer = w.send(with_key("POST", path, key).body(Body::from_stream(frames)).unwrap()).await;
+        assert_eq!((answer.status, read.load(Ordering::Relaxed)), (status, 300), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn bad_projects_are_refused_with_reasons() {
     let w = World::new().await;
     for (body, code, word) in [

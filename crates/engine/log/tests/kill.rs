@@ -111,10 +111,13 @@ fn kill_under_load(dir: &Path, patience: Duration, acked: &mut HashMap<Position,
     });
     is_open.recv().expect("the child must get to work");
     let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (sighted, is_sighted) = mpsc::channel();
     let tail = std::thread::spawn({
         let (dir, stop) = (dir.to_owned(), std::sync::Arc::clone(&stop));
-        move || read_beside(&dir, &stop)
+        move || read_beside(&dir, &stop, &sighted)
     });
+    // On a busy machine the reader may begin late; without any record in a minute it is not late but blind.
+    let _ = is_sighted.recv_timeout(Duration::from_secs(60));
     std::thread::sleep(patience);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -140,7 +143,11 @@ fn kill_under_load(dir: &Path, patience: Duration, acked: &mut HashMap<Position,
 }
 
 /// Another process's reader beside the writer: follows one shard.
-fn read_beside(dir: &Path, stop: &std::sync::atomic::AtomicBool) -> Vec<(Position, Record)> {
+fn read_beside(
+    dir: &Path,
+    stop: &std::sync::atomic::AtomicBool,
+    sighted: &mpsc::Sender<()>,
+) -> Vec<(Position, Record)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let reader = FileLog::open_reader(dir, &config()).unwrap();
@@ -153,6 +160,7 @@ fn read_beside(dir: &Path, stop: &std::sync::atomic::AtomicBool) -> Vec<(Positio
                     Item::Records(run) => {
                         at.offset += run.len() as u64;
                         seen.extend(run);
+                        let _ = sighted.send(());
                     }
                     gap => panic!("{gap:?}"),
                 }

@@ -234,6 +234,9 @@ pub(crate) struct NewEventBody {
     pub user_properties: Option<Properties>,
     #[schema(value_type = Option<Object>)]
     pub groups: Option<Properties>,
+    /// Changes of the properties of every group of the event, as in `user_properties`.
+    #[schema(value_type = Option<Object>)]
+    pub group_properties: Option<Properties>,
 }
 
 /// What was made durable. Valid events are kept although others beside them are not. `durable` and `visible` are

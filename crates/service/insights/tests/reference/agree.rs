@@ -60,5 +60,5 @@ pub fn layouts() -> impl Strategy<Value = Layout> {
 
 /// Soak runs set `TALLYMARK_CASES`.
 pub fn cases() -> u32 {
-    std::env::var("TALLYMARK_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(300)
+    std::env::var("TALLYMARK_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(2000)
 }

@@ -114,6 +114,8 @@ def reset(connection):
     """Closes as a crashed machine does: the other side is told that the connection is gone."""
     try:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        # A thread that waits for the next request holds the socket open, and would answer it: this ends its waiting.
+        connection.shutdown(socket.SHUT_RD)
         connection.close()
     except OSError:
         pass

@@ -21,10 +21,10 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tokio_stream::{Stream, StreamExt};
 
-/// So much of a body that is too large is read and forgotten.
+/// So much of a body that nobody wants is read and forgotten.
 const OVERFLOW_BYTES_MAX: usize = 64 << 20;
 /// A body may take so long.
-const OVERFLOW_TIME: Duration = Duration::from_secs(30);
+const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// A JSON body.
 pub(crate) struct Body<T>(pub T);
@@ -42,28 +42,25 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
-/// The whole body. One that is too large is read on for a while and forgotten: a client that is still sending when the
-/// answer comes may never see it, and a proxy in between calls it a broken connection.
+/// The whole body; what is left of one that is too large, [`read_to_the_end`] reads and forgets.
 async fn whole(body: axum::body::Body) -> Result<Bytes, ApiError> {
     let mut frames = body.into_data_stream();
     let mut bytes = BytesMut::new();
-    let mut beyond = 0;
-    let until = Instant::now() + OVERFLOW_TIME;
-    while let Ok(Some(frame)) = timeout_at(until, frames.next()).await {
-        let frame = frame.map_err(|e| ApiError::new(&codes::BAD_BODY, e.to_string()))?;
-        if beyond == 0 && bytes.len() + frame.len() <= BODY_BYTES_MAX {
-            bytes.extend_from_slice(&frame);
-            continue;
+    let until = Instant::now() + BODY_TIME;
+    loop {
+        match timeout_at(until, frames.next()).await {
+            Ok(None) => return Ok(bytes.freeze()),
+            Ok(Some(frame)) => {
+                let frame = frame.map_err(|e| ApiError::new(&codes::BAD_BODY, e.to_string()))?;
+                if bytes.len() + frame.len() > BODY_BYTES_MAX {
+                    return Err(ApiError::new(&codes::BODY_TOO_LARGE, "the body has more than 1 MiB"));
+                }
+                bytes.extend_from_slice(&frame);
+            }
+            Err(_) => {
+                return Err(ApiError::new(&codes::BAD_BODY, "the body did not arrive within half a minute"));
+            }
         }
-        beyond += frame.len();
-        if beyond > OVERFLOW_BYTES_MAX {
-            break;
-        }
-    }
-    match beyond {
-        0 if Instant::now() < until => Ok(bytes.freeze()),
-        0 => Err(ApiError::new(&codes::BAD_BODY, "the body did not arrive within half a minute")),
-        _ => Err(ApiError::new(&codes::BODY_TOO_LARGE, "the body has more than 1 MiB")),
     }
 }
 
@@ -78,7 +75,7 @@ pub(crate) async fn read_to_the_end(request: Request, next: Next) -> Response {
     let frames = Frames(Arc::clone(&left));
     let response = next.run(Request::from_parts(parts, axum::body::Body::from_stream(frames))).await;
     let (mut rest, mut bytes) = (Frames(left), 0);
-    let until = Instant::now() + OVERFLOW_TIME;
+    let until = Instant::now() + BODY_TIME;
     while let Ok(Some(Ok(frame))) = timeout_at(until, rest.next()).await {
         bytes += frame.len();
         if bytes > OVERFLOW_BYTES_MAX {

@@ -27,7 +27,7 @@ pub(crate) struct Pages {
     first: Vec<u32>,
 }
 
-/// A page, its checksum's number, and whether it is wanted.
+/// A page, and which of the checksums is its own.
 struct Place {
     range: Range<u64>,
     check: u32,

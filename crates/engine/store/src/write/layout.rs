@@ -2,14 +2,18 @@
 //!
 //! Measured choices: hot columns (event, subject, time) are not compressed, because decompression doubles the time
 //! of a scan for one per cent of the bytes; integers are delta-packed without a dictionary; strings are
-//! dictionary-encoded with zstd(1) and a large dictionary page, so that medium-cardinality columns keep it.
+//! dictionary-encoded with a large dictionary page, so that medium-cardinality columns keep it. Chunks are compressed
+//! with zstd(1) where it pays: few values take a byte per row at most without it, and whoever reads a compressed chunk
+//! makes two contexts for it first, which takes longer than decoding a few thousand rows.
 
 use crate::columns::Column;
-use arrow::datatypes::{DataType, Schema};
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{DataType, Float64Type, Int32Type, Schema};
 use parquet::arrow::add_encoded_arrow_schema_to_metadata;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
+use rustc_hash::FxHashSet;
 use std::ops::Range;
 
 /// Most rows of one row group.
@@ -29,10 +33,42 @@ const SCANNED_PAGE_ROWS: usize = 20_000;
 /// Rows of one data page of all other columns. A timeline wants one row of each, and reads and decodes its page.
 pub(crate) const PAGE_ROWS: usize = 2_048;
 const DICTIONARY_BYTES: usize = 8 << 20;
+/// Chunks of fewer rows are not compressed.
+const COMPRESSED_ROWS: usize = 512;
+/// Chunks of no more distinct values are not compressed: their dictionary's numbers have eight bits.
+const FEW_VALUES: usize = 256;
 
-/// Writer properties of a file with these columns.
-pub(crate) fn properties(schema: &Schema, columns: &[Column]) -> WriterProperties {
-    let zstd = Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default());
+/// Whether compressing a column chunk with these values makes it enough smaller.
+pub(crate) fn pays(values: &dyn Array) -> bool {
+    if values.len() < COMPRESSED_ROWS || values.null_count() == values.len() {
+        return false;
+    }
+    if let Some(dictionary) = values.as_dictionary_opt::<Int32Type>() {
+        return dictionary.values().len() > FEW_VALUES && !few(dictionary.keys().iter().flatten());
+    }
+    match values.data_type() {
+        DataType::Float64 => !few(values.as_primitive::<Float64Type>().iter().flatten().map(|n| n.to_bits())),
+        DataType::Boolean => false,
+        _ => true,
+    }
+}
+
+fn few<T: std::hash::Hash + Eq>(values: impl Iterator<Item = T>) -> bool {
+    let mut distinct = FxHashSet::default();
+    for value in values {
+        if distinct.insert(value) && distinct.len() > FEW_VALUES {
+            return false;
+        }
+    }
+    true
+}
+
+/// Writer properties of a file with these columns, whose chunks are compressed where that is ever done, or not at all.
+pub(crate) fn properties(schema: &Schema, columns: &[Column], compressed: bool) -> WriterProperties {
+    let compression = match compressed {
+        true => Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default()),
+        false => Compression::UNCOMPRESSED,
+    };
     // Columns are encoded one by one, each with properties of its own.
     let scanned = |c: &Column| matches!(c, Column::Event | Column::Name | Column::Subject | Column::Time);
     let page_rows = if columns.iter().all(scanned) { SCANNED_PAGE_ROWS } else { PAGE_ROWS };
@@ -44,7 +80,7 @@ pub(crate) fn properties(schema: &Schema, columns: &[Column]) -> WriterPropertie
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_statistics_enabled(EnabledStatistics::None)
         .set_max_row_group_row_count(Some(MAX_GROUP_ROWS))
-        .set_compression(zstd);
+        .set_compression(compression);
     for column in columns {
         // A path of one part: names may contain dots.
         let path = ColumnPath::new(vec![column.file_name()]);
@@ -123,6 +159,7 @@ pub fn groups_by_size(rows: usize) -> Vec<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     fn check(runs: &[usize], groups: &[Range<usize>]) {
         let total: usize = runs.iter().sum();
@@ -143,6 +180,34 @@ mod tests {
         assert_eq!(groups.len(), 7);
         check(&[1_999; 400], &groups_by_name(&[1_999; 400], 20));
         assert!(groups_by_name(&[1_999; 400], 20).iter().all(|g| g.len() <= SHARED_GROUP_ROWS));
+    }
+
+    #[test]
+    fn few_values_and_few_rows_are_not_compressed() {
+        use arrow::array::{ArrayRef, BooleanArray, DictionaryArray, Float64Array, StringArray};
+        let numbers = |of: usize, distinct: usize| -> ArrayRef {
+            Arc::new(Float64Array::from_iter_values((0..of).map(|i| (i % distinct) as f64)))
+        };
+        assert!(!pays(&numbers(10_000, 256)) && pays(&numbers(10_000, 257)));
+        assert!(!pays(&numbers(511, 511)) && pays(&numbers(512, 512)));
+        let words = |of: usize, distinct: usize| -> DictionaryArray<Int32Type> {
+            (0..of)
+                .map(|i| (i % distinct).to_string())
+                .collect::<Vec<_>>()
+                .iter()
+                .map(String::as_str)
+                .collect()
+        };
+        assert!(!pays(&words(10_000, 256)) && pays(&words(10_000, 257)));
+        // The dictionary of a file is larger than what one of its row groups uses.
+        assert!(!pays(&words(20_000, 10_000).slice(0, 0)));
+        let some = DictionaryArray::<Int32Type>::new(vec![7; 1000].into(), words(300, 300).values().clone());
+        assert!(!pays(&some));
+        assert!(!pays(&BooleanArray::from(vec![true; 10_000])));
+        assert!(
+            !pays(&StringArray::from(vec![None::<&str>; 10_000]))
+                && pays(&StringArray::from(vec!["x"; 10_000]))
+        );
     }
 
     #[test]

@@ -47,8 +47,9 @@ impl EncodedColumn {
         let name = column.file_name();
         let fail = |e: ParquetError| StoreError::encode(&name, e);
         let columns = [column];
-        // The encoders of the library come from a file; this one never gets any content.
-        let (writer, factory) = new_file(&columns).map_err(fail)?;
+        // The encoders of the library come from a file; these never get any content.
+        let (_, compressing) = new_file(&columns, true).map_err(fail)?;
+        let (_, plain) = new_file(&columns, false).map_err(fail)?;
         let mut chunks = Vec::with_capacity(groups);
         for group in 0..groups {
             let values = array(group)?;
@@ -58,6 +59,7 @@ impl EncodedColumn {
                     format!("{} is not the column's type", values.data_type()),
                 ));
             }
+            let factory = if layout::pays(&values) { &compressing } else { &plain };
             let mut encoders = factory.create_column_writers(group).map_err(fail)?;
             let mut encoder = encoders.pop().ok_or_else(|| StoreError::encode(&name, "no encoder"))?;
             for leaf in compute_leaves(&columns[0].field(), &values).map_err(fail)? {
@@ -65,7 +67,6 @@ impl EncodedColumn {
             }
             chunks.push(encoder.close().map_err(fail)?);
         }
-        drop(writer);
         let [column] = columns;
         Ok(EncodedColumn { column, chunks })
     }
@@ -97,7 +98,7 @@ pub fn assemble(
     let (columns, chunks): (Vec<Column>, Vec<_>) =
         encoded.into_iter().map(|c| (c.column, c.chunks.into_iter())).unzip();
     let fail = |e: ParquetError| StoreError::encode(&meta.key, e);
-    let (mut writer, _) = new_file(&columns).map_err(fail)?;
+    let (mut writer, _) = new_file(&columns, true).map_err(fail)?;
     let sizes = append(&mut writer, &groups, chunks).map_err(fail)?;
     let occupants = match subjects {
         None => None,
@@ -131,10 +132,13 @@ pub fn assemble(
 
 type File = SerializedFileWriter<Vec<u8>>;
 
-fn new_file(columns: &[Column]) -> parquet::errors::Result<(File, ArrowRowGroupWriterFactory)> {
+fn new_file(
+    columns: &[Column],
+    compressed: bool,
+) -> parquet::errors::Result<(File, ArrowRowGroupWriterFactory)> {
     let schema = Arc::new(Schema::new(columns.iter().map(Column::field).collect::<Vec<_>>()));
     let parquet = ArrowSchemaConverter::new().convert(&schema)?;
-    let properties = Arc::new(layout::properties(&schema, columns));
+    let properties = Arc::new(layout::properties(&schema, columns, compressed));
     let writer = SerializedFileWriter::new(Vec::new(), parquet.root_schema_ptr(), properties)?;
     let factory = ArrowRowGroupWriterFactory::new(&writer, schema);
     Ok((writer, factory))

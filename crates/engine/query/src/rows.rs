@@ -13,8 +13,9 @@ use tallymark_ledger::{SegmentKind, SegmentMeta};
 use tallymark_model::Millis;
 use tallymark_store::{Column, EventRow, RowGroup, SegmentReader, StoreError};
 
-/// Files that are searched together for one person.
+/// Files that are searched together for one person: first, and at most.
 const WAVE: usize = 8;
+const WAVE_MAX: usize = 64;
 /// Threads of a list. Lists are short; what they wait for is decoding many small pieces.
 const THREADS: usize = 2;
 
@@ -57,12 +58,19 @@ pub fn newest(snapshot: &Snapshot, query: &RowQuery, context: &Context) -> Resul
         .filter(|s| s.time_max >= query.from && s.time_min < query.to)
         .collect();
     segments.sort_by_key(|s| Reverse(s.time_max));
-    // One person has little in each file, so several are looked at together.
-    for wave in segments.chunks(if query.person.is_some() { WAVE } else { 1 }) {
-        if finder.best.enough(wave[0].time_max) {
-            break;
-        }
+    let mut rest = &segments[..];
+    while rest.first().is_some_and(|newest| !finder.best.enough(newest.time_max)) {
+        // One person has little in each file, so several are looked at together: as many as the rest of the page is
+        // likely to be in.
+        let (searched, found) = (segments.len() - rest.len(), finder.best.places.len());
+        let files = match query.person {
+            None => 1,
+            Some(_) if searched == 0 => WAVE,
+            Some(_) => ((query.limit - found) * searched / found.max(1) + 1).clamp(WAVE, WAVE_MAX),
+        };
+        let (wave, later) = rest.split_at(files.min(rest.len()));
         finder.search(wave)?;
+        rest = later;
     }
     finder.fetch()
 }
@@ -149,11 +157,12 @@ pub fn count_events(
     Ok(counts)
 }
 
-#[derive(Clone, Copy)]
-struct Candidate {
-    segment: usize,
-    group: usize,
-    row: usize,
+/// A row that may be among the newest.
+enum Candidate {
+    /// Where it is.
+    At { segment: usize, group: usize, row: u32 },
+    /// All of it: few rows of a person cost no more whole than in part.
+    Whole(Box<EventRow>),
 }
 
 /// The newest rows so far.
@@ -266,43 +275,56 @@ impl<'a> Finder<'a> {
                 None => return Ok(()),
             },
         };
+        let query = self.query;
+        let persons = Persons::of(self.snapshot);
+        let screen = self.snapshot.hidden.in_group(reader.meta(), &reader.row_groups()[group]);
+        let is_meant = |subject: u32, place: Place| {
+            (query.from <= place.0 && place.0 < query.to)
+                && query.before.is_none_or(|before| place < before)
+                && screen.is_none_or(|screen| !screen.hides(subject, place.1, place.2))
+                && query.person.is_none_or(|person| person == persons.of_row(subject, place.1, place.2))
+        };
+        let is_named = |name: &str| query.names.as_ref().is_none_or(|names| names.contains(name));
+        if let Some(rows) = rows.as_ref().filter(|rows| rows.len() <= query.limit) {
+            for row in pick(reader, group, rows)? {
+                let place = (row.time, row.received_at, row.position.pack());
+                if is_named(&row.event) && is_meant(row.subject.0, place) {
+                    offer(place, Candidate::Whole(Box::new(row)));
+                }
+            }
+            return Ok(());
+        }
         let batch = match &rows {
             None => read(reader, group, &NARROW)?,
             Some(rows) => reader.read_rows(group, &NARROW, rows).map_err(storage)?,
         };
         let narrow = Narrow::of(&batch)?;
-        let wanted: Vec<bool> =
-            narrow.names(|n| self.query.names.as_ref().is_none_or(|names| names.contains(n)));
-        let persons = Persons::of(self.snapshot);
-        let screen = self.snapshot.hidden.in_group(reader.meta(), &reader.row_groups()[group]);
+        let named = narrow.names(is_named);
         // From the end: files mostly ascend in time, and later rows push out earlier ones.
         for row in (0..batch.num_rows()).rev() {
             let place = narrow.place(row);
-            let in_time = self.query.from <= place.0 && place.0 < self.query.to;
-            if !in_time || !wanted[narrow.keys[row] as usize] || self.query.before.is_some_and(|b| place >= b)
-            {
-                continue;
+            if named[narrow.keys[row] as usize] && is_meant(narrow.subjects[row], place) {
+                let row = rows.as_ref().map_or(row as u32, |rows| rows[row]);
+                offer(place, Candidate::At { segment, group, row });
             }
-            if screen.is_some_and(|s| s.hides(narrow.subjects[row], place.1, place.2)) {
-                continue;
-            }
-            let person = persons.of_row(narrow.subjects[row], place.1, place.2);
-            if self.query.person.is_some_and(|p| p != person) {
-                continue;
-            }
-            let row = rows.as_ref().map_or(row, |rows| rows[row] as usize);
-            offer(place, Candidate { segment, group, row });
         }
         Ok(())
     }
 
     fn fetch(self) -> Result<Vec<FoundRow>, QueryError> {
         let mut by_group: BTreeMap<(usize, usize), Vec<u32>> = BTreeMap::new();
-        for Reverse((_, index)) in &self.best.places {
-            let c = &self.best.candidates[*index];
-            by_group.entry((c.segment, c.group)).or_default().push(c.row as u32);
-        }
         let persons = Persons::of(self.snapshot);
+        let best: BTreeSet<usize> = self.best.places.iter().map(|Reverse((_, index))| *index).collect();
+        let mut rows = Vec::with_capacity(best.len());
+        for (index, candidate) in self.best.candidates.into_iter().enumerate() {
+            match candidate {
+                _ if !best.contains(&index) => {}
+                Candidate::At { segment, group, row } => {
+                    by_group.entry((segment, group)).or_default().push(row);
+                }
+                Candidate::Whole(row) => rows.push(found(&persons, *row)),
+            }
+        }
         let parts: Vec<_> = by_group.into_iter().collect();
         let found_rows = fold_parallel(THREADS, parts, Vec::new, |rows, ((segment, group), mut wanted)| {
             self.context.cancel.check()?;
@@ -311,7 +333,7 @@ impl<'a> Finder<'a> {
             rows.extend(pick(reader, group, &wanted)?.into_iter().map(|row| found(&persons, row)));
             Ok(())
         })?;
-        let mut rows: Vec<FoundRow> = found_rows.into_iter().flatten().collect();
+        rows.extend(found_rows.into_iter().flatten());
         rows.sort_by_key(|r| Reverse(r.place));
         Ok(rows)
     }

@@ -1,7 +1,8 @@
-//! How long the analyses take over generated events on this machine: `speed [events] [days]`.
+//! How long the analyses take over generated events on this machine: `speed [events] [days] [users] [name]`.
 //!
 //! Writes event-major day files into a temporary folder (as the compactor leaves them), and the same rows once
-//! more as small fresh files, and prints the median of five warm runs of each query over both.
+//! more as small fresh files, and prints the median of five warm runs of each query (or of those whose names contain a text) over
+//! both.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "../tests/support/mod.rs"]
@@ -11,13 +12,14 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Instant;
 use support::{MemorySource, PROJECT, block_on, log};
-use tallymark_insights::{Engine, QueryContext};
+use tallymark_insights::{Engine, QueryContext, TimelineRequest};
 use tallymark_ledger::SegmentMeta;
 use tallymark_model::{CommitId, CommitSeq, Epoch, Lane, Position, Seq, SubjectId, SubjectKind};
 use tallymark_query::ProjectInfo;
 use tallymark_state::{Delta, DeltaProject, NewSubject, StateReader};
 use tallymark_store::{EventRow, ObjectStore, SegmentSpec, encode_events};
 
+const RUNS: usize = 5;
 const DAY_MS: i64 = 86_400_000;
 /// 2025-01-01.
 const BEGIN: i64 = 1_735_689_600_000;
@@ -37,11 +39,12 @@ const NAMES: [&str; 12] = [
 ];
 
 fn main() {
+    let named = std::env::args().nth(4).unwrap_or_default();
     let mut args = std::env::args().skip(1).filter_map(|a| a.parse::<u64>().ok());
     let (events, days) = (args.next().unwrap_or(1_000_000), args.next().unwrap_or(90));
     let dir = tempfile::tempdir().expect("a temporary folder");
     let store = tallymark_store::open(&format!("file:{}", dir.path().display())).expect("a store");
-    let users = (events / 12).max(10) as u32;
+    let users = args.next().unwrap_or(events / 12).max(10) as u32;
     let began = Instant::now();
     let (mut sealed, mut fresh) = (Vec::new(), Vec::new());
     let mut random = Random(42);
@@ -73,12 +76,25 @@ fn main() {
             completeness: Default::default(),
             cohorts: Default::default(),
         };
-        Engine::new(Arc::new(source), std::thread::available_parallelism().map_or(2, usize::from))
+        let threads = std::thread::available_parallelism().map_or(2, usize::from);
+        // Answers that are kept would be given again.
+        Engine::new(Arc::new(source), threads).keeping(0)
     };
     let (sealed, fresh) = (engine(sealed), engine(fresh));
-    println!("{:<34}{:>12}{:>12}", "median of 5, ms", "sealed", "fresh");
-    for (name, query) in queries(days) {
-        println!("{name:<34}{:>12.1}{:>12.1}", median_ms(&sealed, &query), median_ms(&fresh, &query));
+    println!("{:<34}{:>12}{:>12}", format!("median of {RUNS}, ms"), "sealed", "fresh");
+    for (name, query) in queries(days).into_iter().filter(|(name, _)| name.contains(&named)) {
+        let ask =
+            |engine: &Engine| drop(engine.run(PROJECT, &query, &QueryContext::default()).expect("an answer"));
+        println!("{name:<34}{:>12.1}{:>12.1}", median_ms(|| ask(&sealed)), median_ms(|| ask(&fresh)));
+    }
+    let name = "timeline of a person, 100 events";
+    if name.contains(&named) {
+        let request = TimelineRequest { limit: 100, ..TimelineRequest::default() };
+        let ask = |engine: &Engine| {
+            let context = QueryContext::default();
+            drop(engine.timeline(PROJECT, "user-77", &request, &context).expect("events"));
+        };
+        println!("{name:<34}{:>12.1}{:>12.1}", median_ms(|| ask(&sealed)), median_ms(|| ask(&fresh)));
     }
 }
 
@@ -133,17 +149,17 @@ fn queries(days: u64) -> Vec<(&'static str, Value)> {
     ]
 }
 
-fn median_ms(engine: &Engine, query: &Value) -> f64 {
-    let mut times: Vec<f64> = (0..6)
+fn median_ms(ask: impl Fn()) -> f64 {
+    let mut times: Vec<f64> = (0..RUNS + 1)
         .map(|_| {
             let began = Instant::now();
-            engine.run(PROJECT, query, &QueryContext::default()).expect("an answer");
+            ask();
             began.elapsed().as_secs_f64() * 1000.0
         })
         .skip(1)
         .collect();
     times.sort_by(f64::total_cmp);
-    times[2]
+    times[RUNS / 2]
 }
 
 struct Random(u64);
@@ -162,9 +178,15 @@ fn row(random: &mut Random, day: u64, nth: u64, of: u64, users: u32) -> EventRow
     let name = NAMES[skewed(random, NAMES.len() as u64) as usize];
     let time = BEGIN + day as i64 * DAY_MS + (nth * DAY_MS as u64 / of) as i64;
     let country = ["DE", "US", "FR", "JP", "BR"][skewed(random, 5) as usize];
+    let plan = ["free", "team", "business"][skewed(random, 3) as usize];
+    let os = ["ios", "android", "web"][skewed(random, 3) as usize];
     let properties = json!({
         "country": country,
         "page": format!("/page/{}", skewed(random, 500)),
+        "plan": plan,
+        "version": format!("1.{}", skewed(random, 40)),
+        "os": os,
+        "seconds": random.below(3600),
         "amount": (random.below(10_000) as f64) / 100.0,
     });
     EventRow {
@@ -175,8 +197,8 @@ fn row(random: &mut Random, day: u64, nth: u64, of: u64, users: u32) -> EventRow
         subject: SubjectId(subject),
         user_id: Some(format!("user-{subject}")),
         device_id: None,
-        insert_id: None,
-        session_id: None,
+        insert_id: Some(format!("{:016x}{:016x}", random.below(u64::MAX), random.below(u64::MAX))),
+        session_id: Some(format!("{subject}-{}", time / 1_800_000)),
         properties: properties.as_object().cloned().unwrap_or_default(),
         groups: Vec::new(),
         annotations: Vec::new(),

@@ -116,6 +116,16 @@ fn persons_have_their_ids_events_and_timeline() {
         let rows = engine.timeline(PROJECT, key, &timeline, &QueryContext::default()).unwrap();
         let rows = rows["events"].as_array().unwrap();
         assert!(rows.iter().all(|r| r["person"] == page["person"]));
+        // Page by page: of many rows in one place only those of the page are read whole.
+        let mut paged = Vec::new();
+        let mut short = TimelineRequest { limit: 2, cursor: None };
+        loop {
+            let found = engine.timeline(PROJECT, key, &short, &QueryContext::default()).unwrap();
+            paged.extend(found["events"].as_array().unwrap().iter().cloned());
+            let Some(next) = found["next"].as_str() else { break };
+            short.cursor = Some(next.to_owned());
+        }
+        assert_eq!(&paged, rows);
         let counted = rows.iter().filter(|r| !is_operation(r["event"].as_str().unwrap())).count();
         assert_eq!(counted as u64, events);
     }

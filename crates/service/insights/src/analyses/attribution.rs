@@ -6,8 +6,9 @@
 //! gives a set of groups for the place in the log of every event it found a touch for.
 
 use super::actors::Actors;
-use super::gather::{Placed, by_actor, scatter};
+use super::gather::{by_actor, scatter};
 use super::groups::Groups;
+use super::records::Placed;
 use super::sets::Sets;
 use crate::Error;
 use crate::plan::Bound;

@@ -2,8 +2,10 @@
 //!
 //! Guarantees: every actor's events end in one partition and come out together, sorted by (time, log order). Where
 //! the budget does not hold all partitions at once, the scan runs several times, each for as many as it holds: the
-//! answer is the same, and no scratch file is written. Costs two counting passes instead of one great sort.
+//! answer is the same, and no scratch file is written. Costs a counting pass instead of one great sort.
+//! Deliberately not here: what is known of an event (`records`).
 
+use super::records::Record;
 use std::ops::Range;
 use tallymark_model::Millis;
 use tallymark_query::{Batch, Context, Prepared, QueryError, Reservation, fold_parallel};
@@ -12,101 +14,6 @@ const PARTITIONS: usize = 256;
 /// By how much fewer partitions the next attempt holds, if one was too many.
 const NARROWER: usize = 4;
 
-/// An event of an actor.
-pub(crate) trait Record: Copy + Send + Sync {
-    /// Whose; never 0.
-    fn actor(&self) -> u32;
-    /// Replaces the actor by its number within the partition.
-    fn set_actor(&mut self, actor: u32);
-    /// Whether the actor is of interest because of this event; actors without any such event are left out.
-    fn opens(&self) -> bool;
-    /// Orders the events of one actor.
-    fn order(&self) -> impl Ord;
-}
-
-/// An event without its place in the log.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Plain {
-    pub actor: u32,
-    pub mask: u32,
-    pub time: Millis,
-}
-
-/// An event with the groups of its breakdown, without its place in the log.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Marked {
-    pub actor: u32,
-    pub mask: u32,
-    pub time: Millis,
-    /// Number of a set of groups.
-    pub set: u32,
-}
-
-/// An event with its place in the log and the groups of its breakdown.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Placed {
-    pub actor: u32,
-    pub mask: u32,
-    pub time: Millis,
-    pub received: Millis,
-    pub position: u64,
-    /// Number of a set of groups.
-    pub set: u32,
-}
-
-impl Placed {
-    /// A row of a batch that was read with its place in the log.
-    pub fn new(batch: &Batch, row: usize, actor: u32, mask: u32, set: u32) -> Placed {
-        let (received, position) = (batch.received[row], batch.positions[row]);
-        Placed { actor, mask, time: batch.times[row], received, position, set }
-    }
-}
-
-impl Record for Plain {
-    fn actor(&self) -> u32 {
-        self.actor
-    }
-    fn set_actor(&mut self, actor: u32) {
-        self.actor = actor;
-    }
-    fn opens(&self) -> bool {
-        self.mask & 1 != 0
-    }
-    fn order(&self) -> impl Ord {
-        self.time
-    }
-}
-
-impl Record for Marked {
-    fn actor(&self) -> u32 {
-        self.actor
-    }
-    fn set_actor(&mut self, actor: u32) {
-        self.actor = actor;
-    }
-    fn opens(&self) -> bool {
-        self.mask & 1 != 0
-    }
-    fn order(&self) -> impl Ord {
-        self.time
-    }
-}
-
-impl Record for Placed {
-    fn actor(&self) -> u32 {
-        self.actor
-    }
-    fn set_actor(&mut self, actor: u32) {
-        self.actor = actor;
-    }
-    fn opens(&self) -> bool {
-        self.mask & 1 != 0
-    }
-    fn order(&self) -> impl Ord {
-        (self.time, self.received, self.position)
-    }
-}
-
 /// One thread's records, by partition.
 pub(crate) struct Scattered<R> {
     partitions: Vec<Vec<R>>,
@@ -114,6 +21,8 @@ pub(crate) struct Scattered<R> {
     here: Range<usize>,
     held: Reservation,
     rows: u64,
+    /// More than the largest number of an actor within a partition.
+    bound: usize,
 }
 
 /// Records by actor: those of as many partitions as the budget holds, and how to get the others.
@@ -127,18 +36,25 @@ impl<R: Record> Scattered<R> {
     /// Empty; only the partitions of this pass are kept.
     pub fn new(context: &Context, here: Range<usize>) -> Scattered<R> {
         let partitions = (0..PARTITIONS).map(|_| Vec::new()).collect();
-        Scattered { partitions, here, held: context.budget.reservation(), rows: 0 }
+        Scattered { partitions, here, held: context.budget.reservation(), rows: 0, bound: 0 }
     }
 
     /// Adds a record; those of nobody are dropped.
     #[inline]
-    pub fn push(&mut self, mut record: R) {
-        let actor = record.actor();
+    pub fn push(&mut self, record: R) {
+        self.push_of(record.actor(), record);
+    }
+
+    /// Adds a record that does not say yet whose it is.
+    #[inline]
+    pub fn push_of(&mut self, actor: u32, mut record: R) {
         let partition = actor as usize % PARTITIONS;
         if actor != 0 && self.here.contains(&partition) {
-            record.set_actor(actor / PARTITIONS as u32);
+            let within = actor / PARTITIONS as u32;
+            record.set_actor(within);
             self.partitions[partition].push(record);
             self.rows += 1;
+            self.bound = self.bound.max(within as usize + 1);
         }
     }
 
@@ -238,51 +154,76 @@ fn fold_pass<R: Record, S: Send>(
     new: &(impl Fn() -> S + Sync),
     fold: &(impl Fn(&mut S, &[R]) -> Result<(), QueryError> + Sync),
 ) -> Result<Vec<S>, QueryError> {
+    let bound = scattered.iter().map(|s| s.bound).max().unwrap_or(0);
     let parts: Vec<Vec<Vec<R>>> = (0..PARTITIONS)
         .map(|p| scattered.iter_mut().map(|s| std::mem::take(&mut s.partitions[p])).collect())
         .collect();
-    fold_parallel(threads, parts, new, |state, part| {
-        context.cancel.check()?;
-        let bytes = part.iter().map(Vec::len).sum::<usize>() * size_of::<R>();
-        let _held = context.budget.reserve(bytes as u64)?;
-        group(part, |events| fold(state, events))
-    })
+    let states = fold_parallel(
+        threads,
+        parts,
+        || (new(), Grouping::new(bound)),
+        |(state, grouping), part| {
+            context.cancel.check()?;
+            let bytes = part.iter().map(Vec::len).sum::<usize>() * size_of::<R>();
+            let _held = context.budget.reserve(bytes as u64)?;
+            grouping.each(part, |events| fold(state, events))
+        },
+    )?;
+    Ok(states.into_iter().map(|(state, _)| state).collect())
 }
 
-/// Counting sort by actor, then a small sort by time; actors that no event opens are skipped.
-fn group<R: Record>(
-    part: Vec<Vec<R>>,
-    mut each: impl FnMut(&[R]) -> Result<(), QueryError>,
-) -> Result<(), QueryError> {
-    let all = || part.iter().flatten();
-    let bound = all().map(Record::actor).max().map_or(0, |a| a as usize + 1);
-    let mut starts = vec![0u32; bound + 1];
-    let mut opened = vec![false; bound];
-    for record in all() {
-        opened[record.actor() as usize] |= record.opens();
+/// What grouping needs, kept from partition to partition.
+struct Grouping<R> {
+    /// Per actor: where its events end, once all are placed.
+    ends: Vec<u32>,
+    opened: Vec<bool>,
+    placed: Vec<R>,
+}
+
+impl<R: Record> Grouping<R> {
+    /// For actors below `bound`.
+    fn new(bound: usize) -> Grouping<R> {
+        Grouping { ends: vec![0; bound + 1], opened: vec![false; bound], placed: Vec::new() }
     }
-    for record in all().filter(|r| opened[r.actor() as usize]) {
-        starts[record.actor() as usize + 1] += 1;
-    }
-    for i in 0..bound {
-        starts[i + 1] += starts[i];
-    }
-    let Some(&filler) = all().next() else { return Ok(()) };
-    let mut sorted = vec![filler; starts[bound] as usize];
-    let mut next = starts.clone();
-    for record in all().filter(|r| opened[r.actor() as usize]) {
-        let at = &mut next[record.actor() as usize];
-        sorted[*at as usize] = *record;
-        *at += 1;
-    }
-    drop(part);
-    for ends in starts.windows(2) {
-        let events = &mut sorted[ends[0] as usize..ends[1] as usize];
-        if events.is_empty() {
-            continue;
+
+    /// Counting sort by actor, then a small sort by time; actors that no event opens are skipped.
+    fn each(
+        &mut self,
+        part: Vec<Vec<R>>,
+        mut each: impl FnMut(&[R]) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        let all = || part.iter().flatten();
+        let Some(&filler) = all().next() else { return Ok(()) };
+        self.ends.fill(0);
+        self.opened.fill(false);
+        for record in all() {
+            let actor = record.actor() as usize;
+            self.ends[actor + 1] += 1;
+            self.opened[actor] |= record.opens();
         }
-        events.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
-        each(events)?;
+        let mut total = 0;
+        for count in &mut self.ends {
+            total += *count;
+            *count = total;
+        }
+        self.placed.clear();
+        self.placed.resize(total as usize, filler);
+        for record in all() {
+            // Where the actor's next event goes; after the last one, where the next actor's begin.
+            let next = &mut self.ends[record.actor() as usize];
+            self.placed[*next as usize] = *record;
+            *next += 1;
+        }
+        drop(part);
+        let mut from = 0;
+        for (end, opened) in self.ends.iter().zip(&self.opened) {
+            let events = &mut self.placed[from..*end as usize];
+            from = *end as usize;
+            if *opened {
+                events.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
+                each(events)?;
+            }
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -16,6 +16,7 @@ mod owned;
 mod paths;
 mod personas;
 mod realtime;
+mod records;
 mod retention;
 mod segmentation;
 mod session_numbers;

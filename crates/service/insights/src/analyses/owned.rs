@@ -1,6 +1,6 @@
 //! Records that remember whose they are, for analyses that name the actors behind a number.
 
-use super::gather::Record;
+use super::records::Record;
 use tallymark_model::Millis;
 
 /// What a record holds beside its actor.

@@ -68,7 +68,8 @@ type Waiting = (usize, Millis, Vec<u32>);
 pub(crate) struct Workspace {
     /// Per step: indices of its hits.
     hits: Vec<Vec<u32>>,
-    cursors: Vec<usize>,
+    /// Times of the hits of the first step, those of the second, and so on, each with room for all.
+    times: Vec<Millis>,
     memory: FxHashMap<Waiting, (usize, Option<u32>)>,
     visits: u64,
 }
@@ -80,37 +81,86 @@ pub(crate) fn choose(
     workspace: &mut Workspace,
     cancel: &Cancel,
 ) -> Result<Option<Attempt>, QueryError> {
-    workspace.prepare(hits, rules);
-    let overlapping = hits.iter().any(|h| h.mask.count_ones() > 1);
+    if hits.iter().all(|h| h.mask.is_power_of_two()) {
+        return Ok(choose_apart(hits.iter().map(|h| (h.time, h.mask.trailing_zeros())), rules, workspace));
+    }
+    workspace.prepare(hits);
     let mut best: Option<Attempt> = None;
     for at in 0..workspace.hits[0].len() {
-        let entry = workspace.hits[0][at] as usize;
-        let attempt = if overlapping {
-            workspace.search(hits, rules, entry, cancel)?
-        } else {
-            workspace.chain(hits, rules, entry)
-        };
-        if best.is_none_or(|b| rules.choice.prefers(&attempt, &b)) {
+        let attempt = workspace.search(hits, rules, workspace.hits[0][at] as usize, cancel)?;
+        if best.is_none_or(|b| rules.choice.prefers((attempt.depth, attempt.end()), &b)) {
             best = Some(attempt);
         }
-        let settled = match rules.choice {
-            Choice::Best => attempt.depth == rules.steps,
-            Choice::FirstEntry => true,
-            Choice::Tightest => false,
-        };
-        if settled {
+        if rules.choice.is_settled(attempt.depth, rules) {
             break;
         }
     }
     Ok(best)
 }
 
+/// The same where each hit matches one step only: time and step, sorted by time.
+///
+/// Each step takes the first hit late enough. As entries advance so do the earliest times of every step, hence one
+/// cursor per step for all entries.
+pub(crate) fn choose_apart(
+    hits: impl ExactSizeIterator<Item = (Millis, u32)> + Clone,
+    rules: &Rules,
+    workspace: &mut Workspace,
+) -> Option<Attempt> {
+    let room = hits.len();
+    let ends = workspace.part(hits.clone(), rules.steps);
+    let of = |step: usize| &workspace.times[step * room..step * room + ends[step]];
+    let mut cursors = [0usize; STEPS_MAX];
+    let mut times = [0; STEPS_MAX];
+    let mut best: Option<Attempt> = None;
+    for (entry, start) in of(0).iter().enumerate() {
+        times[0] = *start;
+        let (mut depth, mut over) = (1, false);
+        while depth < rules.steps {
+            let earliest = rules.earliest(times[depth - 1]);
+            let (step, cursor) = (of(depth), &mut cursors[depth]);
+            while step.get(*cursor).is_some_and(|time| *time < earliest) {
+                *cursor += 1;
+            }
+            let next = step.get(*cursor);
+            over = next.is_none();
+            let Some(next) = next.filter(|next| **next - start <= rules.window) else { break };
+            times[depth] = *next;
+            depth += 1;
+        }
+        if best.is_none_or(|best| rules.choice.prefers((depth, times[depth - 1]), &best)) {
+            best = Some(Attempt { depth, entry, times });
+        }
+        // Where this one found no hit any more, later ones find none, and get no deeper.
+        if rules.choice.is_settled(depth, rules) || (over && rules.choice == Choice::Best) {
+            break;
+        }
+    }
+    let mut best = best?;
+    let entries = hits.enumerate().filter(|(_, (_, step))| *step == 0);
+    best.entry = entries.map(|(i, _)| i).nth(best.entry)?;
+    Some(best)
+}
+
 impl Choice {
-    /// Whether a later entry's attempt is to be taken instead of the one so far.
-    fn prefers(self, later: &Attempt, so_far: &Attempt) -> bool {
-        let end = |a: &Attempt| a.times[a.depth - 1];
-        later.depth > so_far.depth
-            || (self == Choice::Tightest && later.depth == so_far.depth && end(later) <= end(so_far))
+    /// Whether a later entry's attempt, of this depth and end, is to be taken instead of the one so far.
+    fn prefers(self, (depth, end): (usize, Millis), so_far: &Attempt) -> bool {
+        depth > so_far.depth || (self == Choice::Tightest && depth == so_far.depth && end <= so_far.end())
+    }
+
+    /// Whether no later entry's attempt can be taken instead of one of this depth.
+    fn is_settled(self, depth: usize, rules: &Rules) -> bool {
+        match self {
+            Choice::Best => depth == rules.steps,
+            Choice::FirstEntry => true,
+            Choice::Tightest => false,
+        }
+    }
+}
+
+impl Attempt {
+    fn end(&self) -> Millis {
+        self.times[self.depth - 1]
     }
 }
 
@@ -122,11 +172,9 @@ impl Rules {
 }
 
 impl Workspace {
-    fn prepare(&mut self, hits: &[Hit], rules: &Rules) {
+    fn prepare(&mut self, hits: &[Hit]) {
         self.hits.resize_with(STEPS_MAX, Vec::new);
         self.hits.iter_mut().for_each(Vec::clear);
-        self.cursors.clear();
-        self.cursors.resize(rules.steps, 0);
         for (i, hit) in hits.iter().enumerate() {
             let mut mask = hit.mask;
             while mask != 0 {
@@ -136,25 +184,22 @@ impl Workspace {
         }
     }
 
-    /// No event matches two steps: each step takes the first hit late enough. As entries advance so do the
-    /// earliest times of every step, hence one cursor per step for all entries.
-    fn chain(&mut self, hits: &[Hit], rules: &Rules, entry: usize) -> Attempt {
-        let start = hits[entry].time;
-        let mut attempt = Attempt { depth: 1, entry, times: [start; STEPS_MAX] };
-        for step in 1..rules.steps {
-            let earliest = rules.earliest(attempt.times[step - 1]);
-            let list = &self.hits[step];
-            let cursor = &mut self.cursors[step];
-            while list.get(*cursor).is_some_and(|i| hits[*i as usize].time < earliest) {
-                *cursor += 1;
-            }
-            match list.get(*cursor).map(|i| hits[*i as usize].time) {
-                Some(time) if time - start <= rules.window => attempt.times[step] = time,
-                _ => break,
-            }
-            attempt.depth = step + 1;
+    /// Puts the times of each step one after the other; how many there are of each.
+    fn part(
+        &mut self,
+        hits: impl ExactSizeIterator<Item = (Millis, u32)>,
+        steps: usize,
+    ) -> [usize; STEPS_MAX] {
+        let (room, mut ends) = (hits.len(), [0; STEPS_MAX]);
+        if self.times.len() < room * steps {
+            self.times.resize(room * steps, 0);
         }
-        attempt
+        for (time, step) in hits {
+            let end = &mut ends[step as usize];
+            self.times[step as usize * room + *end] = time;
+            *end += 1;
+        }
+        ends
     }
 
     /// Events may match several steps: among simultaneous candidates, try each.

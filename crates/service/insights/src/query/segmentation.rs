@@ -72,9 +72,12 @@ impl SegmentationQuery {
 
 /// The first series whose selector reads as that of series `i`.
 fn same_events(list: &[Value], i: usize) -> usize {
-    let selector = |series: &Value| ["event", "where", "nth", "nth_of"].map(|key| series[key].clone());
-    let own = selector(&list[i]);
-    list.iter().position(|other| selector(other) == own).unwrap_or(i)
+    let own = selector_of(&list[i]);
+    list.iter().position(|other| selector_of(other) == own).unwrap_or(i)
+}
+
+fn selector_of(series: &Value) -> [Option<&Value>; 4] {
+    ["event", "where", "nth", "nth_of"].map(|key| series.get(key))
 }
 
 fn series(value: &Value, path: &str, interval: Option<Unit>, events_of: usize) -> Result<SeriesSpec, Error> {

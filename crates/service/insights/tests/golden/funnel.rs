@@ -70,6 +70,24 @@ fn totals_are_attempts_that_do_not_overlap() {
 }
 
 #[test]
+fn years_are_counted_like_days() {
+    // More than a word has room for, so that events are held in another form.
+    for from in ["2024-12-01", "2023-01-01"] {
+        let range = |more: Value| {
+            let mut all = json!({"range": {"from": from, "to": "2025-01-01"}});
+            more.as_object().into_iter().flatten().for_each(|(k, v)| all[k] = v.clone());
+            all
+        };
+        assert_eq!(counts("B A B A,C C", "A B C", range(json!({}))), json!([1, 1, 1]), "{from}");
+        assert_eq!(counts("A C B", "A B C", range(json!({}))), json!([1, 1, 0]), "{from}");
+        let by = range(json!({"breakdown": {"property": "c"}}));
+        assert_eq!(groups("A=x A=y B", "A B", by), json!([["x", [1, 1]]]), "{from}");
+        let tightest = range(json!({"breakdown": {"property": "c"}, "attempt": "tightest"}));
+        assert_eq!(groups("A=x A=y B", "A B", tightest), json!([["y", [1, 1]]]), "{from}");
+    }
+}
+
+#[test]
 fn exact_order_lets_nothing_pass() {
     let exact = |line: &str, steps: &str| counts(line, steps, json!({"order": "exact_order"}));
     // The second B is another event between B and C.

@@ -4,17 +4,21 @@ use super::tally::Tally;
 use super::{label_value, other, row};
 use crate::Error;
 use crate::analyses::actors::Actors;
-use crate::analyses::gather::{Marked, Placed, Plain as Unplaced, Record, Scattered, by_actor, scatter};
+use crate::analyses::gather::{Scattered, by_actor, scatter};
 use crate::analyses::groups::Groups;
+use crate::analyses::records::{Brief, Placed, Record, Timed};
 use crate::analyses::sets::Sets;
-use crate::operators::attempt::{Hit, Rules, Workspace, choose};
+use crate::operators::attempt::{Attempt, Hit, Rules, Workspace, choose, choose_apart};
 use crate::plan::Bound;
 use crate::query::{BreakdownSpec, FunnelQuery, NamesSpec, SegmentScope};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value};
 use std::collections::hash_map::Entry;
 use tallymark_model::Millis;
-use tallymark_query::{Reservation, Scan};
+use tallymark_query::{Batch, Cancel, QueryError, Reservation, Scan};
+
+/// Memory is counted in steps of this, because actors are many and what each adds is little.
+const COUNTED_BYTES: u64 = 64 << 10;
 
 /// What a query becomes when it meets a snapshot.
 pub(super) struct Plain<'a> {
@@ -27,10 +31,11 @@ pub(super) struct Plain<'a> {
 
 /// One thread's attempts, by set of groups.
 struct Part {
-    workspace: Workspace,
-    hits: Vec<Hit>,
+    space: Space,
     by_set: FxHashMap<u32, Tally>,
     held: Reservation,
+    /// Bytes that `held` does not count yet.
+    more: u64,
     /// Some actor's label depends on the order in the log.
     tied: bool,
 }
@@ -63,11 +68,16 @@ impl<'a> Plain<'a> {
     pub fn answer(&self) -> Result<Map<String, Value>, Error> {
         let sets = Sets::new(self.bound.context.budget.reservation());
         let mut by_set: FxHashMap<u32, Tally> = FxHashMap::default();
+        let brief = self.scan.to.saturating_sub(self.scan.from) <= Brief::<()>::SPAN;
         let parts = match (self.scan.order, self.query.breakdown.is_empty()) {
             (true, _) => self.attempts::<Placed>(&self.scan, &sets)?,
-            (false, true) => self.attempts::<Unplaced>(&self.scan, &sets)?,
+            (false, true) if brief => self.attempts::<Brief<()>>(&self.scan, &sets)?,
+            (false, true) => self.attempts::<Timed<()>>(&self.scan, &sets)?,
             (false, false) => {
-                let parts = self.attempts::<Marked>(&self.scan, &sets)?;
+                let parts = match brief {
+                    true => self.attempts::<Brief<u32>>(&self.scan, &sets)?,
+                    false => self.attempts::<Timed<u32>>(&self.scan, &sets)?,
+                };
                 // Somebody entered twice in one millisecond with different labels: only then does the order in the
                 // log matter, which makes records half as large again.
                 match parts.iter().any(|part| part.tied) {
@@ -104,7 +114,7 @@ impl<'a> Plain<'a> {
         let (from, to) = self.bound.range;
         let context = self.bound.context;
         let prepared = scan.prepare(self.bound.snapshot, context)?;
-        let collect = |scattered: &mut Scattered<R>, batch: &tallymark_query::Batch| {
+        let collect = |scattered: &mut Scattered<R>, batch: &Batch| {
             let actors = self.actors.of(batch)?;
             let groups = match self.query.breakdown.is_empty() {
                 false => Some(self.groups.of_batch(batch)?),
@@ -120,34 +130,34 @@ impl<'a> Plain<'a> {
                 let mask = if entry { batch.masks[row] } else { batch.masks[row] & !1 };
                 if mask != 0 {
                     let set = groups.as_ref().map_or(0, |g| numbers[g.set_of(row)]);
-                    scattered.push(R::of(batch, row, actors[row], mask, set));
+                    scattered.push_of(actors[row], R::of(batch, row, scan.from, mask, set));
                 }
             }
             Ok(())
         };
         let scattered = scatter(&prepared, context, self.bound.threads, collect)?;
         let new = || Part {
-            workspace: Workspace::default(),
-            hits: Vec::new(),
+            space: Space::default(),
             by_set: FxHashMap::default(),
             held: context.budget.reservation(),
+            more: 0,
             tied: false,
         };
         let fold = |part: &mut Part, events: &[R]| {
             part.tied = part.tied || R::tied(events);
-            part.hits.clear();
-            part.hits.extend(events.iter().map(R::hit));
-            if let Some(attempt) = choose(&part.hits, &rules, &mut part.workspace, &context.cancel)? {
-                let set = events[attempt.entry].set();
+            if let Some(attempt) = R::attempt(events, &rules, &mut part.space, &context.cancel)? {
+                let set = events[attempt.entry].label();
                 let summary = match part.by_set.entry(set) {
                     Entry::Occupied(known) => known.into_mut(),
                     Entry::Vacant(free) => {
-                        part.held.grow(Tally::bytes(self.query, 0))?;
+                        part.more += Tally::bytes(self.query, 0);
                         free.insert(self.empty())
                     }
                 };
-                let bytes = summary.add_plain(&attempt);
-                part.held.grow(bytes)?;
+                part.more += summary.add_plain(&attempt);
+                if part.more >= COUNTED_BYTES {
+                    part.held.grow(std::mem::take(&mut part.more))?;
+                }
             }
             Ok(())
         };
@@ -200,56 +210,108 @@ fn overlapping(query: &FunnelQuery) -> bool {
     pairs.into_iter().any(|(i, j)| !disjoint(&query.steps[i].selector.names, &query.steps[j].selector.names))
 }
 
-/// What a funnel needs of a record.
-trait FunnelRecord: Record {
-    fn of(batch: &tallymark_query::Batch, row: usize, actor: u32, mask: u32, set: u32) -> Self;
-    fn hit(&self) -> Hit;
-    fn set(&self) -> u32;
-    /// True if these events of an actor, sorted, are in an order that is not known but matters.
-    fn tied(_events: &[Self]) -> bool {
-        false
-    }
+/// Buffers reused from actor to actor.
+#[derive(Default)]
+struct Space {
+    attempts: Workspace,
+    hits: Vec<Hit>,
 }
 
-impl FunnelRecord for Marked {
-    fn of(batch: &tallymark_query::Batch, row: usize, actor: u32, mask: u32, set: u32) -> Marked {
-        Marked { actor, mask, time: batch.times[row], set }
+/// What a funnel needs of a record.
+trait FunnelRecord: Record {
+    /// A row that matches the steps of `mask`; whose, is said later.
+    fn of(batch: &Batch, row: usize, begin: Millis, mask: u32, set: u32) -> Self;
+    /// When, and which steps it matches.
+    fn hit(&self) -> Hit;
+    /// Number of its set of groups.
+    fn label(&self) -> u32;
+    /// The attempt that counts, of an actor's events in their order.
+    fn attempt(
+        events: &[Self],
+        rules: &Rules,
+        space: &mut Space,
+        cancel: &Cancel,
+    ) -> Result<Option<Attempt>, QueryError> {
+        space.hits.clear();
+        space.hits.extend(events.iter().map(Self::hit));
+        choose(&space.hits, rules, &mut space.attempts, cancel)
     }
-    fn hit(&self) -> Hit {
-        Hit { time: self.time, mask: self.mask }
-    }
-    fn set(&self) -> u32 {
-        self.set
-    }
-    fn tied(events: &[Marked]) -> bool {
-        let mut last: Option<&Marked> = None;
-        events.iter().filter(|e| e.mask & 1 != 0).any(|entry| {
-            let before = last.replace(entry);
-            before.is_some_and(|before| before.time == entry.time && before.set != entry.set)
+    /// True if these events of an actor, sorted, are in an order that is not known but matters.
+    fn tied(events: &[Self]) -> bool {
+        let mut last: Option<(Millis, u32)> = None;
+        events.iter().filter(|e| e.opens()).any(|entry| {
+            let now = (entry.hit().time, entry.label());
+            last.replace(now).is_some_and(|before| before.0 == now.0 && before.1 != now.1)
         })
     }
 }
 
-impl FunnelRecord for Unplaced {
-    fn of(batch: &tallymark_query::Batch, row: usize, actor: u32, mask: u32, _: u32) -> Unplaced {
-        Unplaced { actor, mask, time: batch.times[row] }
-    }
-    fn hit(&self) -> Hit {
-        Hit { time: self.time, mask: self.mask }
-    }
-    fn set(&self) -> u32 {
+/// What is kept of the number of a set of groups.
+trait Label: Copy + Send + Sync {
+    fn of(set: u32) -> Self;
+    fn number(self) -> u32;
+}
+
+impl Label for () {
+    fn of(_: u32) {}
+    fn number(self) -> u32 {
         0
     }
 }
 
-impl FunnelRecord for Placed {
-    fn of(batch: &tallymark_query::Batch, row: usize, actor: u32, mask: u32, set: u32) -> Placed {
-        Placed::new(batch, row, actor, mask, set)
+impl Label for u32 {
+    fn of(set: u32) -> u32 {
+        set
+    }
+    fn number(self) -> u32 {
+        self
+    }
+}
+
+impl<S: Label> FunnelRecord for Brief<S> {
+    #[inline]
+    fn of(batch: &Batch, row: usize, begin: Millis, mask: u32, set: u32) -> Brief<S> {
+        Brief::new(batch.times[row] - begin, mask.trailing_zeros(), S::of(set))
+    }
+    fn hit(&self) -> Hit {
+        Hit { time: self.time(), mask: 1 << self.bit() }
+    }
+    fn label(&self) -> u32 {
+        self.set.number()
+    }
+    fn attempt(
+        events: &[Brief<S>],
+        rules: &Rules,
+        space: &mut Space,
+        _: &Cancel,
+    ) -> Result<Option<Attempt>, QueryError> {
+        Ok(choose_apart(events.iter().map(|e| (e.time(), e.bit())), rules, &mut space.attempts))
+    }
+}
+
+impl<S: Label> FunnelRecord for Timed<S> {
+    fn of(batch: &Batch, row: usize, _: Millis, mask: u32, set: u32) -> Timed<S> {
+        Timed { actor: 0, mask, time: batch.times[row], set: S::of(set) }
     }
     fn hit(&self) -> Hit {
         Hit { time: self.time, mask: self.mask }
     }
-    fn set(&self) -> u32 {
+    fn label(&self) -> u32 {
+        self.set.number()
+    }
+}
+
+impl FunnelRecord for Placed {
+    fn of(batch: &Batch, row: usize, _: Millis, mask: u32, set: u32) -> Placed {
+        Placed::new(batch, row, 0, mask, set)
+    }
+    fn hit(&self) -> Hit {
+        Hit { time: self.time, mask: self.mask }
+    }
+    fn label(&self) -> u32 {
         self.set
+    }
+    fn tied(_: &[Placed]) -> bool {
+        false
     }
 }

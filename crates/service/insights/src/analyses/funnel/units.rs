@@ -1,7 +1,7 @@
 //! One actor's events as units (3.6), their attempts that count, and the groups these are in (3.7).
 
 use super::marks::{Key, NOT_REACHED, Resolved, product};
-use crate::analyses::gather::Record;
+use crate::analyses::records::Record;
 use crate::operators::attempts::{Alternatives, Attempt, Event, Rules, Stream, attempts_of, choose};
 use crate::query::At;
 use rustc_hash::{FxHashMap, FxHashSet};

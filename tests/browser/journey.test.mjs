@@ -186,6 +186,7 @@ describe('a newcomer', () => {
 
   it('connects a source with the real key', async () => {
     await page.getByRole('link', { name: 'Sources', exact: true }).click();
+    await page.getByRole('tab', { name: 'PostHog', exact: true }).click();
     await page.getByRole('tab', { name: 'PostHog Python' }).click();
     const code = await page.getByLabel('PostHog Python example').innerText();
     assert.ok(code.includes(writeKey) && code.includes(server.url), code);

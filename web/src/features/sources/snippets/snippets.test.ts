@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { snippets } from './snippets';
+import { snippets } from '.';
 
 const all = snippets('tm_write_0123456789', 'http://127.0.0.1:8000');
 
@@ -9,10 +9,24 @@ describe('SDK snippets', () => {
       'amplitude-browser',
       'amplitude-node',
       'amplitude-python',
+      'braze-curl',
+      'braze-currents',
       'curl',
+      'heap-curl',
+      'heap-python',
+      'mixpanel-browser',
+      'mixpanel-node',
+      'mixpanel-python',
+      'mparticle-browser',
+      'mparticle-python',
+      'mparticle-webhook',
       'posthog-js',
       'posthog-node',
       'posthog-python',
+      'rudderstack-browser',
+      'rudderstack-node',
+      'rudderstack-python',
+      'rudderstack-webhook',
       'segment-browser',
       'segment-node',
       'segment-python',
@@ -31,8 +45,16 @@ describe('SDK snippets', () => {
     expect(code).toContain('protocol: "https"');
   });
 
-  it('sends valid JSON with curl', () => {
-    const body = /-d '(.*)'/s.exec(all.find((s) => s.id === 'curl')?.code ?? '')?.[1];
-    expect(JSON.parse(body ?? '').events[0].event).toBe('Sign Up');
+  it.each(['curl', 'heap-curl', 'braze-curl'])('sends valid JSON with %s', (id) => {
+    const body = /-d '(.*)'/s.exec(all.find((s) => s.id === id)?.code ?? '')?.[1];
+    const told = JSON.parse(body ?? '');
+    const event = told.events?.[0] ?? told;
+    expect(event.event ?? event.name).toBe('Sign Up');
+  });
+
+  it('says what an SDK needs that speaks https only', () => {
+    const note = (host: string) => snippets('k', host).find((s) => s.id === 'mparticle-browser')?.note;
+    expect(note('http://127.0.0.1:8000')).toContain('certificate');
+    expect(note('https://tally.example.com')).toBeUndefined();
   });
 });

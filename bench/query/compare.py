@@ -1,7 +1,7 @@
 """Analyses beside DuckDB and ClickHouse's engine: the same rows, the same machine, two threads each, one run.
 
     python bench/query/compare.py [--events 10000000] [--binary target/release/tallymark] [--tool PROGRAM]
-                                  [--folder DIR] [--runs 7] [--only funnel] [--out FILE]
+                                  [--folder DIR] [--runs 7] [--warm] [--only funnel] [--out FILE]
 
 Generates events, sends them through the front door, waits for compaction, loads the same rows into the others in
 several table orders, checks that all give the same numbers, and asks everybody in turn. The decode floor is what it
@@ -37,6 +37,7 @@ def main():
     args.add_argument("--tool", help="a program that decodes columns and does nothing with them; without it there is no decode floor")
     args.add_argument("--folder", help="where to keep generated events and loaded data for the next run")
     args.add_argument("--runs", type=int, default=7)
+    args.add_argument("--warm", action="store_true", help="leave out cold times: where others keep the disk busy, what a restarted server looks through at its start disturbs the rest")
     args.add_argument("--only", default="", help="only rows with this in their name")
     args.add_argument("--settle", type=int, default=0, help="seconds to leave the server alone before asking, so that compaction divides the last rows too")
     args.add_argument("--out", help="write the table to this file, too")
@@ -70,7 +71,7 @@ def measure(args, server, others, generated):
     ]
     for row in rows.rows(person, actor):
         if args.only in row.name:
-            lines.append(line(row, server, others, floor, args.runs))
+            lines.append(line(row, server, others, floor, args))
             print(lines[-1], flush=True)
     sizes = {"Tallymark": {"segments": server_bytes(server) / args.events}}
     sizes.update({other.name: other.bytes_per_event(args.events) for other in others})
@@ -78,24 +79,21 @@ def measure(args, server, others, generated):
     return text + "; ".join(f"{name} " + ", ".join(f"{t} {b:.1f}" for t, b in s.items()) for name, s in sizes.items()) + "\n"
 
 
-def line(row, server, others, floor, runs):
+def line(row, server, others, floor, args):
     ask = {"Tallymark": lambda: ours(row, server)}
     for other, sqls in zip(others, (row.duck, row.click)):
         ask.update({(other.name, table): lambda other=other, sql=sql: other.ask(sql) for table, sql in sqls.items()})
     cold, found, refused = {}, {}, {}
     for who, run in ask.items():
-        for other in others:
-            other.forget()
-        if who == "Tallymark":
-            server.restart()
-        rivals.drop_page_cache()
+        if not args.warm:
+            forget(who, server, others)
         try:
             cold[who], found[who] = timed(run)
         except (ValueError, RuntimeError) as problem:
             refused[who] = str(problem)
     taken = {who: [] for who in found}
     floors = []
-    for _ in range(runs):  # in turn, so that a busy minute of the machine meets everybody
+    for _ in range(args.runs):  # in turn, so that a busy minute of the machine meets everybody
         for who in found:
             if sum(taken[who]) < PATIENCE_S:
                 taken[who].append(timed(ask[who])[0])
@@ -110,13 +108,23 @@ def line(row, server, others, floor, runs):
         return f"| {row.name} | not answered: {refused['Tallymark'][:120]} |"
     own, least = median["Tallymark"], statistics.median(floors) if floors else None
     why = "".join(f"; {who[0]} {who[1]} failed: {text[:200]}" for who, text in refused.items())
-    cells = [row.name, f"{own:.4f}", f"{cold['Tallymark']:.3f}"]
+    first = lambda who: "-" if args.warm else f"{cold[who]:.3f}"  # noqa: E731
+    cells = [row.name, f"{own:.4f}", first("Tallymark")]
     for who in best.values():
-        cells += [f"{median[who]:.4f} ({who[1]})", f"{cold[who]:.3f}"] if who else ["-", "-"]
+        cells += [f"{median[who]:.4f} ({who[1]})", first(who)] if who else ["-", "-"]
     cells += [f"{median[who] / own:.1f}x" if who else "-" for who in best.values()]
     cells += [f"{least:.4f}", f"{own / least:.1f}"] if least else ["-", "-"]
     cells.append(verdict(row, found) + why)
     return "| " + " | ".join(cells) + " |"
+
+
+def forget(who, server, others):
+    """Nothing of earlier questions in any memory."""
+    for other in others:
+        other.forget()
+    if who == "Tallymark":
+        server.restart()
+    rivals.drop_page_cache()
 
 
 def verdict(row, found):

@@ -134,13 +134,11 @@ impl<'a> Loaded<'a> {
         self.prepared.context.reads.persons();
         let subjects = column::<UInt32Type>(&self.batch, 0)?;
         let persons = Persons::of(self.prepared.snapshot);
-        let mut found = vec![0u32; self.rows.len()];
-        let mut varies = false;
-        self.rows.each(|i, row| {
-            found[i] = persons.plain(subjects[row]);
-            varies |= found[i] == Persons::VARYING;
-        });
-        if varies {
+        let mut found: Vec<u32> = match &self.rows {
+            Rows::All(_) => subjects.iter().map(|subject| persons.plain(*subject)).collect(),
+            Rows::Some(rows) => rows.iter().map(|row| persons.plain(subjects[*row as usize])).collect(),
+        };
+        if found.contains(&Persons::VARYING) {
             let (received, positions) = self.log_order()?;
             self.rows.each(|i, row| {
                 if found[i] == Persons::VARYING {

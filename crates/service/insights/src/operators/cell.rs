@@ -84,6 +84,22 @@ impl Cell {
         }
     }
 
+    /// Counts an event of each of these actors (0 = nobody).
+    pub fn add_actors(&mut self, all: impl Iterator<Item = u32>) {
+        let (mut events, mut with) = (0, 0);
+        match &mut self.state {
+            State::Actors(actors) | State::PerActor { actors, .. } => {
+                let counted = all.inspect(|_| events += 1).filter(|actor| *actor != 0);
+                actors.extend(counted.inspect(|_| with += 1));
+            }
+            _ => return all.for_each(|actor| self.add_actor(actor)),
+        }
+        self.events += events;
+        if let State::PerActor { with_actor, .. } = &mut self.state {
+            *with_actor += with;
+        }
+    }
+
     /// Counts an event of an actor (0 = nobody) with the number of its property, if it has one.
     #[inline]
     pub fn add_number_of(&mut self, actor: u32, number: Option<f64>) {

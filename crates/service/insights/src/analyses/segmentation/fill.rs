@@ -31,11 +31,10 @@ impl Rows<'_> {
     /// Adds the actors of a series to one cell; without any there is no cell.
     fn all_into(&self, part: &mut Part, series: usize, key: Key) {
         let bit = 1u32 << series;
-        let mut meant =
-            self.batch.masks.iter().zip(self.actors).filter(|(mask, _)| *mask & bit != 0).peekable();
+        let rows = self.batch.masks.iter().zip(self.actors);
+        let mut meant = rows.filter(|(mask, _)| *mask & bit != 0).map(|(_, actor)| *actor).peekable();
         if meant.peek().is_some() {
-            let cell = part.cell(key);
-            meant.for_each(|(_, actor)| cell.add_actor(*actor));
+            part.cell(key).add_actors(meant);
         }
     }
 

@@ -14,6 +14,7 @@ use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use rustc_hash::FxHashSet;
+use std::hash::Hash;
 use std::ops::Range;
 
 /// Most rows of one row group.
@@ -37,27 +38,37 @@ const DICTIONARY_BYTES: usize = 8 << 20;
 const COMPRESSED_ROWS: usize = 512;
 /// Chunks of no more distinct values are not compressed: their dictionary's numbers have eight bits.
 const FEW_VALUES: usize = 256;
+/// ... unless the values themselves are longer than this together.
+const FEW_BYTES: usize = 32 << 10;
 
 /// Whether compressing a column chunk with these values makes it enough smaller.
 pub(crate) fn pays(values: &dyn Array) -> bool {
-    if values.len() < COMPRESSED_ROWS || values.null_count() == values.len() {
-        return false;
-    }
+    let many = values.len() >= COMPRESSED_ROWS;
     if let Some(dictionary) = values.as_dictionary_opt::<Int32Type>() {
-        return dictionary.values().len() > FEW_VALUES && !few(dictionary.keys().iter().flatten());
+        let words = dictionary.values().as_string_opt::<i32>();
+        let length = |key: &i32| words.map_or(0, |words| words.value_length(*key as usize) as usize);
+        return !few(dictionary.keys().iter().flatten(), many, length);
     }
-    match values.data_type() {
-        DataType::Float64 => !few(values.as_primitive::<Float64Type>().iter().flatten().map(|n| n.to_bits())),
-        DataType::Boolean => false,
-        _ => true,
+    if let Some(texts) = values.as_string_opt::<i32>() {
+        let present = (0..texts.len()).filter(|row| texts.is_valid(*row));
+        return !few(present, many, |row| texts.value_length(*row) as usize);
+    }
+    match values.as_primitive_opt::<Float64Type>() {
+        Some(numbers) => many && !few(numbers.iter().flatten().map(f64::to_bits), many, |_| 0),
+        None => false,
     }
 }
 
-fn few<T: std::hash::Hash + Eq>(values: impl Iterator<Item = T>) -> bool {
-    let mut distinct = FxHashSet::default();
+/// Whether distinct values are few, which does not matter unless there are `many` rows, and short together.
+fn few<T: Hash + Eq>(values: impl Iterator<Item = T>, many: bool, length: impl Fn(&T) -> usize) -> bool {
+    let (mut distinct, mut bytes) = (FxHashSet::default(), 0);
     for value in values {
-        if distinct.insert(value) && distinct.len() > FEW_VALUES {
-            return false;
+        let more = length(&value);
+        if distinct.insert(value) {
+            bytes += more;
+            if bytes > FEW_BYTES || (many && distinct.len() > FEW_VALUES) {
+                return false;
+            }
         }
     }
     true
@@ -203,6 +214,13 @@ mod tests {
         assert!(!pays(&words(20_000, 10_000).slice(0, 0)));
         let some = DictionaryArray::<Int32Type>::new(vec![7; 1000].into(), words(300, 300).values().clone());
         assert!(!pays(&some));
+        // Few of them, but a dictionary of 40 KB.
+        let long = |of: usize| {
+            DictionaryArray::<Int32Type>::from_iter(
+                (0..of).map(|i| format!("{:04000}", i % 10)).collect::<Vec<_>>().iter().map(String::as_str),
+            )
+        };
+        assert!(pays(&long(1000)) && pays(&long(20)) && !pays(&long(5)));
         assert!(!pays(&BooleanArray::from(vec![true; 10_000])));
         assert!(
             !pays(&StringArray::from(vec![None::<&str>; 10_000]))

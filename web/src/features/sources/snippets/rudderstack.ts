@@ -46,7 +46,7 @@ rudderAnalytics.track('Sign Up', { plan: 'free' });`,
       name: 'Forwarding',
       code: `${host}/webhooks/rudderstack
 Authorization: Bearer ${writeKey}`,
-      note: 'Keep RudderStack, and add a webhook destination with this address and header. Segment does the same with /webhooks/segment.',
+      note: 'Keep RudderStack, and add a webhook destination with this address and header.',
     },
   ];
 }

@@ -1,7 +1,7 @@
 import type { Place, Snippet } from './snippet';
 
-/** Segment's SDKs. */
-export function segment({ key, at, protocol, name }: Place): Snippet[] {
+/** Segment's SDKs, and a Segment that forwards. */
+export function segment({ key, at, host, writeKey, protocol, name }: Place): Snippet[] {
   return [
     {
       id: 'segment-python',
@@ -49,6 +49,14 @@ const analytics = AnalyticsBrowser.load({
 });
 
 analytics.track('Sign Up', { plan: 'free' });`,
+    },
+    {
+      id: 'segment-webhook',
+      vendor: 'Segment',
+      name: 'Forwarding',
+      code: `${host}/webhooks/segment
+Authorization: Bearer ${writeKey}`,
+      note: 'Keep Segment, and add a webhook destination with this address and header.',
     },
   ];
 }

@@ -30,6 +30,7 @@ describe('SDK snippets', () => {
       'segment-browser',
       'segment-node',
       'segment-python',
+      'segment-webhook',
     ]);
   });
 

@@ -10,7 +10,7 @@ use arrow::datatypes::{Int32Type, Int64Type, UInt32Type, UInt64Type};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use tallymark_ledger::{SegmentKind, SegmentMeta};
-use tallymark_model::Millis;
+use tallymark_model::{Millis, SubjectKind};
 use tallymark_store::{Column, EventRow, RowGroup, SegmentReader, StoreError};
 
 /// Files that are searched together for one person: first, and at most.
@@ -101,7 +101,7 @@ pub fn fresh(
             let shown = |row: &EventRow| {
                 screen.is_none_or(|s| !s.hides(row.subject.0, row.received_at, row.position.pack()))
             };
-            let picked = pick(&reader, group, &wanted)?;
+            let picked = pick(snapshot, &reader, group, &wanted)?;
             rows.extend(picked.into_iter().filter(shown).map(|row| found(&persons, row)));
             if left == 0 {
                 break;
@@ -286,7 +286,7 @@ impl<'a> Finder<'a> {
         };
         let is_named = |name: &str| query.names.as_ref().is_none_or(|names| names.contains(name));
         if let Some(rows) = rows.as_ref().filter(|rows| rows.len() <= query.limit) {
-            for row in pick(reader, group, rows)? {
+            for row in pick(self.snapshot, reader, group, rows)? {
                 let place = (row.time, row.received_at, row.position.pack());
                 if is_named(&row.event) && is_meant(row.subject.0, place) {
                     offer(place, Candidate::Whole(Box::new(row)));
@@ -330,7 +330,8 @@ impl<'a> Finder<'a> {
             self.context.cancel.check()?;
             wanted.sort_unstable();
             let reader = &self.readers[segment];
-            rows.extend(pick(reader, group, &wanted)?.into_iter().map(|row| found(&persons, row)));
+            let picked = pick(self.snapshot, reader, group, &wanted)?;
+            rows.extend(picked.into_iter().map(|row| found(&persons, row)));
             Ok(())
         })?;
         rows.extend(found_rows.into_iter().flatten());
@@ -411,8 +412,23 @@ impl<'a> Narrow<'a> {
 }
 
 /// Chosen rows of a row group, ascending.
-fn pick(reader: &SegmentReader, group: usize, rows: &[u32]) -> Result<Vec<EventRow>, QueryError> {
-    reader.event_rows(group, rows).map_err(storage)
+fn pick(
+    snapshot: &Snapshot,
+    reader: &SegmentReader,
+    group: usize,
+    rows: &[u32],
+) -> Result<Vec<EventRow>, QueryError> {
+    // A row's subject is its user if it has one. To know it from there saves a dictionary of all users of the row group.
+    let mut found = reader.event_rows_without(group, rows, &[Column::UserId]).map_err(storage)?;
+    for row in &mut found {
+        match snapshot.names.get(row.subject) {
+            Some((SubjectKind::User, id)) => row.user_id = Some(id.to_owned()),
+            Some((SubjectKind::Device, _)) => {}
+            None if row.subject.is_none() => {}
+            None => return reader.event_rows(group, rows).map_err(storage),
+        }
+    }
+    Ok(found)
 }
 
 fn read(reader: &SegmentReader, group: usize, columns: &[Column]) -> Result<RecordBatch, QueryError> {

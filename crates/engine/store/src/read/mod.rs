@@ -151,7 +151,19 @@ impl SegmentReader {
 
     /// Some rows of a row group of an events segment; see [`SegmentReader::read_rows`].
     pub fn event_rows(&self, group: usize, rows: &[u32]) -> Result<Vec<EventRow>> {
-        rows::events(self, &self.read_rows(group, self.columns(), rows)?)
+        self.event_rows_without(group, rows, &[])
+    }
+
+    /// The same without what these columns hold; those that every row needs are read nevertheless.
+    pub fn event_rows_without(
+        &self,
+        group: usize,
+        rows: &[u32],
+        without: &[Column],
+    ) -> Result<Vec<EventRow>> {
+        let wanted = |c: &&Column| !without.contains(c) || rows::NEEDED.contains(c);
+        let columns: Vec<Column> = self.columns().iter().filter(wanted).cloned().collect();
+        rows::events(self, &columns, &self.read_rows(group, &columns, rows)?)
     }
 
     fn read_selected(
@@ -191,7 +203,7 @@ impl SegmentReader {
 
     /// Rows of one row group of an events segment.
     pub fn group_events(&self, group: usize) -> Result<Vec<EventRow>> {
-        rows::events(self, &self.read(group, self.columns())?)
+        rows::events(self, self.columns(), &self.read(group, self.columns())?)
     }
 
     /// Rows of a properties segment, in file order; one row group is in memory at a time.

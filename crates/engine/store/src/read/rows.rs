@@ -74,9 +74,16 @@ impl<'a> Typed<'a> {
     }
 }
 
-/// The rows of a batch that has all columns of an events segment.
-pub(crate) fn events(reader: &SegmentReader, batch: &RecordBatch) -> Result<Vec<EventRow>> {
-    let columns = reader.columns();
+/// Columns without which there is no row of an events segment.
+pub(crate) const NEEDED: [Column; 5] =
+    [Column::Event, Column::Subject, Column::Time, Column::ReceivedAt, Column::Position];
+
+/// The rows of a batch of these columns of an events segment.
+pub(crate) fn events(
+    reader: &SegmentReader,
+    columns: &[Column],
+    batch: &RecordBatch,
+) -> Result<Vec<EventRow>> {
     let typed = Typed { reader, batch };
     let mut rows: Vec<EventRow> = Vec::with_capacity(batch.num_rows());
     let at = |column: &Column| {
@@ -129,9 +136,7 @@ fn fill(typed: &Typed<'_>, nth: usize, column: &Column, rows: &mut [EventRow]) -
             }
             return Ok(());
         }
-        Column::Event | Column::Subject | Column::Time | Column::ReceivedAt | Column::Position => {
-            return Ok(());
-        }
+        needed if NEEDED.contains(needed) => return Ok(()),
         _ => {}
     }
     let texts = typed.texts(nth)?;

@@ -167,8 +167,8 @@ impl Scan {
             plan.segments_read += usize::from(tasks.len() > before);
         }
         plan.row_groups_read = tasks.len();
-        // The largest first, so that threads end together.
-        tasks.sort_by_key(|t| std::cmp::Reverse(t.reader.row_groups()[t.group].rows));
+        // By time, because operators that look at the events of an actor sort them by it.
+        tasks.sort_by_key(|t| t.reader.row_groups()[t.group].time_min);
         let names = Interner::new(context.budget.reservation());
         let codes = Codes::new(&context.budget, &snapshot.project.vocabulary);
         let (timelines, members, nth) = (FxHashMap::default(), FxHashMap::default(), OnceLock::new());

@@ -1,8 +1,8 @@
 //! The scan: segments and row groups that can matter, columns that are needed, rows that are meant.
 //!
 //! Guarantees: a row reaches the operator exactly once, with the selectors it matches, its person by the
-//! snapshot's identity, and the values asked for; row groups are visited in any order by several threads, so
-//! operators must not depend on it; cancellation and limits are looked at before every row group.
+//! snapshot's identity, and the values asked for; row groups are visited by several threads, about in order of time,
+//! but operators must not depend on it; cancellation and limits are looked at before every row group.
 
 mod choose;
 mod codes;

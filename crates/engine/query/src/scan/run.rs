@@ -4,7 +4,7 @@
 //! Deliberately not here: which row groups (`choose`).
 
 use super::loaded::Loaded;
-use super::threads::run_on;
+use super::threads::{Shares, run_on};
 use super::{Batch, Prepared, ScanPlan, Task, column, mistyped, nth, storage};
 use crate::reads::FileRead;
 use crate::values::Rows;
@@ -12,7 +12,6 @@ use crate::{Actor, QueryError};
 use arrow::array::{Array, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, UInt32Type, UInt64Type};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use tallymark_model::Millis;
 use tallymark_predicate::{Scope, path_columns};
 use tallymark_store::{Column, SegmentReader};
@@ -38,6 +37,14 @@ impl Prepared<'_> {
     /// True if the actors of batches are persons.
     pub fn counts_persons(&self) -> bool {
         matches!(self.scan.actor, Actor::Person | Actor::PersonAtIngest)
+    }
+
+    /// About how many persons actors of batches can be; 0 if they are no persons.
+    pub fn persons_about(&self) -> usize {
+        match self.counts_persons() {
+            true => self.snapshot.identity.dense().len(),
+            false => 0,
+        }
     }
 
     /// Names of the actors of batches by number, if they are no persons; complete once the scan has run.
@@ -89,24 +96,27 @@ impl Prepared<'_> {
             return Err(QueryError::OutOfRows { rows, limit });
         }
         self.context.progress.expect(tasks.len() as u64);
-        let next = AtomicUsize::new(0);
-        let work = || -> Result<T, QueryError> {
+        let threads = threads.clamp(1, tasks.len().max(1));
+        let weights: Vec<u64> = tasks.iter().map(|t| t.reader.row_groups()[t.group].rows).collect();
+        let shares = Shares::new(&weights, threads);
+        let work = |thread: usize| -> Result<T, QueryError> {
             let mut state = new();
-            while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
+            while let Some(nth) = shares.next(thread) {
                 self.context.cancel.check()?;
+                let task = tasks[nth];
                 let outcome = self.batch(task).and_then(|batch| match batch {
                     Some(batch) => each(&mut state, batch),
                     None => Ok(()),
                 });
                 if let Err(error) = outcome {
-                    next.store(tasks.len(), Ordering::Relaxed);
+                    shares.stop();
                     return Err(error);
                 }
-                self.context.progress.advance(task.reader.row_groups()[task.group].rows);
+                self.context.progress.advance(weights[nth]);
             }
             Ok(state)
         };
-        run_on(threads.clamp(1, tasks.len().max(1)), work)
+        run_on(threads, work)
     }
 
     /// Writes down what is read, and by which rule.

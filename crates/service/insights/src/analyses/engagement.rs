@@ -4,8 +4,8 @@
 use super::actors::Actors;
 use super::{Analysis, Crowd, Point};
 use crate::Error;
-use crate::operators::cell::percentile;
 use crate::operators::idset::IdSet;
+use crate::operators::percentile::percentile;
 use crate::operators::sum::ExactSum;
 use crate::plan::Bound;
 use crate::query::{EngagementQuery, NamesSpec, SelectorSpec};
@@ -120,7 +120,7 @@ impl<'a> Engagement<'a> {
         // Shares of nobody are no numbers.
         values.retain(|v| v.is_finite());
         let found = match self.query.mean {
-            false => percentile(&mut values, 50.0),
+            false => percentile(&[&values], 50.0),
             true => {
                 let mut sum = ExactSum::default();
                 values.iter().for_each(|v| sum.add(*v));

@@ -11,6 +11,8 @@ use tallymark_model::Millis;
 use tallymark_query::{Batch, Context, Prepared, QueryError, Reservation, fold_parallel};
 
 const PARTITIONS: usize = 256;
+/// So few events are sorted one after the other.
+const INSERTED: usize = 64;
 /// By how much fewer partitions the next attempt holds, if one was too many.
 const NARROWER: usize = 4;
 
@@ -19,8 +21,9 @@ pub(crate) struct Scattered<R> {
     partitions: Vec<Vec<R>>,
     /// Partitions of other passes stay empty.
     here: Range<usize>,
+    /// Numbers of actors are dealt out in blocks of 2 to the power of this.
+    block: u32,
     held: Reservation,
-    rows: u64,
     /// More than the largest number of an actor within a partition.
     bound: usize,
 }
@@ -33,10 +36,12 @@ pub(crate) struct Gathered<'f, R> {
 }
 
 impl<R: Record> Scattered<R> {
-    /// Empty; only the partitions of this pass are kept.
-    pub fn new(context: &Context, here: Range<usize>) -> Scattered<R> {
+    /// Empty; only the partitions of this pass are kept. For records of `prepared`.
+    pub fn new(prepared: &Prepared<'_>, context: &Context, here: Range<usize>) -> Scattered<R> {
         let partitions = (0..PARTITIONS).map(|_| Vec::new()).collect();
-        Scattered { partitions, here, held: context.budget.reservation(), rows: 0, bound: 0 }
+        // Rows of a file lie in the order of persons' numbers, so neighbours go to the same partition.
+        let block = (prepared.persons_about() / (2 * PARTITIONS)).checked_ilog2().unwrap_or(0);
+        Scattered { partitions, here, block, held: context.budget.reservation(), bound: 0 }
     }
 
     /// Adds a record; those of nobody are dropped.
@@ -48,12 +53,12 @@ impl<R: Record> Scattered<R> {
     /// Adds a record that does not say yet whose it is.
     #[inline]
     pub fn push_of(&mut self, actor: u32, mut record: R) {
-        let partition = actor as usize % PARTITIONS;
+        let block = actor >> self.block;
+        let partition = block as usize % PARTITIONS;
         if actor != 0 && self.here.contains(&partition) {
-            let within = actor / PARTITIONS as u32;
+            let within = (block / PARTITIONS as u32) << self.block | actor & ((1 << self.block) - 1);
             record.set_actor(within);
             self.partitions[partition].push(record);
-            self.rows += 1;
             self.bound = self.bound.max(within as usize + 1);
         }
     }
@@ -61,7 +66,8 @@ impl<R: Record> Scattered<R> {
     /// Counts the memory of what was added.
     pub fn count(&mut self) -> Result<(), QueryError> {
         // Half again for the vectors' spare room, and once more for grouping a few partitions.
-        self.held.grow_to(self.rows * size_of::<R>() as u64 * 3 / 2)
+        let records: usize = self.partitions.iter().map(Vec::len).sum();
+        self.held.grow_to((records * size_of::<R>()) as u64 * 3 / 2)
     }
 }
 
@@ -85,7 +91,7 @@ pub(crate) fn scatter_between<'f, R: Record + 'f>(
     collect: impl Fn(&mut Scattered<R>, &Batch) -> Result<(), QueryError> + Sync + 'f,
 ) -> Result<Gathered<'f, R>, QueryError> {
     gather(context, threads, move |here| {
-        let new = || Scattered::new(context, here.clone());
+        let new = || Scattered::new(prepared, context, here.clone());
         prepared.run_between(threads, between, new, |scattered, batch| {
             collect(scattered, &batch)?;
             scattered.count()
@@ -161,15 +167,16 @@ fn fold_pass<R: Record, S: Send>(
     let states = fold_parallel(
         threads,
         parts,
-        || (new(), Grouping::new(bound)),
-        |(state, grouping), part| {
+        || (new(), Grouping::new(bound), context.budget.reservation()),
+        |(state, grouping, held), part| {
             context.cancel.check()?;
             let bytes = part.iter().map(Vec::len).sum::<usize>() * size_of::<R>();
-            let _held = context.budget.reserve(bytes as u64)?;
+            // What the largest partition needed is kept for the next ones.
+            held.grow_to(bytes as u64)?;
             grouping.each(part, |events| fold(state, events))
         },
     )?;
-    Ok(states.into_iter().map(|(state, _)| state).collect())
+    Ok(states.into_iter().map(|(state, ..)| state).collect())
 }
 
 /// What grouping needs, kept from partition to partition.
@@ -220,10 +227,26 @@ impl<R: Record> Grouping<R> {
             let events = &mut self.placed[from..*end as usize];
             from = *end as usize;
             if *opened {
-                events.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
+                sort(events);
                 each(events)?;
             }
         }
         Ok(())
+    }
+}
+
+/// Sorts the events of an actor, which mostly are in order already: they come about in order of time.
+fn sort<R: Record>(events: &mut [R]) {
+    if events.len() > INSERTED {
+        return events.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
+    }
+    for i in 1..events.len() {
+        let event = events[i];
+        let mut at = i;
+        while at > 0 && events[at - 1].order() > event.order() {
+            events[at] = events[at - 1];
+            at -= 1;
+        }
+        events[at] = event;
     }
 }

@@ -108,7 +108,7 @@ impl<'a> Lifecycle<'a> {
         let before = RefCell::new((Bits::default(), Vec::new()));
         let scan = |here: &Range<usize>| {
             let new = || Read {
-                events: Scattered::new(context, here.clone()),
+                events: Scattered::new(prepared, context, here.clone()),
                 earlier: Bits::default(),
                 held: context.budget.reservation(),
             };

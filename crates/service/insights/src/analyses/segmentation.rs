@@ -18,7 +18,7 @@ use super::session_numbers::SessionNumbers;
 use super::table::{Key, Table};
 use super::{Analysis, Crowd, Point};
 use crate::Error;
-use crate::operators::cell::Cell;
+use crate::operators::cell::{Cell, CellKind};
 use crate::plan::Bound;
 use crate::query::{Measure, NamesSpec, SegmentationQuery, SelectorSpec};
 use frame::Frame;
@@ -142,17 +142,17 @@ impl<'a> Segmentation<'a> {
             held.grow(line_bytes * lines)?;
             let active = self.active(series, &mut table);
             for group in &ranking.shown {
-                let line = self.line(series, table.group(self.cells_of(series), *group), &active);
+                let line = self.line(series, table.group(self.cells_of(series), *group), &active)?;
                 rows.push(self.row(&letter(series), labels.get(group), line));
             }
             if !ranking.rest.is_empty() && self.query.other {
                 let mut cells = self.rest(series, ranking.rest, &mut table, overlap, &prepared)?;
-                let line = self.line(series, &mut cells, &active);
+                let line = self.line(series, &mut cells, &active)?;
                 rows.push(self.row(&letter(series), Some(&vec![OTHER.to_owned()]), line));
             }
             shown.push(ranking.shown);
         }
-        self.add_formulas(&shown, &mut table, &labels, &mut rows);
+        self.add_formulas(&shown, &mut table, &labels, &mut rows)?;
         let mut answer = Map::new();
         let names = match self.query.interval {
             Some(unit) => self.buckets.labels(&self.bound.calendar, unit)?,
@@ -208,10 +208,17 @@ impl<'a> Segmentation<'a> {
         let mut ranked: Vec<(f64, u32)> = Vec::new();
         for cells in table.groups(self.cells_of(series)) {
             let group = cells[0].0.group();
-            if lines::occurs(cells, range[0]) {
-                let ranks = lines::fold(cells, &range, kind(measure), |_, total| rank(measure, total));
-                ranked.extend(ranks.into_iter().map(|rank| (rank, group)));
+            let counted = lines::within(cells, range[0]);
+            if counted.is_empty() {
+                continue;
             }
+            let events = counted.iter().map(|(_, cell)| cell.events).sum::<u64>() as f64;
+            let ranks = match kind(measure) {
+                // Joining all numbers only to count them would be a waste.
+                CellKind::Values => vec![events],
+                kind => lines::fold(cells, &range, kind, |_, total| rank(measure, total)),
+            };
+            ranked.extend(ranks.into_iter().map(|rank| (rank, group)));
         }
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| labels.get(&a.1).cmp(&labels.get(&b.1))));
         let mut shown: Vec<u32> = ranked.into_iter().map(|(_, group)| group).collect();

@@ -7,11 +7,15 @@
 //! Deliberately not here: how events are found and grouped by actor (`funnel`).
 
 use rustc_hash::FxHashMap;
+use std::hint::select_unpredictable;
 use tallymark_model::Millis;
 use tallymark_query::{Cancel, QueryError};
 
 /// Most steps of a funnel.
 pub(crate) const STEPS_MAX: usize = 20;
+
+/// Longer ago than any window.
+const NEVER: Millis = Millis::MIN / 4;
 
 /// The rules all attempts of a query share.
 #[derive(Debug, Clone, Copy)]
@@ -68,8 +72,8 @@ type Waiting = (usize, Millis, Vec<u32>);
 pub(crate) struct Workspace {
     /// Per step: indices of its hits.
     hits: Vec<Vec<u32>>,
-    /// Times of the hits of the first step, those of the second, and so on, each with room for all.
-    times: Vec<Millis>,
+    /// Per step: times of its hits.
+    times: Vec<Vec<Millis>>,
     memory: FxHashMap<Waiting, (usize, Option<u32>)>,
     visits: u64,
 }
@@ -103,22 +107,21 @@ pub(crate) fn choose(
 /// Each step takes the first hit late enough. As entries advance so do the earliest times of every step, hence one
 /// cursor per step for all entries.
 pub(crate) fn choose_apart(
-    hits: impl ExactSizeIterator<Item = (Millis, u32)> + Clone,
+    hits: impl Iterator<Item = (Millis, u32)> + Clone,
     rules: &Rules,
     workspace: &mut Workspace,
 ) -> Option<Attempt> {
-    let room = hits.len();
-    let ends = workspace.part(hits.clone(), rules.steps);
-    let of = |step: usize| &workspace.times[step * room..step * room + ends[step]];
+    workspace.part(hits.clone(), rules.steps);
+    let [entries, later @ ..] = workspace.times.as_slice() else { return None };
     let mut cursors = [0usize; STEPS_MAX];
     let mut times = [0; STEPS_MAX];
     let mut best: Option<Attempt> = None;
-    for (entry, start) in of(0).iter().enumerate() {
+    for (entry, start) in entries.iter().enumerate() {
         times[0] = *start;
         let (mut depth, mut over) = (1, false);
         while depth < rules.steps {
             let earliest = rules.earliest(times[depth - 1]);
-            let (step, cursor) = (of(depth), &mut cursors[depth]);
+            let (step, cursor) = (&later[depth - 1], &mut cursors[depth]);
             while step.get(*cursor).is_some_and(|time| *time < earliest) {
                 *cursor += 1;
             }
@@ -128,8 +131,10 @@ pub(crate) fn choose_apart(
             times[depth] = *next;
             depth += 1;
         }
-        if best.is_none_or(|best| rules.choice.prefers((depth, times[depth - 1]), &best)) {
-            best = Some(Attempt { depth, entry, times });
+        if best.as_ref().is_none_or(|best| rules.choice.prefers((depth, times[depth - 1]), best)) {
+            let best = best.get_or_insert(Attempt { depth, entry, times });
+            (best.depth, best.entry) = (depth, entry);
+            best.times[..depth].copy_from_slice(&times[..depth]);
         }
         // Where this one found no hit any more, later ones find none, and get no deeper.
         if rules.choice.is_settled(depth, rules) || (over && rules.choice == Choice::Best) {
@@ -137,9 +142,54 @@ pub(crate) fn choose_apart(
         }
     }
     let mut best = best?;
-    let entries = hits.enumerate().filter(|(_, (_, step))| *step == 0);
-    best.entry = entries.map(|(i, _)| i).nth(best.entry)?;
+    let mut entries = hits.enumerate().filter(|(_, (_, step))| *step == 0);
+    best.entry = entries.nth(best.entry)?.0;
     Some(best)
+}
+
+/// The same by [`Rules::is_plain`] rules, of hits sorted by time and step.
+///
+/// A later entry gets as far as an earlier one or further, if it gets anywhere, so per step only the latest entry that
+/// reached it is remembered. Entries that reach the depth that counts at the same time as the first to do so all have
+/// that end in their window: the earliest of them is the first entry from where the window of that end begins.
+#[inline]
+pub(crate) fn choose_deepest(
+    hits: impl Iterator<Item = (Millis, u32)> + Clone,
+    rules: &Rules,
+) -> Option<Attempt> {
+    // Per number of steps reached; an entry is the latest that has reached none. Steps come at random, so what is
+    // done for each is the same, without a branch.
+    let mut latest = [NEVER; STEPS_MAX + 1];
+    let (mut depth, mut end) = (0, 0);
+    for (time, step) in hits.clone() {
+        let step = step as usize;
+        latest[0] = time;
+        let start = latest[step];
+        let fits = time - start <= rules.window;
+        latest[step + 1] = select_unpredictable(fits, start, latest[step + 1]);
+        if fits & (step >= depth) {
+            (depth, end) = (step + 1, time);
+            if depth == rules.steps {
+                break;
+            }
+        }
+    }
+    let mut attempt = Attempt { depth, entry: 0, times: [0; STEPS_MAX] };
+    let mut reached = 0;
+    for (nth, (time, step)) in hits.enumerate() {
+        if step as usize != reached || (reached == 0 && end - time > rules.window) {
+            continue;
+        }
+        if reached == 0 {
+            attempt.entry = nth;
+        }
+        attempt.times[reached] = time;
+        reached += 1;
+        if reached == depth {
+            return Some(attempt);
+        }
+    }
+    None
 }
 
 impl Choice {
@@ -165,6 +215,11 @@ impl Attempt {
 }
 
 impl Rules {
+    /// True if the deepest attempt counts and steps follow each other without further conditions.
+    pub fn is_plain(&self) -> bool {
+        self.choice == Choice::Best && !self.strict && self.tolerance == 0
+    }
+
     /// Earliest time of the step after one at `previous`.
     fn earliest(&self, previous: Millis) -> Millis {
         if self.strict { previous + 1 } else { previous - self.tolerance }
@@ -184,22 +239,13 @@ impl Workspace {
         }
     }
 
-    /// Puts the times of each step one after the other; how many there are of each.
-    fn part(
-        &mut self,
-        hits: impl ExactSizeIterator<Item = (Millis, u32)>,
-        steps: usize,
-    ) -> [usize; STEPS_MAX] {
-        let (room, mut ends) = (hits.len(), [0; STEPS_MAX]);
-        if self.times.len() < room * steps {
-            self.times.resize(room * steps, 0);
-        }
+    /// Lists the times of each step.
+    fn part(&mut self, hits: impl Iterator<Item = (Millis, u32)>, steps: usize) {
+        self.times.resize_with(steps, Vec::new);
+        self.times.iter_mut().for_each(Vec::clear);
         for (time, step) in hits {
-            let end = &mut ends[step as usize];
-            self.times[step as usize * room + *end] = time;
-            *end += 1;
+            self.times[step as usize].push(time);
         }
-        ends
     }
 
     /// Events may match several steps: among simultaneous candidates, try each.

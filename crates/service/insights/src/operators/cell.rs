@@ -132,6 +132,25 @@ impl Cell {
         }
     }
 
+    /// Counts an event with each of these numbers, NaN being none.
+    pub fn add_numbers(&mut self, all: impl Iterator<Item = f64>) {
+        let State::Values(values) = &mut self.state else {
+            return all.for_each(|n| self.add_number(Some(n).filter(|n| !n.is_nan())));
+        };
+        values.reserve(all.size_hint().1.unwrap_or(0));
+        let mut events = 0;
+        values.extend(all.inspect(|_| events += 1).filter(|n| !n.is_nan()));
+        self.events += events;
+    }
+
+    /// All numbers, if it keeps them.
+    pub fn numbers(&self) -> Option<&[f64]> {
+        match &self.state {
+            State::Values(values) => Some(values),
+            _ => None,
+        }
+    }
+
     /// Counts an event with the distinct values of its property.
     pub fn add_values(&mut self, values: &[u32]) {
         self.events += 1;
@@ -181,28 +200,5 @@ impl Cell {
             State::Values(values) => values.capacity() * 8,
         };
         size_of::<Cell>() + 16 + inner
-    }
-}
-
-/// Percentile `p` (0 to 100) by linear interpolation at rank (n-1)·p/100; moves the values about.
-pub(crate) fn percentile(values: &mut [f64], p: f64) -> Option<f64> {
-    let rank = values.len().checked_sub(1)? as f64 * p / 100.0;
-    // Selecting takes a fraction of what sorting does, and no other value matters.
-    let (_, &mut below, larger) = values.select_nth_unstable_by(rank.floor() as usize, f64::total_cmp);
-    let next = || larger.iter().copied().min_by(f64::total_cmp).unwrap_or(below);
-    let above = if rank > rank.floor() { next() } else { below };
-    Some(below + (above - below) * (rank - rank.floor()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_interpolate() {
-        assert_eq!(percentile(&mut [], 50.0), None);
-        assert_eq!(percentile(&mut [7.0], 90.0), Some(7.0));
-        assert_eq!(percentile(&mut [4.0, 1.0, 3.0, 2.0], 50.0), Some(2.5));
-        assert_eq!(percentile(&mut [10.0, 20.0, 30.0, 40.0, 50.0], 90.0), Some(46.0));
     }
 }

@@ -8,8 +8,8 @@
 pub(crate) enum IdSet {
     /// Numbers, of which the first `sorted` are sorted and distinct.
     List { ids: Vec<u32>, sorted: usize },
-    /// One bit per number, and how many are set.
-    Bits { words: Vec<u64>, count: usize },
+    /// One bit per number.
+    Bits { words: Vec<u64> },
 }
 
 /// Below this many pending numbers, sorting is put off.
@@ -38,42 +38,18 @@ impl IdSet {
                     self.compact();
                 }
             }
-            IdSet::Bits { words, count } => {
-                let (word, bit) = (id as usize >> 6, 1u64 << (id & 63));
-                if word >= words.len() {
-                    words.resize((word + 1).max(words.len() * 5 / 4), 0);
-                }
-                *count += usize::from(words[word] & bit == 0);
-                words[word] |= bit;
-            }
+            IdSet::Bits { words } => set(words, id),
         }
     }
 
-    /// Adds several numbers; quickest where they ascend, as those of sorted segments do.
+    /// Adds several numbers.
     pub fn extend(&mut self, mut ids: impl Iterator<Item = u32>) {
         while matches!(self, IdSet::List { .. }) {
             let Some(id) = ids.next() else { return };
             self.insert(id);
         }
-        let IdSet::Bits { words, count } = self else { return };
-        let mut set = |at: usize, bits: u64| {
-            if at >= words.len() {
-                words.resize((at + 1).max(words.len() * 5 / 4), 0);
-            }
-            *count += (bits & !words[at]).count_ones() as usize;
-            words[at] |= bits;
-        };
-        // Bits of the same word are put in together.
-        let (mut at, mut bits) = (0, 0);
-        for id in ids {
-            let word = id as usize >> 6;
-            if word != at {
-                set(at, bits);
-                (at, bits) = (word, 0);
-            }
-            bits |= 1 << (id & 63);
-        }
-        set(at, bits);
+        let IdSet::Bits { words } = self else { return };
+        ids.for_each(|id| set(words, id));
     }
 
     /// How many distinct numbers.
@@ -81,7 +57,7 @@ impl IdSet {
         self.compact();
         match self {
             IdSet::List { ids, .. } => ids.len(),
-            IdSet::Bits { count, .. } => *count,
+            IdSet::Bits { words } => words.iter().map(|word| word.count_ones() as usize).sum(),
         }
     }
 
@@ -90,7 +66,7 @@ impl IdSet {
         self.compact();
         match self {
             IdSet::List { ids, .. } => ids.clone(),
-            IdSet::Bits { words, .. } => {
+            IdSet::Bits { words } => {
                 let bits = |(at, word): (usize, &u64)| {
                     let word = *word;
                     (0..64u32).filter(move |b| word >> b & 1 == 1).map(move |b| at as u32 * 64 + b)
@@ -107,12 +83,11 @@ impl IdSet {
             return self.merge(&mine);
         }
         match (&mut *self, other) {
-            (IdSet::Bits { words, count }, IdSet::Bits { words: theirs, .. }) => {
+            (IdSet::Bits { words }, IdSet::Bits { words: theirs }) => {
                 if words.len() < theirs.len() {
                     words.resize(theirs.len(), 0);
                 }
                 words.iter_mut().zip(theirs).for_each(|(w, t)| *w |= t);
-                *count = words.iter().map(|w| w.count_ones() as usize).sum();
             }
             (_, IdSet::List { ids, .. }) => ids.iter().for_each(|id| self.insert(*id)),
             (IdSet::List { .. }, IdSet::Bits { .. }) => {}
@@ -123,7 +98,7 @@ impl IdSet {
     pub fn bytes(&self) -> usize {
         match self {
             IdSet::List { ids, .. } => ids.capacity() * 4,
-            IdSet::Bits { words, .. } => words.capacity() * 8,
+            IdSet::Bits { words } => words.capacity() * 8,
         }
     }
 
@@ -140,9 +115,19 @@ impl IdSet {
         if ids.len() > PENDING_MIN && ids.len() * DENSE_SHARE > bound {
             let mut words = vec![0u64; bound.div_ceil(64)];
             ids.iter().for_each(|id| words[*id as usize >> 6] |= 1 << (id & 63));
-            *self = IdSet::Bits { words, count: ids.len() };
+            *self = IdSet::Bits { words };
         }
     }
+}
+
+/// Sets a bit. How many are set is counted when somebody asks: to know it at every step would cost more than the rest.
+#[inline]
+fn set(words: &mut Vec<u64>, id: u32) {
+    let at = id as usize >> 6;
+    if at >= words.len() {
+        words.resize((at + 1).max(words.len() * 5 / 4), 0);
+    }
+    words[at] |= 1 << (id & 63);
 }
 
 #[cfg(test)]

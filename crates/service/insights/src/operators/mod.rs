@@ -5,6 +5,7 @@ pub(crate) mod attempts;
 pub(crate) mod cell;
 pub(crate) mod idset;
 pub(crate) mod kmeans;
+pub(crate) mod percentile;
 pub(crate) mod returns;
 pub(crate) mod segments;
 pub(crate) mod sessionise;

@@ -45,6 +45,9 @@ pub enum Clutter {
     Erased,
 }
 
+/// Most files of commits that were not rewritten. Writing files is most of what a case costs.
+const FRESH_FILES: usize = 4;
+
 /// Where the clutter comes from: no event of a world does.
 pub const CLUTTERED: Shard = Shard { lane: Lane::Bulk, partition: 7 };
 
@@ -127,8 +130,10 @@ pub fn source(world: &World, layout: Layout) -> MemorySource {
     let mut segments = Vec::new();
     let half = if layout.compacted { commits.len() / 2 } else { 0 };
     let (old, fresh) = commits.split_at(half);
-    for commit in fresh {
-        let (events, properties) = cluttered(&commit.events, &commit.properties, layout.clutter);
+    for commits in fresh.chunks(fresh.len().div_ceil(FRESH_FILES).max(1)) {
+        let events: Vec<EventRow> = commits.iter().flat_map(|c| c.events.clone()).collect();
+        let properties: Vec<PropertyRow> = commits.iter().flat_map(|c| c.properties.clone()).collect();
+        let (events, properties) = cluttered(&events, &properties, layout.clutter);
         segments.extend(write(&store, 0, &events, &properties));
     }
     let events: Vec<EventRow> = old.iter().flat_map(|c| c.events.clone()).collect();

@@ -8,7 +8,7 @@ use crate::analyses::gather::{Scattered, by_actor, scatter};
 use crate::analyses::groups::Groups;
 use crate::analyses::records::{Brief, Placed, Record, Timed};
 use crate::analyses::sets::Sets;
-use crate::operators::attempt::{Attempt, Hit, Rules, Workspace, choose, choose_apart};
+use crate::operators::attempt::{Attempt, Hit, Rules, Workspace, choose, choose_apart, choose_deepest};
 use crate::plan::Bound;
 use crate::query::{BreakdownSpec, FunnelQuery, NamesSpec, SegmentScope};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -285,7 +285,11 @@ impl<S: Label> FunnelRecord for Brief<S> {
         space: &mut Space,
         _: &Cancel,
     ) -> Result<Option<Attempt>, QueryError> {
-        Ok(choose_apart(events.iter().map(|e| (e.time(), e.bit())), rules, &mut space.attempts))
+        let hits = events.iter().map(|e| (e.time(), e.bit()));
+        Ok(match rules.is_plain() {
+            true => choose_deepest(hits, rules),
+            false => choose_apart(hits, rules, &mut space.attempts),
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use super::between::Between;
 use crate::operators::attempt;
 use crate::operators::attempts::Attempt;
-use crate::operators::cell::percentile;
+use crate::operators::percentile::percentile;
 use crate::query::{FunnelQuery, HistogramSpec};
 use serde_json::{Map, Value, json};
 use tallymark_model::Millis;
@@ -163,10 +163,11 @@ fn times(times_ms: Vec<Millis>, percentiles: &[f64]) -> Value {
     let number = |n: Option<f64>| n.map_or(Value::Null, |ms| json_number(ms / 1000.0));
     let sum: i128 = times_ms.iter().map(|t| i128::from(*t)).sum();
     let mean = (!times_ms.is_empty()).then(|| sum as f64 / times_ms.len() as f64);
-    let mut values: Vec<f64> = times_ms.into_iter().map(|t| t as f64).collect();
-    let mut row = json!({"avg_s": number(mean), "median_s": number(percentile(&mut values, 50.0))});
+    let values: Vec<f64> = times_ms.into_iter().map(|t| t as f64).collect();
+    let at = |p: f64| number(percentile(&[&values], p));
+    let mut row = json!({"avg_s": number(mean), "median_s": at(50.0)});
     for p in percentiles {
-        row[format!("p{p}_s")] = number(percentile(&mut values, *p));
+        row[format!("p{p}_s")] = at(*p);
     }
     row
 }

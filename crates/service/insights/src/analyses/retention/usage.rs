@@ -7,7 +7,7 @@ use crate::analyses::actors::Actors;
 use crate::analyses::gather::{Scattered, by_actor, scatter};
 use crate::analyses::records::Record;
 use crate::analyses::{Crowd, Point};
-use crate::operators::cell::percentile;
+use crate::operators::percentile::percentile;
 use crate::plan::Bound;
 use crate::query::RetentionQuery;
 use serde_json::{Map, Value, json};
@@ -126,8 +126,8 @@ impl<'a> Usage<'a> {
         })?;
         by_actor(scattered, context, threads, new, |state, days| {
             let gaps = days.windows(2).map(|w| w[1].day - w[0].day).filter(|gap| *gap > 0);
-            let mut gaps: Vec<f64> = gaps.map(f64::from).collect();
-            if let Some(median) = percentile(&mut gaps, 50.0) {
+            let gaps: Vec<f64> = gaps.map(f64::from).collect();
+            if let Some(median) = percentile(&[&gaps], 50.0) {
                 take(state, days[0].who, (median * 2.0) as u32);
             }
             Ok(())

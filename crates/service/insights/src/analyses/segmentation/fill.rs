@@ -8,7 +8,7 @@ use crate::operators::cell::CellKind;
 use crate::query::Measure;
 use rustc_hash::FxHashSet;
 use tallymark_model::Millis;
-use tallymark_query::{Batch, Prepared, QueryError};
+use tallymark_query::{Batch, Prepared, QueryError, ValueColumn, ValueRef};
 
 /// A pass over the events of some groups of one series, all of them as group 0, in cells of a kind of their own.
 pub(super) struct Only<'g> {
@@ -38,6 +38,16 @@ impl Rows<'_> {
         }
     }
 
+    /// Adds the numbers of a series to one cell; without any rows there is no cell.
+    fn numbers_into(&self, part: &mut Part, series: usize, key: Key, column: &ValueColumn) {
+        let bit = 1u32 << series;
+        let rows = self.batch.masks.iter().zip(numbers(column));
+        let mut meant = rows.filter(|(mask, _)| *mask & bit != 0).map(|(_, number)| number).peekable();
+        if meant.peek().is_some() {
+            part.cell(key).add_numbers(meant);
+        }
+    }
+
     /// Counts the rows of a series by group, all in one slot.
     fn count_into(&self, part: &mut Part, series: usize, slot: usize) {
         let bit = 1u32 << series;
@@ -50,6 +60,14 @@ impl Rows<'_> {
             set.iter().for_each(|group| part.cell(Key::new(series, *group, slot)).events += count);
         }
     }
+}
+
+/// The number of each row; NaN, which no event has, for none.
+fn numbers(column: &ValueColumn) -> Vec<f64> {
+    let mut numbers = vec![f64::NAN; column.len()];
+    let number = |value: ValueRef<'_>| value.number().unwrap_or(f64::NAN);
+    column.each(number, |row, n| numbers[row] = n);
+    numbers
 }
 
 /// True if a cell takes in nothing but actors.
@@ -102,13 +120,17 @@ impl Segmentation<'_> {
     fn fill_all(&self, part: &mut Part, rows: &Rows<'_>) -> Result<(), QueryError> {
         for series in (0..self.query.series.len()).filter(|series| self.cells_of(*series) == *series) {
             let kind = kind(&self.query.series[series].measure);
-            match (rows.groups.only(), rows.slot) {
-                (Some(group), Some(slot)) if counts_actors(kind) => {
+            let column = self.columns[series].map(|nth| &rows.batch.columns[nth]);
+            match (rows.groups.only(), rows.slot, column) {
+                (Some(group), Some(slot), _) if counts_actors(kind) => {
                     rows.all_into(part, series, Key::new(series, group, slot));
                 }
-                (None, Some(slot)) if kind == CellKind::Count => rows.count_into(part, series, slot),
-                (Some(group), _) => self.fill(part, rows, series, kind, |_, add| add(group))?,
-                (None, _) => self.fill(part, rows, series, kind, |row, add| {
+                (Some(group), Some(slot), Some(column)) if kind == CellKind::Values => {
+                    rows.numbers_into(part, series, Key::new(series, group, slot), column);
+                }
+                (None, Some(slot), _) if kind == CellKind::Count => rows.count_into(part, series, slot),
+                (Some(group), ..) => self.fill(part, rows, series, kind, |_, add| add(group))?,
+                (None, ..) => self.fill(part, rows, series, kind, |row, add| {
                     rows.groups.of(row).iter().for_each(|group| add(*group));
                 })?,
             }
@@ -159,9 +181,7 @@ impl Segmentation<'_> {
         };
         match (kind, self.columns.get(series).copied().flatten()) {
             (CellKind::Sum | CellKind::Extremes | CellKind::Values | CellKind::SumPerActor, Some(column)) => {
-                let mut numbers = vec![f64::NAN; batch.len()];
-                let number = |v: tallymark_query::ValueRef<'_>| v.number().unwrap_or(f64::NAN);
-                batch.columns[column].each(number, |row, n| numbers[row] = n);
+                let numbers = numbers(&batch.columns[column]);
                 let number = |row: usize| Some(numbers[row]).filter(|n| !n.is_nan());
                 match kind {
                     CellKind::SumPerActor => each(&mut |row, key| {

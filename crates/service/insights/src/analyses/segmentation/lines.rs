@@ -4,10 +4,15 @@ use super::super::table::{Key, Table};
 use super::frame::{Window, shaped};
 use super::measures::{kind, value};
 use super::{Labels, Segmentation};
+use crate::Error;
 use crate::operators::cell::{Cell, CellKind, State};
-use crate::query::Shape;
+use crate::operators::percentile::percentile;
+use crate::query::{Measure, Shape};
 use serde_json::Value;
-use tallymark_query::json_number;
+use tallymark_query::{QueryError, fold_parallel, json_number};
+
+/// From so many numbers on, percentiles are worth threads.
+const SEVERAL_NUMBERS: u64 = 50_000;
 
 /// A line of the answer.
 #[derive(Debug, Clone)]
@@ -49,14 +54,29 @@ impl Segmentation<'_> {
     }
 
     /// The line of the cells of one group, which are sorted.
-    pub(super) fn line(&self, series: usize, cells: &mut [(Key, Cell)], active: &Active) -> Line {
+    pub(super) fn line(
+        &self,
+        series: usize,
+        cells: &mut [(Key, Cell)],
+        active: &Active,
+    ) -> Result<Line, Error> {
         let spec = &self.query.series[series];
         let (kind, zero) = (kind(&spec.measure), self.query.common.div_zero);
+        let (windows, range) = (self.windows(series), self.frame.range());
         let at = |window: usize, cell: &mut Cell| {
             value(spec, cell, active.windows.get(window).copied().unwrap_or(0), zero)
         };
-        let values = fold(cells, &self.windows(series), kind, at);
-        let total = fold(cells, &[self.frame.range()], kind, |_, cell| value(spec, cell, active.total, zero));
+        let (values, total) = match spec.measure {
+            Measure::Percentile(_, p) => {
+                let all = self.percentiles(cells, windows.into_iter().chain([range]), p)?;
+                let (total, values) = all.split_last().map_or((None, &[][..]), |(last, rest)| (*last, rest));
+                (values.iter().copied().map(number).collect(), vec![number(total)])
+            }
+            _ => {
+                let total = |_, cell: &mut Cell| value(spec, cell, active.total, zero);
+                (fold(cells, &windows, kind, at), fold(cells, &[range], kind, total))
+            }
+        };
         let values = match spec.shape {
             Shape::RollingAverage { .. } | Shape::RunningSum => {
                 let numbers: Vec<Option<f64>> = values.iter().map(Value::as_f64).collect();
@@ -64,7 +84,34 @@ impl Segmentation<'_> {
             }
             _ => values,
         };
-        Line { values, total: total.into_iter().next().unwrap_or_default() }
+        Ok(Line { values, total: total.into_iter().next().unwrap_or_default() })
+    }
+
+    /// The percentile of the numbers of each window.
+    fn percentiles(
+        &self,
+        cells: &[(Key, Cell)],
+        windows: impl Iterator<Item = Window>,
+        p: f64,
+    ) -> Result<Vec<Option<f64>>, Error> {
+        let of = |window: Window| -> Result<Option<f64>, QueryError> {
+            self.bound.context.cancel.check()?;
+            let lists: Vec<&[f64]> = within(cells, window).iter().filter_map(|(_, c)| c.numbers()).collect();
+            Ok(percentile(&lists, p))
+        };
+        if cells.iter().map(|(_, cell)| cell.events).sum::<u64>() < SEVERAL_NUMBERS {
+            return Ok(windows.map(of).collect::<Result<_, _>>()?);
+        }
+        let windows: Vec<(usize, Window)> = windows.enumerate().collect();
+        let mut values = vec![None; windows.len()];
+        // The range, which takes longest, comes last, and threads should end together.
+        let backwards = windows.into_iter().rev().collect();
+        let found = fold_parallel(self.bound.threads, backwards, Vec::new, |found, (i, window)| {
+            found.push((i, of(window)?));
+            Ok(())
+        })?;
+        found.into_iter().flatten().for_each(|(i, value)| values[i] = value);
+        Ok(values)
     }
 
     /// Formulas, for each group that is shown in any series; a series without the group counts 0.
@@ -74,7 +121,7 @@ impl Segmentation<'_> {
         table: &mut Table,
         labels: &Labels,
         rows: &mut Vec<Value>,
-    ) {
+    ) -> Result<(), Error> {
         let mut groups: Vec<u32> = Vec::new();
         let mut seen = rustc_hash::FxHashSet::default();
         groups.extend(shown.iter().flatten().filter(|group| seen.insert(**group)));
@@ -85,10 +132,11 @@ impl Segmentation<'_> {
             for group in &groups {
                 let mut line = |series: usize| {
                     let cells = table.group(self.cells_of(series), *group);
-                    let lacking = !self.query.breakdown.is_empty() && !occurs(cells, self.frame.range());
-                    (!lacking).then(|| self.line(series, cells, &actives[series]))
+                    let lacking =
+                        !self.query.breakdown.is_empty() && within(cells, self.frame.range()).is_empty();
+                    (!lacking).then(|| self.line(series, cells, &actives[series])).transpose()
                 };
-                let lines: Vec<Option<Line>> = (0..shown.len()).map(&mut line).collect();
+                let lines: Vec<Option<Line>> = (0..shown.len()).map(&mut line).collect::<Result<_, _>>()?;
                 let at = |series: usize, of: &dyn Fn(&Line) -> Option<f64>| match &lines[series] {
                     None => Some(0.0),
                     Some(line) => of(line),
@@ -100,6 +148,7 @@ impl Segmentation<'_> {
                 rows.push(self.row(&formula.text, labels.get(group), line));
             }
         }
+        Ok(())
     }
 }
 
@@ -107,9 +156,11 @@ fn number(value: Option<f64>) -> Value {
     value.filter(|v| v.is_finite()).map_or(Value::Null, json_number)
 }
 
-/// True if the cells of a group have one in this window.
-pub(super) fn occurs(cells: &[(Key, Cell)], (from, to): Window) -> bool {
-    cells.iter().any(|(key, _)| from <= key.bucket() && key.bucket() < to)
+/// The cells of a window, of those of one group, which are sorted.
+pub(super) fn within(cells: &[(Key, Cell)], (from, to): Window) -> &[(Key, Cell)] {
+    let first = cells.partition_point(|(key, _)| key.bucket() < from);
+    let end = cells.partition_point(|(key, _)| key.bucket() < to).max(first);
+    &cells[first..end]
 }
 
 /// Calls `each` with the cells of every window together, and collects what it says.

@@ -1,6 +1,6 @@
 //! Measures: what a cell keeps for them, how groups rank by them, and their values.
 
-use crate::operators::cell::{Cell, CellKind, State, percentile};
+use crate::operators::cell::{Cell, CellKind, State};
 use crate::query::{Measure, SeriesSpec};
 use serde_json::{Map, Value, json};
 use tallymark_query::json_number;
@@ -61,10 +61,8 @@ pub(super) fn value(series: &SeriesSpec, cell: &mut Cell, active: usize, div_zer
         State::Extremes { min, max, .. } => {
             number(Some(if matches!(measure, Measure::Min(_)) { *min } else { *max }))
         }
-        State::Values(values) => match measure {
-            Measure::Percentile(_, p) => number(percentile(values, *p)),
-            _ => Value::Null,
-        },
+        // Percentiles are taken of all cells of a window where they lie.
+        State::Values(_) => Value::Null,
         State::Times(times) => {
             let mut actors: std::collections::BTreeMap<u64, u64> = std::collections::BTreeMap::new();
             times.values().for_each(|n| *actors.entry(*n).or_default() += 1);

@@ -56,7 +56,7 @@ impl Sessions<'_> {
     ) -> Result<Vec<Scattered<Owned<Event>>>, QueryError> {
         let context = self.bound.context;
         let new = || Near {
-            events: Scattered::new(context, here.clone()),
+            events: Scattered::new(prepared, context, here.clone()),
             ids: Candidates::default(),
             held: context.budget.reservation(),
         };
@@ -97,7 +97,7 @@ impl Sessions<'_> {
             events.extend(prepared.run_between(
                 self.bound.threads,
                 span,
-                || Scattered::new(context, here.clone()),
+                || Scattered::new(prepared, context, here.clone()),
                 each,
             )?);
         }

@@ -135,4 +135,16 @@ proptest::proptest! {
         let found = choose(&hits, &rules, &mut Workspace::default(), &Cancel::default()).unwrap();
         proptest::prop_assert_eq!(found.map(|a| (a.depth, a.entry)), reference(&hits, &rules));
     }
+
+    #[test]
+    fn plain_rules_agree_with_the_others(
+        mut hits in proptest::collection::vec((0i64..40, 0u32..4), 0..24), steps in 1usize..5, window in 0i64..40,
+    ) {
+        hits.retain(|(_, step)| (*step as usize) < steps);
+        hits.sort_unstable();
+        let rules = Rules { steps, window, tolerance: 0, strict: false, choice: Choice::Best };
+        let all = |a: Attempt| (a.depth, a.entry, a.times[..a.depth].to_vec());
+        let others = choose_apart(hits.iter().copied(), &rules, &mut Workspace::default());
+        proptest::prop_assert_eq!(choose_deepest(hits.iter().copied(), &rules).map(all), others.map(all));
+    }
 }

@@ -39,7 +39,7 @@ def main():
     args.add_argument("--runs", type=int, default=7)
     args.add_argument("--warm", action="store_true", help="leave out cold times: where others keep the disk busy, what a restarted server looks through at its start disturbs the rest")
     args.add_argument("--only", default="", help="only rows with this in their name")
-    args.add_argument("--settle", type=int, default=0, help="seconds to leave the server alone before asking, so that compaction divides the last rows too")
+    args.add_argument("--settle", type=int, default=0, help="seconds to leave everybody alone before asking, so that what they do with their files in the background is over")
     args.add_argument("--out", help="write the table to this file, too")
     args = args.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -50,12 +50,12 @@ def main():
             taken = server.load(generated)
             if taken:
                 print(f"acknowledged and processed in {taken:.0f} s ({args.events / taken:,.0f} events/s)", flush=True)
-            time.sleep(args.settle)
             others = [rivals.DuckDb(folder), rivals.ClickHouse(folder)]
             for other in others:
                 began = time.monotonic()
                 other.load(f"{generated}/d*.parquet")
                 print(f"{other.name} {other.version} loaded in {time.monotonic() - began:.0f} s", flush=True)
+            time.sleep(args.settle)
             report = measure(args, server, others, generated)
     print(report)
     if args.out:

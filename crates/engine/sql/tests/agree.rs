@@ -23,7 +23,7 @@ fn worlds() -> impl Strategy<Value = World> {
 fn layouts() -> impl Strategy<Value = Layout> {
     let clutter = prop_oneof![Just(Clutter::None), Just(Clutter::Masked), Just(Clutter::Erased)];
     (1usize..40, any::<bool>(), any::<bool>(), clutter)
-        .prop_map(|(commit, compacted, late, clutter)| Layout { commit, compacted, late, clutter })
+        .prop_map(|(commit, compacted, late, clutter)| Layout { commit, compacted, late, clutter, files: 4 })
 }
 
 const RANGE: (&str, &str) = ("2025-10-20", "2025-11-12");

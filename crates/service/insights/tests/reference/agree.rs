@@ -7,6 +7,9 @@ use tallymark_model::IdentityAction;
 use tallymark_testkit::reference;
 use tallymark_testkit::streams::{self, WorldShape};
 
+/// Fresh files of a world. Writing them is most of what a case costs.
+const FILES: usize = 4;
+
 /// Numbers agree to the last digits that a mean of floats has; all else must be equal.
 fn differ(ours: &Value, theirs: &Value, path: &str) -> Option<String> {
     match (ours, theirs) {
@@ -54,8 +57,9 @@ pub fn worlds() -> impl Strategy<Value = reference::World> {
 
 pub fn layouts() -> impl Strategy<Value = Layout> {
     let clutter = prop_oneof![Just(Clutter::None), Just(Clutter::Masked), Just(Clutter::Erased)];
-    (1usize..40, any::<bool>(), any::<bool>(), clutter)
-        .prop_map(|(commit, compacted, late, clutter)| Layout { commit, compacted, late, clutter })
+    (1usize..40, any::<bool>(), any::<bool>(), clutter).prop_map(|(commit, compacted, late, clutter)| {
+        Layout { commit, compacted, late, clutter, files: FILES }
+    })
 }
 
 /// Soak runs set `TALLYMARK_CASES`.

@@ -33,6 +33,8 @@ pub struct Layout {
     pub late: bool,
     /// Rows that do not count lie among the others.
     pub clutter: Clutter,
+    /// Most files of commits that were not rewritten.
+    pub files: usize,
 }
 
 /// Rows in the files that no query may see.
@@ -45,15 +47,14 @@ pub enum Clutter {
     Erased,
 }
 
-/// Most files of commits that were not rewritten. Writing files is most of what a case costs.
-const FRESH_FILES: usize = 4;
-
 /// Where the clutter comes from: no event of a world does.
 pub const CLUTTERED: Shard = Shard { lane: Lane::Bulk, partition: 7 };
 
 impl Layout {
-    pub const FRESH: Layout = Layout { commit: 7, compacted: false, late: false, clutter: Clutter::None };
-    pub const MIXED: Layout = Layout { commit: 5, compacted: true, late: true, clutter: Clutter::Masked };
+    pub const FRESH: Layout =
+        Layout { commit: 7, compacted: false, late: false, clutter: Clutter::None, files: usize::MAX };
+    pub const MIXED: Layout =
+        Layout { commit: 5, compacted: true, late: true, clutter: Clutter::Masked, files: usize::MAX };
 }
 
 /// One commit's rows and delta.
@@ -130,7 +131,7 @@ pub fn source(world: &World, layout: Layout) -> MemorySource {
     let mut segments = Vec::new();
     let half = if layout.compacted { commits.len() / 2 } else { 0 };
     let (old, fresh) = commits.split_at(half);
-    for commits in fresh.chunks(fresh.len().div_ceil(FRESH_FILES).max(1)) {
+    for commits in fresh.chunks(fresh.len().div_ceil(layout.files).max(1)) {
         let events: Vec<EventRow> = commits.iter().flat_map(|c| c.events.clone()).collect();
         let properties: Vec<PropertyRow> = commits.iter().flat_map(|c| c.properties.clone()).collect();
         let (events, properties) = cluttered(&events, &properties, layout.clutter);

@@ -62,13 +62,17 @@ class Server:
         self.http = self.http or http.client.HTTPConnection(*self.address, timeout=900)
         connection = connection or self.http
         headers = {"authorization": f"Bearer {SECRET}", "content-type": "application/json", "cache-control": "no-cache"}
-        try:
-            connection.request(method, f"/api/v1/{path}", body, headers)
-            answer = connection.getresponse()
-            text = answer.read()
-        except (OSError, http.client.HTTPException):
-            connection.close()
-            raise
+        for last in (False, True):
+            try:
+                connection.request(method, f"/api/v1/{path}", body, headers)
+                answer = connection.getresponse()
+                text = answer.read()
+                break
+            except (OSError, http.client.HTTPException) as problem:
+                connection.close()
+                # A connection that nobody used for minutes, while the others loaded, is closed by the server.
+                if last or not isinstance(problem, http.client.RemoteDisconnected):
+                    raise
         if answer.status != 200:
             raise ValueError(text[:500])
         return json.loads(text)
